@@ -1,0 +1,29 @@
+//! The only match over the operations.
+
+use crate::command::Operation;
+use crate::ops::{self, Context, Stop};
+use crate::outcome::Answer;
+
+/// Runs one operation against the state.
+pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<Answer, Stop> {
+    match operation {
+        Operation::Create(create) => ops::create::apply(context, create),
+        Operation::Mknod(mknod) => ops::mknod::apply(context, mknod),
+        Operation::Mkdir(mkdir) => ops::mkdir::apply(context, mkdir),
+        Operation::Symlink(symlink) => ops::symlink::apply(context, symlink),
+        Operation::Link(link) => ops::link::apply(context, link),
+        Operation::Unlink(unlink) => ops::unlink::apply(context, unlink),
+        Operation::Rmdir(rmdir) => ops::rmdir::apply(context, rmdir),
+        Operation::Rename(rename) => ops::rename::apply(context, rename),
+        Operation::SetAttributes(set) => ops::set_attributes::apply(context, set),
+        Operation::SetFlags(set) => ops::set_flags::apply(context, *set),
+        Operation::TouchAtime(touch) => ops::touch_atime::apply(context, *touch),
+        Operation::Write(write) => ops::write::apply(context, write),
+        Operation::Fallocate(fallocate) => ops::fallocate::apply(context, *fallocate),
+        Operation::CopyRange(copy) => ops::copy_range::apply(context, *copy),
+        Operation::SetXattr(set) => ops::set_xattr::apply(context, set),
+        Operation::RemoveXattr(remove) => ops::remove_xattr::apply(context, remove),
+        Operation::Reclaim(reclaim) => ops::reclaim::apply(context, reclaim),
+        Operation::Sync => Ok(Answer::Done),
+    }
+}

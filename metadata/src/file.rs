@@ -1,0 +1,1 @@
+//! The content of regular files: extents and blocks.

@@ -1,0 +1,200 @@
+//! The keys of the map. Numbers are big-endian, so the order of keys is the order of numbers.
+//!
+//! | key | value |
+//! |---|---|
+//! | `V` | the volume record: counters and the position in the log |
+//! | `I` ino | inode |
+//! | `D` parent name | dentry: where a name leads |
+//! | `O` parent cookie | the same dentry in the order of listing |
+//! | `X` ino name | extended attribute |
+//! | `E` ino offset | extent: a range of a file and the block that holds it |
+//! | `B` block | bytes of a block, never changed (kept apart by the disk engine) |
+//! | `N` block | number of extents that share the block, when there are several |
+//! | `Q` ino | orphan: an inode without a name |
+//! | `R` session sequence | idempotency record: the outcome of a request |
+
+use crate::types::{Cookie, InodeId, RequestId, SessionId};
+
+/// The first byte of every key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Prefix {
+    /// Bytes of blocks.
+    Block = b'B',
+    /// Names.
+    Dentry = b'D',
+    /// Extents.
+    Extent = b'E',
+    /// Inodes.
+    Inode = b'I',
+    /// Reference counts of shared blocks.
+    Shared = b'N',
+    /// Order of listing.
+    Order = b'O',
+    /// Orphans.
+    Orphan = b'Q',
+    /// Idempotency records.
+    Request = b'R',
+    /// The volume record.
+    Volume = b'V',
+    /// Extended attributes.
+    Xattr = b'X',
+}
+
+/// A block of file data; numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockId(pub u64);
+
+/// Where all keys of a prefix begin and end.
+pub fn all(prefix: Prefix) -> (Vec<u8>, Vec<u8>) {
+    (vec![prefix as u8], vec![prefix as u8 + 1])
+}
+
+/// `V`
+pub fn volume() -> Vec<u8> {
+    vec![Prefix::Volume as u8]
+}
+
+/// `I` ino
+pub fn inode(ino: InodeId) -> Vec<u8> {
+    numbered(Prefix::Inode, ino.get())
+}
+
+/// `D` parent name
+pub fn dentry(parent: InodeId, name: &[u8]) -> Vec<u8> {
+    named(Prefix::Dentry, parent, name)
+}
+
+/// `O` parent cookie
+pub fn order(parent: InodeId, cookie: Cookie) -> Vec<u8> {
+    paired(Prefix::Order, parent.get(), cookie.0)
+}
+
+/// Where the listing of a directory goes on after `after`, and where it ends.
+pub fn order_after(parent: InodeId, after: Cookie) -> (Vec<u8>, Vec<u8>) {
+    let start = paired(Prefix::Order, parent.get(), after.0.saturating_add(1));
+    (start, numbered(Prefix::Order, parent.get() + 1))
+}
+
+/// `X` ino name
+pub fn xattr(ino: InodeId, name: &[u8]) -> Vec<u8> {
+    named(Prefix::Xattr, ino, name)
+}
+
+/// Where the extended attributes of an inode begin and end.
+pub fn xattrs_of(ino: InodeId) -> (Vec<u8>, Vec<u8>) {
+    of_inode(Prefix::Xattr, ino)
+}
+
+/// `E` ino offset
+pub fn extent(ino: InodeId, offset: u64) -> Vec<u8> {
+    paired(Prefix::Extent, ino.get(), offset)
+}
+
+/// Where the extents of an inode begin and end.
+pub fn extents_of(ino: InodeId) -> (Vec<u8>, Vec<u8>) {
+    of_inode(Prefix::Extent, ino)
+}
+
+/// `B` block
+pub fn block(block: BlockId) -> Vec<u8> {
+    numbered(Prefix::Block, block.0)
+}
+
+/// `N` block
+pub fn shared(block: BlockId) -> Vec<u8> {
+    numbered(Prefix::Shared, block.0)
+}
+
+/// `Q` ino
+pub fn orphan(ino: InodeId) -> Vec<u8> {
+    numbered(Prefix::Orphan, ino.get())
+}
+
+/// `R` session sequence
+pub fn request(request: RequestId) -> Vec<u8> {
+    paired(Prefix::Request, request.session.0, request.sequence)
+}
+
+/// Where the requests of a session below a sequence begin and end.
+pub fn requests_below(session: SessionId, sequence: u64) -> (Vec<u8>, Vec<u8>) {
+    (
+        paired(Prefix::Request, session.0, 0),
+        paired(Prefix::Request, session.0, sequence),
+    )
+}
+
+/// The number after the prefix: ino, block or session.
+pub fn first_number(key: &[u8]) -> Option<u64> {
+    number_at(key, 1)
+}
+
+/// The number after the first number: offset, cookie or sequence.
+pub fn second_number(key: &[u8]) -> Option<u64> {
+    number_at(key, 9)
+}
+
+/// What follows the first number: a name.
+pub fn name_part(key: &[u8]) -> Option<&[u8]> {
+    key.get(9..)
+}
+
+fn number_at(key: &[u8], start: usize) -> Option<u64> {
+    let bytes = key.get(start..start + 8)?;
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+fn numbered(prefix: Prefix, number: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9);
+    key.push(prefix as u8);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn paired(prefix: Prefix, first: u64, second: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(17);
+    key.push(prefix as u8);
+    key.extend_from_slice(&first.to_be_bytes());
+    key.extend_from_slice(&second.to_be_bytes());
+    key
+}
+
+fn named(prefix: Prefix, ino: InodeId, name: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9 + name.len());
+    key.push(prefix as u8);
+    key.extend_from_slice(&ino.get().to_be_bytes());
+    key.extend_from_slice(name);
+    key
+}
+
+fn of_inode(prefix: Prefix, ino: InodeId) -> (Vec<u8>, Vec<u8>) {
+    (numbered(prefix, ino.get()), numbered(prefix, ino.get() + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_their_numbers() {
+        assert!(extent(InodeId::new(255), u64::MAX) < extent(InodeId::new(256), 0));
+        assert!(order(InodeId::ROOT, Cookie(9)) < order(InodeId::ROOT, Cookie(10)));
+    }
+
+    #[test]
+    fn a_listing_goes_on_after_the_last_cookie() {
+        let (start, end) = order_after(InodeId::ROOT, Cookie(4));
+        assert!(order(InodeId::ROOT, Cookie(4)) < start);
+        assert_eq!(order(InodeId::ROOT, Cookie(5)), start);
+        assert!(order(InodeId::ROOT, Cookie(u64::MAX)) < end);
+        assert!(end <= order(InodeId::new(2), Cookie::START));
+    }
+
+    #[test]
+    fn parts_are_read_back() {
+        let key = dentry(InodeId::new(7), b"name");
+        assert_eq!(first_number(&key), Some(7));
+        assert_eq!(name_part(&key), Some(&b"name"[..]));
+        assert_eq!(second_number(&extent(InodeId::new(7), 99)), Some(99));
+    }
+}

@@ -1,0 +1,68 @@
+//! The deterministic metadata state machine of Holdfast.
+//!
+//! Commands go in, outcomes come out, and nothing else decides what they are: no clock, no random
+//! number, no thread, no order of a hash map. Time, identities and every other choice travel in the
+//! [`Command`]. The same log therefore makes the same bytes on every replica.
+//!
+//! ```
+//! use holdfast_metadata::{
+//!     Command, Credentials, Format, MemoryEngine, Mkdir, Mode, Operation, StateMachine, Timestamp,
+//!     FileName, InodeId,
+//! };
+//! let format = Format {
+//!     generation: 1,
+//!     now: Timestamp::default(),
+//!     uid: 0,
+//!     gid: 0,
+//!     mode: Mode::new(0o755),
+//! };
+//! let machine = StateMachine::open(MemoryEngine::new(), format).unwrap();
+//! let outcomes = machine
+//!     .apply_next(&[Command {
+//!         request: None,
+//!         now: Timestamp::default(),
+//!         credentials: Credentials::ROOT,
+//!         operation: Operation::Mkdir(Mkdir {
+//!             parent: InodeId::ROOT,
+//!             name: FileName::new(b"etc").unwrap(),
+//!             mode: Mode::new(0o755),
+//!             umask: Mode::new(0o022),
+//!         }),
+//!     }])
+//!     .unwrap();
+//! assert!(outcomes[0].is_ok());
+//! ```
+
+mod apply;
+mod command;
+mod fault;
+mod file;
+mod idempotency;
+pub mod keys;
+pub mod limits;
+mod ops;
+mod outcome;
+mod permission;
+mod queries;
+mod query;
+pub mod record;
+mod state_machine;
+pub mod store;
+mod types;
+
+pub use command::{
+    Command, CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, Operation, Reclaim,
+    RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr, SetXattrMode,
+    Symlink, TouchAtime, Unlink, Write, WritePosition,
+};
+pub use fault::Fault;
+pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, Statistics};
+pub use query::{Query, SeekTarget};
+pub use state_machine::{Format, StateMachine};
+#[cfg(feature = "rocksdb")]
+pub use store::{RocksEngine, RocksOptions};
+pub use store::{Engine, MemoryEngine};
+pub use types::{
+    Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
+    RequestId, SessionId, Timestamp,
+};

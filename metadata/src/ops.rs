@@ -1,0 +1,27 @@
+//! The operations: one file each, written once over [`Transaction`](crate::store::Transaction).
+//!
+//! An operation checks everything first and changes the state after; when it stops with an error, the
+//! caller drops what it changed.
+
+mod context;
+mod directory;
+
+pub(crate) mod copy_range;
+pub(crate) mod create;
+pub(crate) mod fallocate;
+pub(crate) mod link;
+pub(crate) mod mkdir;
+pub(crate) mod mknod;
+pub(crate) mod reclaim;
+pub(crate) mod remove_xattr;
+pub(crate) mod rename;
+pub(crate) mod rmdir;
+pub(crate) mod set_attributes;
+pub(crate) mod set_flags;
+pub(crate) mod set_xattr;
+pub(crate) mod symlink;
+pub(crate) mod touch_atime;
+pub(crate) mod unlink;
+pub(crate) mod write;
+
+pub(crate) use context::{Context, Stop, check_changeable, load_inode};

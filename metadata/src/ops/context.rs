@@ -1,0 +1,113 @@
+//! What an operation works with: the state, the time and the caller.
+
+use crate::fault::Fault;
+use crate::keys::{self, BlockId};
+use crate::outcome::PosixError;
+use crate::record::{DirectoryBody, Inode, InodeBody, Volume};
+use crate::store::{Transaction, View};
+use crate::types::{Credentials, InodeFlags, InodeId, Timestamp};
+
+/// Why an operation did not go on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The caller gets this answer.
+    Posix(PosixError),
+    /// The node stops.
+    Fault(Fault),
+}
+
+impl From<PosixError> for Stop {
+    fn from(error: PosixError) -> Stop {
+        Stop::Posix(error)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
+
+/// The state an operation changes and the choices that came with the command.
+pub(crate) struct Context<'a> {
+    /// The map.
+    pub(crate) state: &'a mut dyn Transaction,
+    /// The volume record; written back with the batch.
+    pub(crate) volume: &'a mut Volume,
+    /// The time of the command.
+    pub(crate) now: Timestamp,
+    /// Who asks.
+    pub(crate) credentials: &'a Credentials,
+}
+
+/// The inode, or `InodeGone` when it does not exist.
+pub(crate) fn load_inode(view: &(impl View + ?Sized), ino: InodeId) -> Result<Inode, Stop> {
+    let mut inode = Err(Stop::Posix(PosixError::InodeGone));
+    view.with_value(&keys::inode(ino), &mut |bytes| {
+        inode = Inode::decode(bytes).map_err(Stop::Fault);
+    })?;
+    inode
+}
+
+impl Context<'_> {
+    /// The inode, or `InodeGone` when it does not exist.
+    pub(crate) fn inode(&self, ino: InodeId) -> Result<Inode, Stop> {
+        load_inode(self.state, ino)
+    }
+
+    /// The inode and what makes it a directory, or `NotDirectory`.
+    pub(crate) fn directory(&self, ino: InodeId) -> Result<(Inode, DirectoryBody), Stop> {
+        let inode = self.inode(ino)?;
+        match inode.body {
+            InodeBody::Directory(body) => Ok((inode, body)),
+            InodeBody::Regular
+            | InodeBody::Symlink(_)
+            | InodeBody::Fifo
+            | InodeBody::Socket
+            | InodeBody::CharacterDevice
+            | InodeBody::BlockDevice => Err(PosixError::NotDirectory.into()),
+        }
+    }
+
+    /// The inode of a regular file; `IsDirectory` for a directory, `InvalidArgument` for the rest.
+    pub(crate) fn regular(&self, ino: InodeId) -> Result<Inode, Stop> {
+        let inode = self.inode(ino)?;
+        match inode.body {
+            InodeBody::Regular => Ok(inode),
+            InodeBody::Directory(_) => Err(PosixError::IsDirectory.into()),
+            InodeBody::Symlink(_)
+            | InodeBody::Fifo
+            | InodeBody::Socket
+            | InodeBody::CharacterDevice
+            | InodeBody::BlockDevice => Err(PosixError::InvalidArgument.into()),
+        }
+    }
+
+    /// Stores the inode.
+    pub(crate) fn put_inode(&mut self, ino: InodeId, inode: &Inode) {
+        self.state.put(keys::inode(ino), inode.encode());
+    }
+
+    /// A number that no inode has had.
+    pub(crate) fn allocate_inode(&mut self) -> Result<InodeId, Stop> {
+        let ino = InodeId::in_shard(InodeId::ROOT.shard(), self.volume.next_inode)
+            .ok_or(PosixError::NoSpace)?;
+        self.volume.next_inode += 1;
+        Ok(ino)
+    }
+
+    /// A number that no block has had.
+    pub(crate) fn allocate_block(&mut self) -> BlockId {
+        let block = BlockId(self.volume.next_block);
+        self.volume.next_block += 1;
+        block
+    }
+}
+
+/// Refuses every change of an inode that `chattr` has made immutable or append-only.
+pub(crate) fn check_changeable(inode: &Inode) -> Result<(), PosixError> {
+    if inode.flags.has_any(InodeFlags::IMMUTABLE | InodeFlags::APPEND) {
+        return Err(PosixError::NotPermitted);
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `rmdir(2)`: removes an empty directory.
+
+use super::directory::{Directory, drop_link, linked_inode};
+use super::{Context, Stop, check_changeable};
+use crate::command::Rmdir;
+use crate::outcome::{Answer, PosixError};
+use crate::types::FileKind;
+
+pub(crate) fn apply(context: &mut Context<'_>, rmdir: &Rmdir) -> Result<Answer, Stop> {
+    let mut directory = Directory::load(context, rmdir.parent)?;
+    let dentry = directory.expect(context, &rmdir.name)?;
+    if dentry.kind != FileKind::Directory {
+        return Err(PosixError::NotDirectory.into());
+    }
+    let inode = linked_inode(context, dentry)?;
+    if inode.size > 0 {
+        return Err(PosixError::NotEmpty.into());
+    }
+    directory.check_may_remove()?;
+    check_changeable(&inode)?;
+    directory.remove(context, &rmdir.name, dentry)?;
+    directory.store(context);
+    let orphaned = drop_link(context, dentry.ino, inode)?;
+    Ok(Answer::Removed {
+        ino: dentry.ino,
+        orphaned,
+    })
+}

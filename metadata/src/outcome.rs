@@ -1,0 +1,184 @@
+//! What apply and query answer.
+
+use bytes::Bytes;
+
+use crate::types::{Attributes, Cookie, FileKind, FileName, InodeId};
+
+/// The result of one command: an answer or the error POSIX promises. Both are deterministic.
+pub type Outcome = Result<Answer, PosixError>;
+
+/// What a command that succeeded answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing to tell.
+    Done,
+    /// The inode a name leads to after the command, and whether the command made it.
+    Entry {
+        /// Its attributes.
+        attributes: Attributes,
+        /// False when an existing file was opened by a create without `O_EXCL`.
+        created: bool,
+    },
+    /// The attributes after the command.
+    Attributes(Attributes),
+    /// A name was removed.
+    Removed {
+        /// What it led to.
+        ino: InodeId,
+        /// Whether that was the last name: the inode is now an orphan to be reclaimed.
+        orphaned: bool,
+    },
+    /// A name was moved; the inode it replaced, if that is now an orphan.
+    Renamed {
+        /// To be reclaimed.
+        orphaned: Option<InodeId>,
+    },
+    /// Data was written.
+    Written {
+        /// Where it begins: the end of the file before the command, for an append.
+        offset: u64,
+        /// How many bytes.
+        length: u64,
+    },
+    /// Orphans were reclaimed; those that are not finished need another command.
+    Reclaimed {
+        /// Still holding data.
+        unfinished: Vec<InodeId>,
+    },
+}
+
+/// What a query that succeeded answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing to tell: the access is granted.
+    Granted,
+    /// The attributes of an inode.
+    Attributes(Attributes),
+    /// The target of a symlink, and its attributes.
+    Target {
+        /// The path as it was given.
+        target: Bytes,
+        /// For keeping the access time.
+        attributes: Attributes,
+    },
+    /// A page of a directory.
+    Directory {
+        /// In the order of their cookies; `.` and `..` first.
+        entries: Vec<DirectoryEntry>,
+        /// Of the directory itself, for keeping the access time.
+        attributes: Attributes,
+    },
+    /// Bytes of a file; fewer than asked for only at its end.
+    Data {
+        /// The bytes, holes filled with zeros.
+        bytes: Vec<u8>,
+        /// For keeping the access time.
+        attributes: Attributes,
+    },
+    /// The value of an extended attribute.
+    Xattr(Bytes),
+    /// The names of all extended attributes, each followed by NUL, as `listxattr` wants them.
+    XattrNames(Vec<u8>),
+    /// A position in a file.
+    Offset(u64),
+    /// Counts of the whole volume.
+    Statistics(Statistics),
+    /// Inodes without a name, in the order of their numbers.
+    Orphans(Vec<InodeId>),
+}
+
+/// One line of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// `.`, `..` or a [`FileName`].
+    pub name: Box<[u8]>,
+    /// Where it leads.
+    pub ino: InodeId,
+    /// What that is.
+    pub kind: FileKind,
+    /// Where a listing goes on after this entry.
+    pub cookie: Cookie,
+    /// Filled in when they were asked for, and for entries other than `.` and `..`.
+    pub attributes: Option<Attributes>,
+}
+
+impl DirectoryEntry {
+    /// An entry with a name of its own.
+    pub fn named(name: &FileName, ino: InodeId, kind: FileKind, cookie: Cookie) -> DirectoryEntry {
+        DirectoryEntry {
+            name: name.as_bytes().into(),
+            ino,
+            kind,
+            cookie,
+            attributes: None,
+        }
+    }
+}
+
+/// Counts of the whole volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Inodes, orphans included.
+    pub inodes: u64,
+    /// Bytes that extents cover, summed over all inodes.
+    pub allocated: u64,
+}
+
+/// The errors POSIX promises; `fs/errno.rs` alone knows their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PosixError {
+    /// `EPERM`
+    #[error("operation not permitted")]
+    NotPermitted,
+    /// `ENOENT`: the name does not exist.
+    #[error("no such file or directory")]
+    NotFound,
+    /// `ESTALE`: the inode does not exist any more.
+    #[error("the inode is gone")]
+    InodeGone,
+    /// `EACCES`
+    #[error("permission denied")]
+    AccessDenied,
+    /// `EEXIST`
+    #[error("file exists")]
+    Exists,
+    /// `ENOTDIR`
+    #[error("not a directory")]
+    NotDirectory,
+    /// `EISDIR`
+    #[error("is a directory")]
+    IsDirectory,
+    /// `EINVAL`
+    #[error("invalid argument")]
+    InvalidArgument,
+    /// `EFBIG`
+    #[error("file too large")]
+    FileTooLarge,
+    /// `ENOSPC`
+    #[error("no space left on device")]
+    NoSpace,
+    /// `EMLINK`
+    #[error("too many links")]
+    TooManyLinks,
+    /// `ENAMETOOLONG`
+    #[error("file name too long")]
+    NameTooLong,
+    /// `ENOTEMPTY`
+    #[error("directory not empty")]
+    NotEmpty,
+    /// `ENODATA`
+    #[error("no such attribute")]
+    NoAttribute,
+    /// `E2BIG`
+    #[error("argument list too long")]
+    TooBig,
+    /// `ERANGE`
+    #[error("result does not fit")]
+    OutOfRange,
+    /// `ENXIO`: no data or hole at or after the offset.
+    #[error("no such position in the file")]
+    NoSuchPosition,
+    /// `EOPNOTSUPP`
+    #[error("operation not supported")]
+    NotSupported,
+}

@@ -1,0 +1,10 @@
+//! STUB get_xattr
+
+use crate::ops::Stop;
+use crate::outcome::{PosixError, Reply};
+use crate::store::View;
+use crate::types::InodeId;
+
+pub(crate) fn answer(_view: &dyn View, _ino: InodeId, _name: &[u8]) -> Result<Reply, Stop> {
+    Err(PosixError::NotSupported.into())
+}

@@ -1,0 +1,10 @@
+//! STUB list_xattr
+
+use crate::ops::Stop;
+use crate::outcome::{PosixError, Reply};
+use crate::store::View;
+use crate::types::InodeId;
+
+pub(crate) fn answer(_view: &dyn View, _ino: InodeId) -> Result<Reply, Stop> {
+    Err(PosixError::NotSupported.into())
+}

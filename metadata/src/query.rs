@@ -1,0 +1,98 @@
+//! What can be asked without changing anything.
+
+use crate::types::{Cookie, Credentials, FileName, InodeId};
+
+/// A question about the state; it is answered from one consistent view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// The inode a name leads to.
+    Lookup {
+        /// The directory.
+        parent: InodeId,
+        /// The name in it.
+        name: FileName,
+    },
+    /// The directory above a directory; the root is above itself.
+    Parent {
+        /// The directory below.
+        ino: InodeId,
+    },
+    /// The attributes of an inode.
+    Attributes {
+        /// The inode.
+        ino: InodeId,
+    },
+    /// The target of a symlink.
+    Readlink {
+        /// The symlink.
+        ino: InodeId,
+    },
+    /// A page of a directory's listing.
+    ReadDirectory {
+        /// The directory.
+        ino: InodeId,
+        /// The last cookie the reader has seen.
+        after: Cookie,
+        /// Longest page.
+        entries_max: usize,
+        /// Whether to add the attributes of each entry.
+        with_attributes: bool,
+    },
+    /// Bytes of a file.
+    Read {
+        /// The file.
+        ino: InodeId,
+        /// The first byte.
+        offset: u64,
+        /// Most bytes.
+        length: u32,
+    },
+    /// The value of an extended attribute.
+    GetXattr {
+        /// The inode.
+        ino: InodeId,
+        /// With its namespace: `user.comment`.
+        name: Box<[u8]>,
+    },
+    /// The names of all extended attributes.
+    ListXattr {
+        /// The inode.
+        ino: InodeId,
+    },
+    /// The next byte of data or of a hole.
+    Seek {
+        /// The file.
+        ino: InodeId,
+        /// Where to begin.
+        offset: u64,
+        /// What to look for.
+        target: SeekTarget,
+    },
+    /// Whether the caller may do this (`access(2)`), by mode and access list.
+    Access {
+        /// The inode.
+        ino: InodeId,
+        /// `R_OK | W_OK | X_OK`, or 0 for existence.
+        mask: u8,
+        /// Who asks.
+        credentials: Credentials,
+    },
+    /// Counts of the whole volume.
+    Statistics,
+    /// Inodes that have no name any more.
+    Orphans {
+        /// Those after this one.
+        after: InodeId,
+        /// Longest page.
+        inodes_max: usize,
+    },
+}
+
+/// What [`Query::Seek`] looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeekTarget {
+    /// `SEEK_DATA`
+    Data,
+    /// `SEEK_HOLE`; the end of the file is a hole.
+    Hole,
+}

@@ -1,0 +1,16 @@
+//! The values of the map. Each begins with the version of its format; numbers are big-endian.
+//!
+//! A decoder accepts every version up to its own and refuses later ones by name, so that a node that
+//! is too old for its data says so instead of guessing.
+
+mod codec;
+mod dentry;
+mod extent;
+mod inode;
+mod volume;
+
+pub use codec::{Decoder, Encoder};
+pub use dentry::{Dentry, OrderEntry};
+pub use extent::{Extent, ExtentHome};
+pub use inode::{DirectoryBody, Inode, InodeBody};
+pub use volume::Volume;

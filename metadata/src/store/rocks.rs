@@ -1,0 +1,5 @@
+//! STUB
+/// stub
+#[derive(Debug)] pub struct RocksEngine;
+/// stub
+#[derive(Debug)] pub struct RocksOptions;

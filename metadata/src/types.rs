@@ -1,0 +1,25 @@
+//! The vocabulary of the crate: a type for every id, index and set of bits.
+
+mod attributes;
+mod cookie;
+mod credentials;
+mod file_kind;
+mod file_name;
+mod inode_flags;
+mod inode_id;
+mod log_index;
+mod mode;
+mod request_id;
+mod timestamp;
+
+pub use attributes::Attributes;
+pub use cookie::Cookie;
+pub use credentials::Credentials;
+pub use file_kind::FileKind;
+pub use file_name::FileName;
+pub use inode_flags::InodeFlags;
+pub use inode_id::InodeId;
+pub use log_index::LogIndex;
+pub use mode::Mode;
+pub use request_id::{RequestId, SessionId};
+pub use timestamp::Timestamp;

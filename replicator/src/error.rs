@@ -1,0 +1,23 @@
+//! Why a replicator could not answer. What POSIX answers is not here: that is an outcome.
+
+use holdfast_metadata::Fault;
+
+/// A refusal is for the caller's retry loop; a fault has stopped the node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplicateError {
+    /// It was not started, or was stopped.
+    #[error("the replicator is stopped")]
+    Stopped,
+    /// Nothing was done; trying again later may help.
+    #[error("unavailable: {reason}")]
+    Unavailable {
+        /// What is missing.
+        reason: String,
+    },
+    /// The command may or may not take effect; it may be tried again under the same request id.
+    #[error("the outcome is unknown")]
+    OutcomeUnknown,
+    /// The node has stopped serving.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

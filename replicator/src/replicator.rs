@@ -1,0 +1,68 @@
+//! The seam between the filesystem and whatever orders its commands.
+
+use std::future::Future;
+
+use holdfast_metadata::{Command, LogIndex, Outcome, PosixError, Query, Reply};
+
+use crate::error::ReplicateError;
+
+/// Orders commands, applies them, and answers queries about the result.
+///
+/// The methods return futures so that one implementation may answer at once, on the thread that asks
+/// and without an executor (NoOp), and another after a quorum has answered (Raft). A future that is
+/// ready on its first poll must not need a runtime.
+///
+/// To be correct, an implementation
+/// * applies commands one at a time, in one order, each exactly once for each request id;
+/// * completes `replicate` only after the command is applied and as durable as it promises;
+/// * answers every query from a state that contains every command whose `replicate` completed
+///   before the query began, and every command that an earlier query's answer showed;
+/// * returns `Ok(Err(PosixError))` for what POSIX answers, and `Err(ReplicateError)` only when it
+///   cannot answer: a command that got `OutcomeUnknown` may or may not take effect, later too;
+/// * after [`Operation::Sync`](holdfast_metadata::Operation::Sync) completed, loses no earlier command,
+///   whatever happens to the machine;
+/// * refuses with `Stopped` before `start` and after `stop`.
+pub trait PosixMetadataReplicator: Send + Sync + 'static {
+    /// Gets ready to serve.
+    fn start(&self) -> impl Future<Output = Result<(), ReplicateError>> + Send;
+
+    /// Orders and applies one command.
+    fn replicate(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<Outcome, ReplicateError>> + Send;
+
+    /// Answers one query, linearizably.
+    fn query(
+        &self,
+        query: Query,
+    ) -> impl Future<Output = Result<Result<Reply, PosixError>, ReplicateError>> + Send;
+
+    /// Makes everything durable and stops serving. What was acknowledged is not lost.
+    fn stop(&self) -> impl Future<Output = Result<(), ReplicateError>> + Send;
+
+    /// Where it stands.
+    fn status(&self) -> Status;
+}
+
+/// Where a replicator stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Whether it answers.
+    pub serving: bool,
+    /// The last batch that was applied.
+    pub applied: LogIndex,
+    /// Space for data on the disk below: all of it, and what may still be used.
+    pub space: Space,
+    /// Why it stopped by itself, if it did.
+    pub fault: Option<String>,
+}
+
+/// Bytes of the disk that holds the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Space {
+    /// In all.
+    pub total: u64,
+    /// Free for this volume: what the reserve keeps back is not.
+    pub available: u64,
+}

@@ -1,0 +1,1 @@
+//! Harness of the suites that run the whole of Holdfast.
