@@ -1,0 +1,55 @@
+# `make run` to try Holdfast, `make test` for everything CI runs.
+CARGO ?= cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+HOLDFAST := $(TARGET)/release/holdfast
+PREFIX ?= /usr/local
+MOUNTPOINT ?= mnt
+DATA ?= .holdfast
+
+BUILD_PACKAGES := g++ libclang1-14 libclang-common-14-dev fuse3
+TEST_PACKAGES := acl attr e2fsprogs stress-ng
+PJDFSTEST := pjdfstest@=0.2.2
+FSX := fsx@=0.3.2
+
+.PHONY: run stop build install test packages test-tools
+
+# Builds, mounts, and says what to try. Running it again changes nothing.
+run: build
+	@stat $(MOUNTPOINT) >/dev/null 2>&1 || fusermount3 -u -z $(MOUNTPOINT) 2>/dev/null || true
+	@mkdir -p $(MOUNTPOINT)
+	@mountpoint -q $(MOUNTPOINT) || $(HOLDFAST) mount --data $(DATA) $(MOUNTPOINT)
+	@echo
+	@echo "  Holdfast is mounted on $(MOUNTPOINT); its data is in $(DATA). Try:"
+	@echo
+	@echo "    df -h $(MOUNTPOINT)"
+	@echo "    cp -a metadata $(MOUNTPOINT)/ && ls -l $(MOUNTPOINT)/metadata"
+	@echo "    setfattr -n user.colour -v blue $(MOUNTPOINT)/metadata && getfattr -d $(MOUNTPOINT)/metadata"
+	@echo "    $(HOLDFAST) bench $(MOUNTPOINT)      # how fast it is"
+	@echo "    $(HOLDFAST) --help                   # what else there is"
+	@echo "    make stop                            # unmount; the data stays for the next make run"
+	@echo
+
+# Unmounts what `make run` mounted.
+stop:
+	@if mountpoint -q $(MOUNTPOINT); then $(HOLDFAST) umount $(MOUNTPOINT); fi
+
+build: packages
+	$(CARGO) build --release --package holdfast
+
+# Also lets `mount -t holdfast` and fstab find it.
+install: build
+	install -D -m 755 $(HOLDFAST) $(DESTDIR)$(PREFIX)/bin/holdfast
+	install -d $(DESTDIR)/sbin
+	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.holdfast
+	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.fuse.holdfast
+
+test: packages test-tools
+	$(CARGO) xtask verify
+
+packages:
+	@tools/xtask/install-packages $(BUILD_PACKAGES)
+
+# The external test programs, of exactly these versions; present ones are kept.
+test-tools: packages
+	@tools/xtask/install-packages $(TEST_PACKAGES)
+	CARGO_TARGET_DIR=$(TARGET)/tools/build $(CARGO) install --quiet --locked --root $(TARGET)/tools $(PJDFSTEST) $(FSX)
