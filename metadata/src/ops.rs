@@ -5,6 +5,12 @@
 
 mod context;
 mod directory;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod namespace_tests;
+#[cfg(test)]
+mod rename_tests;
 
 pub(crate) mod copy_range;
 pub(crate) mod create;
@@ -24,4 +30,4 @@ pub(crate) mod touch_atime;
 pub(crate) mod unlink;
 pub(crate) mod write;
 
-pub(crate) use context::{Context, Stop, check_changeable, load_inode};
+pub(crate) use context::{Context, Stop, check_changeable, load_inode, load_regular};
