@@ -1,1 +1,33 @@
-//! Harness of the suites that run the whole of Holdfast.
+//! Harness of the suites that run the whole of Holdfast: the real program, a real mount, a real disk.
+//!
+//! A suite is a folder of `tests/`, with a `main.rs` that says what it asserts:
+//! * `mounted`: what POSIX promises, one file a family of operations;
+//! * `conformance`: pjdfstest, fsx and stress-ng;
+//! * `crash`: kill -9 and damaged data directories;
+//! * `scale`: a directory of a million files.
+//!
+//! **Invariant:** no test can hang the machine. Every [`Mounted`] has a watchdog that kills its daemon,
+//! which ends every system call that waits for it; every program runs under a time limit.
+//!
+//! Everything here panics on what a test could not go on with: a harness that cannot mount has failed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a harness fails its test by panicking"
+)]
+
+pub mod mount_table;
+pub mod mounted;
+pub mod place;
+pub mod poll;
+pub mod process;
+pub mod program;
+pub mod random;
+pub mod system;
+mod watchdog;
+
+pub use mounted::{Mounted, Setup};
+pub use poll::wait_until;
+pub use program::{Finished, run, run_within};
+pub use random::Random;

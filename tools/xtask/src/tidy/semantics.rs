@@ -18,12 +18,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Breach> {
         .collect()
 }
 
-/// The files of operations with their names: those directly in the folder that are no tests.
+/// The files of operations with their names: those in the folder that are neither tests nor what operations share.
 fn operations(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     tree.with_suffix(".rs").filter_map(|(path, _)| {
         let name = path.strip_prefix(OPERATIONS)?.strip_suffix(".rs")?;
-        let is_test = name.ends_with("tests") || name == "fixture";
-        (!is_test && !name.contains('/')).then_some((path, name))
+        let is_operation = !name.ends_with("tests") && !matches!(name, "fixture" | "context");
+        (is_operation && !name.contains('/')).then_some((path, name))
     })
 }
 

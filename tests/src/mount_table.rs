@@ -1,0 +1,35 @@
+//! What the kernel has mounted.
+
+use std::fs;
+use std::path::Path;
+
+/// One line of `/proc/self/mountinfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `fuse.holdfast`, for instance.
+    pub kind: String,
+    /// The first column of `df`.
+    pub source: String,
+    /// Options of the mount and of the filesystem, separated by commas.
+    pub options: String,
+}
+
+/// The topmost mount on exactly this directory.
+pub fn find(mountpoint: &Path) -> Option<Entry> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mountpoint = mountpoint.to_str().unwrap();
+    table.lines().rev().find_map(|line| {
+        let (mount, filesystem) = line.split_once(" - ")?;
+        let mount: Vec<&str> = mount.split(' ').collect();
+        let filesystem: Vec<&str> = filesystem.split(' ').collect();
+        (mount.get(4) == Some(&mountpoint)).then(|| Entry {
+            kind: filesystem.first().copied().unwrap_or_default().to_owned(),
+            source: filesystem.get(1).copied().unwrap_or_default().to_owned(),
+            options: format!(
+                "{},{}",
+                mount.get(5).copied().unwrap_or_default(),
+                filesystem.get(2).copied().unwrap_or_default()
+            ),
+        })
+    })
+}
