@@ -35,11 +35,15 @@
 
 mod apply;
 mod command;
+mod digest;
 mod fault;
 mod file;
 mod idempotency;
+pub mod invariant;
 pub mod keys;
 pub mod limits;
+#[cfg(feature = "model")]
+pub mod model;
 mod ops;
 mod outcome;
 mod permission;
@@ -49,18 +53,20 @@ pub mod record;
 mod state_machine;
 pub mod store;
 mod types;
+mod xattr;
 
 pub use command::{
     Command, CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, Operation, Reclaim,
     RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr, SetXattrMode,
     Symlink, TouchAtime, Unlink, Write, WritePosition,
 };
+pub use digest::{Digest, digest};
 pub use fault::Fault;
 pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, Statistics};
 pub use query::{Query, SeekTarget};
 pub use state_machine::{Format, StateMachine};
 #[cfg(feature = "rocksdb")]
-pub use store::{RocksEngine, RocksOptions};
+pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use store::{Engine, MemoryEngine};
 pub use types::{
     Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,

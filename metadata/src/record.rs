@@ -7,10 +7,16 @@ mod codec;
 mod dentry;
 mod extent;
 mod inode;
+mod outcome;
+mod shared;
 mod volume;
+mod xattr;
 
 pub use codec::{Decoder, Encoder};
 pub use dentry::{Dentry, OrderEntry};
 pub use extent::{Extent, ExtentHome};
 pub use inode::{DirectoryBody, Inode, InodeBody};
+pub use outcome::OutcomeRecord;
+pub use shared::Shared;
 pub use volume::Volume;
+pub use xattr::Xattr;

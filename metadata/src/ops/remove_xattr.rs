@@ -1,9 +1,24 @@
-//! STUB remove_xattr
+//! `removexattr`.
 
-use super::{Context, Stop};
+use super::set_xattr::check_kind;
+use super::{Context, Stop, check_changeable};
 use crate::command::RemoveXattr;
 use crate::outcome::{Answer, PosixError};
+use crate::xattr::{self, Namespace};
 
-pub(crate) fn apply(_context: &mut Context<'_>, _command: &RemoveXattr) -> Result<Answer, Stop> {
-    Err(PosixError::NotSupported.into())
+/// The mode stays as an access list left it.
+pub(crate) fn apply(context: &mut Context<'_>, command: &RemoveXattr) -> Result<Answer, Stop> {
+    let namespace = Namespace::of(&command.name)?;
+    let mut inode = context.inode(command.ino)?;
+    check_changeable(&inode)?;
+    check_kind(namespace, inode.kind())?;
+    if !xattr::remove(context.state, command.ino, &mut inode, &command.name)? {
+        return Err(PosixError::NoAttribute.into());
+    }
+    inode.ctime = context.now;
+    context.put_inode(command.ino, &inode);
+    Ok(Answer::Done)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
-//! STUB list_xattr
+//! `listxattr`.
 
-use crate::ops::Stop;
-use crate::outcome::{PosixError, Reply};
+use crate::ops::{Stop, load_inode};
+use crate::outcome::Reply;
 use crate::store::View;
 use crate::types::InodeId;
+use crate::xattr;
 
-pub(crate) fn answer(_view: &dyn View, _ino: InodeId) -> Result<Reply, Stop> {
-    Err(PosixError::NotSupported.into())
+/// All names; the kernel leaves out those that the caller must not see.
+pub(crate) fn answer(view: &dyn View, ino: InodeId) -> Result<Reply, Stop> {
+    let inode = load_inode(view, ino)?;
+    Ok(Reply::XattrNames(xattr::names(view, ino, &inode)?))
 }
