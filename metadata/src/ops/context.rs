@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::keys::{self, BlockId};
 use crate::outcome::PosixError;
-use crate::record::{DirectoryBody, Inode, InodeBody, Volume};
+use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
 use crate::types::{Credentials, InodeFlags, InodeId, Timestamp};
 
@@ -49,38 +49,29 @@ pub(crate) fn load_inode(view: &(impl View + ?Sized), ino: InodeId) -> Result<In
     inode
 }
 
+/// The inode of a regular file; `IsDirectory` for a directory, `InvalidArgument` for the rest.
+pub(crate) fn load_regular(view: &(impl View + ?Sized), ino: InodeId) -> Result<Inode, Stop> {
+    let inode = load_inode(view, ino)?;
+    match inode.body {
+        InodeBody::Regular => Ok(inode),
+        InodeBody::Directory(_) => Err(PosixError::IsDirectory.into()),
+        InodeBody::Symlink(_)
+        | InodeBody::Fifo
+        | InodeBody::Socket
+        | InodeBody::CharacterDevice
+        | InodeBody::BlockDevice => Err(PosixError::InvalidArgument.into()),
+    }
+}
+
 impl Context<'_> {
     /// The inode, or `InodeGone` when it does not exist.
     pub(crate) fn inode(&self, ino: InodeId) -> Result<Inode, Stop> {
         load_inode(self.state, ino)
     }
 
-    /// The inode and what makes it a directory, or `NotDirectory`.
-    pub(crate) fn directory(&self, ino: InodeId) -> Result<(Inode, DirectoryBody), Stop> {
-        let inode = self.inode(ino)?;
-        match inode.body {
-            InodeBody::Directory(body) => Ok((inode, body)),
-            InodeBody::Regular
-            | InodeBody::Symlink(_)
-            | InodeBody::Fifo
-            | InodeBody::Socket
-            | InodeBody::CharacterDevice
-            | InodeBody::BlockDevice => Err(PosixError::NotDirectory.into()),
-        }
-    }
-
     /// The inode of a regular file; `IsDirectory` for a directory, `InvalidArgument` for the rest.
     pub(crate) fn regular(&self, ino: InodeId) -> Result<Inode, Stop> {
-        let inode = self.inode(ino)?;
-        match inode.body {
-            InodeBody::Regular => Ok(inode),
-            InodeBody::Directory(_) => Err(PosixError::IsDirectory.into()),
-            InodeBody::Symlink(_)
-            | InodeBody::Fifo
-            | InodeBody::Socket
-            | InodeBody::CharacterDevice
-            | InodeBody::BlockDevice => Err(PosixError::InvalidArgument.into()),
-        }
+        load_regular(self.state, ino)
     }
 
     /// Stores the inode.
