@@ -8,6 +8,8 @@ mod memory;
 mod overlay;
 #[cfg(feature = "rocksdb")]
 mod rocks;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 
@@ -16,7 +18,7 @@ use bytes::Bytes;
 pub use memory::MemoryEngine;
 pub use overlay::Overlay;
 #[cfg(feature = "rocksdb")]
-pub use rocks::{RocksEngine, RocksOptions};
+pub use rocks::{ManifestMark, RocksEngine, RocksOptions};
 
 use crate::fault::Fault;
 

@@ -50,6 +50,11 @@ impl Batch {
         self.changes.clear();
     }
 
+    /// The changes in the order of their keys, to look at.
+    pub fn changes(&self) -> impl Iterator<Item = (&Vec<u8>, &Option<Bytes>)> {
+        self.changes.iter()
+    }
+
     /// The changes in the order of their keys.
     pub fn into_changes(self) -> impl Iterator<Item = (Vec<u8>, Option<Bytes>)> {
         self.changes.into_iter()
