@@ -1,0 +1,283 @@
+//! A data directory: its files, how it is made, and how it is opened without damaging anything.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `FORMAT` | that this is a data directory, of which version and volume; written last |
+//! | `LOCK` | held by the process that serves it |
+//! | `store/` | the state machine's map, in RocksDB |
+//! | `SYNCED` | what is known to be durable |
+//! | `CREATING` | there while the directory is being made |
+//!
+//! Making one begins with `CREATING` and ends with `FORMAT`. What is found without `FORMAT` is made
+//! anew only if `CREATING` is there; otherwise somebody lost `FORMAT`, and nothing is touched.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use holdfast_metadata::store::{Engine, View};
+use holdfast_metadata::{
+    Fault, Format, LogIndex, Mode, RocksEngine, RocksOptions, StateMachine, Timestamp, keys, record,
+};
+
+use super::format_file::{self, FormatError, FormatFile, VolumeId};
+use super::lock_file::LockFile;
+use super::open_error::OpenError;
+use super::options::NoOpOptions;
+use super::watermark::{Mark, Watermark};
+
+const FORMAT: &str = "FORMAT";
+const CREATING: &str = "CREATING";
+const STORE: &str = "store";
+const SYNCED: &str = "SYNCED";
+const LOCK: &str = "LOCK";
+/// What a directory may hold before it is made a data directory: `mkfs` leaves the last one.
+const BEFORE: [&str; 2] = [LOCK, "lost+found"];
+
+/// A data directory that this process holds.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    format: FormatFile,
+    mark: Mark,
+    _lock: LockFile,
+}
+
+impl DataDirectory {
+    /// The version of data directories that this program reads and writes.
+    pub const FORMAT_VERSION: u64 = format_file::VERSION;
+
+    /// Opens it to serve it; makes it first if the path is missing or leads to an empty directory.
+    pub(super) fn open(
+        options: &NoOpOptions,
+        store_options: &RocksOptions,
+    ) -> Result<DataDirectory, OpenError> {
+        let path = options.data.as_path();
+        if !holds_format(path)? {
+            fs::create_dir_all(path).map_err(|error| OpenError::io(path, error))?;
+            check_vacant(path)?;
+        }
+        let lock = LockFile::exclusive(path, options.mountpoint.as_deref())?;
+        // Another process may have made it before it released the lock.
+        if !holds_format(path)? {
+            make(options, store_options)?;
+        }
+        let directory = DataDirectory::load(path, lock)?;
+        match fs::remove_file(path.join(CREATING)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(OpenError::io(path, error))
+            }
+            Ok(()) | Err(_) => Ok(directory),
+        }
+    }
+
+    /// Opens it to read it, when no process serves it; changes no file. For `fsck`.
+    pub fn open_read_only(path: &Path) -> Result<DataDirectory, OpenError> {
+        if !holds_format(path)? {
+            check_vacant(path)?;
+            return Err(OpenError::NotADataDirectory(path.to_owned()));
+        }
+        let lock = LockFile::shared(path)?;
+        DataDirectory::load(path, lock)
+    }
+
+    /// Where the store is: open it with [`RocksEngine::open_read_only`].
+    pub fn store(&self) -> PathBuf {
+        self.path.join(STORE)
+    }
+
+    /// Which volume it holds.
+    pub fn volume(&self) -> VolumeId {
+        self.format.volume
+    }
+
+    /// When the volume was made, in seconds since 1970.
+    pub fn created(&self) -> u64 {
+        self.format.created
+    }
+
+    /// Opens the store as a crash may have left it, and compares it with what is known to be durable.
+    /// Nothing is changed on disk, so that what is missing can still be looked for.
+    pub fn check_durable(&self) -> Result<(), OpenError> {
+        let store = self.store();
+        let fault = |fault| OpenError::fault(&self.path, fault);
+        self.mark.manifest.check(&store).map_err(fault)?;
+        let applied = recovered(&store).map_err(fault)?;
+        if applied < self.mark.applied {
+            let detail = format!(
+                "writes that were made durable are missing ({} of {}): \
+                 a file in store/ was truncated or damaged",
+                self.mark.applied.0 - applied.0,
+                self.mark.applied.0
+            );
+            return Err(fault(Fault::corrupt(STORE, detail)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn watermark(&self) -> Result<Watermark, OpenError> {
+        Watermark::open(&self.path).map_err(|error| synced_error(&self.path, error))
+    }
+
+    fn load(path: &Path, lock: LockFile) -> Result<DataDirectory, OpenError> {
+        let format = read_format(path)?;
+        let mark = Watermark::read(path).map_err(|error| synced_error(path, error))?;
+        Ok(DataDirectory {
+            path: path.to_owned(),
+            format,
+            mark,
+            _lock: lock,
+        })
+    }
+}
+
+/// What a new volume begins with.
+pub(super) fn volume_format(options: &NoOpOptions, format: (VolumeId, u64)) -> Format {
+    let (volume, created) = format;
+    Format {
+        generation: volume.generation(),
+        now: Timestamp {
+            seconds: created.cast_signed(),
+            nanoseconds: 0,
+        },
+        uid: options.root_uid,
+        gid: options.root_gid,
+        mode: Mode::new(options.root_mode.into()),
+    }
+}
+
+fn holds_format(path: &Path) -> Result<bool, OpenError> {
+    match fs::symlink_metadata(path.join(FORMAT)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(OpenError::io(path, error)),
+    }
+}
+
+/// Without `FORMAT` a directory must be empty or in the making.
+fn check_vacant(path: &Path) -> Result<(), OpenError> {
+    let entries = fs::read_dir(path).map_err(|error| OpenError::io(path, error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(
+            entry
+                .map_err(|error| OpenError::io(path, error))?
+                .file_name(),
+        );
+    }
+    let has = |name: &str| names.iter().any(|found| found == name);
+    if has(CREATING) {
+        return Ok(());
+    }
+    if has(STORE) && has(SYNCED) {
+        return Err(OpenError::fault(
+            path,
+            Fault::corrupt(FORMAT, "it is missing"),
+        ));
+    }
+    if names
+        .iter()
+        .all(|name| BEFORE.iter().any(|known| name == known))
+    {
+        Ok(())
+    } else {
+        Err(OpenError::NotADataDirectory(path.to_owned()))
+    }
+}
+
+/// Makes a data directory, or makes it anew where that was interrupted.
+fn make(options: &NoOpOptions, store_options: &RocksOptions) -> Result<(), OpenError> {
+    let path = options.data.as_path();
+    make_files(path).map_err(|error| OpenError::io(path, error))?;
+    let format = FormatFile::new().map_err(|error| OpenError::io(path, error))?;
+    make_store(path, options, store_options, format)
+        .map_err(|fault| OpenError::fault(path, fault))?;
+    publish(path, format).map_err(|error| OpenError::io(path, error))
+}
+
+fn make_files(path: &Path) -> io::Result<()> {
+    check_writable(path)?;
+    match fs::remove_dir_all(path.join(STORE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    Watermark::create(path)
+}
+
+/// `CREATING` must be on disk before the first file that another run may remove.
+fn check_writable(path: &Path) -> io::Result<()> {
+    File::create(path.join(CREATING))?.sync_all()?;
+    sync_directory(path)
+}
+
+fn make_store(
+    path: &Path,
+    options: &NoOpOptions,
+    store_options: &RocksOptions,
+    format: FormatFile,
+) -> Result<(), Fault> {
+    let engine = RocksEngine::create(&path.join(STORE), store_options)?;
+    let machine = StateMachine::open(
+        engine,
+        volume_format(options, (format.volume, format.created)),
+    )?;
+    machine.engine().flush()
+}
+
+/// Everything is in place: `FORMAT` makes it so.
+fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
+    sync_directory(&path.join(STORE))?;
+    sync_directory(path)?;
+    let unfinished = path.join("CREATING.format");
+    let mut file = File::create(&unfinished)?;
+    file.write_all(format.encode().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path.join(FORMAT))?;
+    sync_directory(path)?;
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        sync_directory(parent)?;
+    }
+    Ok(())
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn read_format(path: &Path) -> Result<FormatFile, OpenError> {
+    let bytes = fs::read(path.join(FORMAT)).map_err(|error| OpenError::io(path, error))?;
+    FormatFile::decode(&bytes).map_err(|error| match error {
+        FormatError::Foreign => OpenError::NotADataDirectory(path.to_owned()),
+        FormatError::OtherVersion(found) => OpenError::OtherFormat {
+            path: path.to_owned(),
+            found,
+            known: format_file::VERSION,
+        },
+        FormatError::Corrupt(detail) => OpenError::fault(path, Fault::corrupt(FORMAT, detail)),
+    })
+}
+
+fn synced_error(path: &Path, error: io::Error) -> OpenError {
+    // The other kinds are of the disk, not of the file.
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            OpenError::fault(path, Fault::corrupt(SYNCED, error.to_string()))
+        }
+        _ => OpenError::io(path, error),
+    }
+}
+
+/// The position of the state that opening the store would recover.
+fn recovered(store: &Path) -> Result<LogIndex, Fault> {
+    let engine = RocksEngine::open_read_only(store)?;
+    let volume = engine.view().get(&keys::volume())?;
+    let volume = volume.ok_or_else(|| Fault::corrupt(STORE, "the volume record is missing"))?;
+    Ok(record::Volume::decode(&volume)?.applied)
+}

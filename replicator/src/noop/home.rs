@@ -1,0 +1,154 @@
+//! Where the state of a NoOp replicator lives: a data directory, or memory for tests.
+
+use std::io;
+use std::path::PathBuf;
+
+use holdfast_metadata::{Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine};
+use nix::sys::statvfs::statvfs;
+use parking_lot::Mutex;
+
+use super::data_directory::{DataDirectory, volume_format};
+use super::open_error::OpenError;
+use super::options::NoOpOptions;
+use super::watermark::{Mark, Watermark};
+use crate::replicator::Space;
+
+/// What a replicator needs from the place where its engine keeps the state.
+pub(super) trait Home<E>: Send + Sync + 'static {
+    /// The disk, before a reserve is kept back.
+    fn space(&self) -> io::Result<Space>;
+
+    /// Notes that every batch up to this one is durable; called after each sync of the engine.
+    fn synced(&self, applied: LogIndex) -> Result<(), Fault>;
+
+    /// Gives space of removed data back to the disk, as long as it is told to proceed.
+    fn compact(&self, engine: &E, proceed: &dyn Fn() -> bool) -> Result<(), Fault>;
+
+    /// Leaves nothing to be recovered; called before the engine is dropped.
+    fn close(&self, engine: &E) -> Result<(), Fault>;
+
+    /// Lets others open it; called after the engine is dropped.
+    fn release(&self);
+}
+
+/// A data directory.
+#[derive(Debug)]
+pub(super) struct DiskHome {
+    path: PathBuf,
+    store: PathBuf,
+    watermark: Mutex<Watermark>,
+    directory: Mutex<Option<DataDirectory>>,
+}
+
+impl DiskHome {
+    /// Opens or makes the data directory and the state in it.
+    pub(super) fn open(
+        options: &NoOpOptions,
+    ) -> Result<(DiskHome, StateMachine<RocksEngine>), OpenError> {
+        let path = &options.data;
+        let store_options = store_options(options);
+        let directory = DataDirectory::open(options, &store_options)?;
+        directory.check_durable()?;
+        let store = directory.store();
+        let fault = |fault| OpenError::fault(path, fault);
+        let engine = RocksEngine::open(&store, &store_options).map_err(fault)?;
+        let format: Format = volume_format(options, (directory.volume(), directory.created()));
+        let machine = StateMachine::open(engine, format).map_err(fault)?;
+        let home = DiskHome {
+            path: directory.path().to_owned(),
+            store,
+            watermark: Mutex::new(directory.watermark()?),
+            directory: Mutex::new(Some(directory)),
+        };
+        Ok((home, machine))
+    }
+}
+
+impl Home<RocksEngine> for DiskHome {
+    fn space(&self) -> io::Result<Space> {
+        let statistics = statvfs(&self.path)?;
+        let unit = statistics.fragment_size();
+        Ok(Space {
+            total: statistics.blocks() * unit,
+            available: statistics.blocks_available() * unit,
+        })
+    }
+
+    fn synced(&self, applied: LogIndex) -> Result<(), Fault> {
+        let mut watermark = self.watermark.lock();
+        let mut mark = Mark {
+            applied,
+            ..watermark.mark()
+        };
+        match mark.manifest.advance(&self.store) {
+            Ok(manifest) => mark.manifest = manifest,
+            // RocksDB began a new one just now; the mark of the old one still holds.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_fault("store", &error)),
+        }
+        match watermark.advance(mark) {
+            // The mark stays behind, which is always true: it only says less.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            Err(error) => Err(io_fault("SYNCED", &error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn compact(&self, engine: &RocksEngine, proceed: &dyn Fn() -> bool) -> Result<(), Fault> {
+        engine.compact(proceed)
+    }
+
+    fn close(&self, engine: &RocksEngine) -> Result<(), Fault> {
+        engine.flush()
+    }
+
+    fn release(&self) {
+        *self.directory.lock() = None;
+    }
+}
+
+/// Keeps nothing; its disk is as large as it is told.
+#[derive(Debug)]
+pub(super) struct MemoryHome {
+    pub(super) space: Mutex<Space>,
+}
+
+impl<E> Home<E> for MemoryHome {
+    fn space(&self) -> io::Result<Space> {
+        Ok(*self.space.lock())
+    }
+
+    fn synced(&self, _applied: LogIndex) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn compact(&self, _engine: &E, _proceed: &dyn Fn() -> bool) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn close(&self, _engine: &E) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn release(&self) {}
+}
+
+/// Memory tables small enough that writing them all once more fits into the reserve of a small disk.
+fn store_options(options: &NoOpOptions) -> RocksOptions {
+    const MIB: u64 = 1024 * 1024;
+    let existing = options.data.ancestors().find(|path| path.exists());
+    let total = existing
+        .and_then(|path| statvfs(path).ok())
+        .map_or(u64::MAX, |statistics| {
+            statistics.blocks() * statistics.fragment_size()
+        });
+    let write_buffer_bytes = (total / 64).clamp(MIB, 64 * MIB);
+    RocksOptions {
+        block_cache_bytes: options.cache_bytes,
+        write_buffer_bytes: usize::try_from(write_buffer_bytes).unwrap_or(usize::MAX),
+    }
+}
+
+fn io_fault(file: &str, error: &io::Error) -> Fault {
+    Fault::Io(format!("{file}: {error}"))
+}
