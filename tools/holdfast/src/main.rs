@@ -1,3 +1,59 @@
-//! The holdfast command.
+//! The `holdfast` command: who was called, with what, and how it ended.
 
-fn main() {}
+mod cli;
+mod command;
+mod daemon;
+mod data_path;
+mod logging;
+mod mount_helper;
+mod mount_options;
+mod mount_plan;
+mod mount_table;
+mod mount_users;
+mod presence;
+mod remount;
+mod takeover;
+mod termination;
+mod topology;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if mount_helper::is_called(&arguments) {
+        return mount_helper::run(arguments);
+    }
+    match command::run(Cli::parse_from(arguments).command) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain("holdfast", &error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says on one line what went wrong.
+fn complain(name: &str, error: &anyhow::Error) {
+    // Nothing can be done for a caller who closed standard error.
+    drop(writeln!(io::stderr(), "{name}: {}", one_line(error)));
+}
+
+/// The whole chain of causes, without line breaks.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether whoever reads the output, `head` for one, has seen enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,111 @@
+//! The command line, as people and the man pages see it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::command::bench::BenchArguments;
+use crate::command::completions::CompletionsArguments;
+use crate::command::fsck::FsckArguments;
+use crate::command::man::ManArguments;
+use crate::command::umount::UmountArguments;
+use crate::command::version;
+use crate::mount_options;
+
+/// A filesystem you mount.
+///
+/// One machine and a directory are a fast local filesystem: `holdfast mount /mnt/files`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "holdfast",
+    version = version::TEXT.as_str(),
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Mount a data directory, and return once it can be used
+    Mount(MountArguments),
+    /// Unmount, and return once the data directory is released
+    #[command(visible_alias = "unmount")]
+    Umount(UmountArguments),
+    /// Check a data directory without changing it
+    Fsck(FsckArguments),
+    /// Measure the metadata operations of any directory
+    Bench(BenchArguments),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Write the man pages
+    Man(ManArguments),
+}
+
+/// Mount a data directory, and return once it can be used.
+///
+/// The command returns when the mount is live; a daemon then serves it in the background until it is
+/// unmounted (`holdfast umount`, `umount`) or told to end (SIGTERM, SIGINT). It writes its log to
+/// `holdfast.log` in the data directory; `RUST_LOG` says how much.
+#[derive(Debug, Args)]
+#[command(after_long_help = mount_options::help(), after_help = "Options of -o: see --help.")]
+pub(crate) struct MountArguments {
+    /// The directory that holds everything; made if it does not exist
+    ///
+    /// Without it: `/var/lib/holdfast/NAME` for root, `$XDG_DATA_HOME/holdfast/NAME` (usually
+    /// `~/.local/share/holdfast/NAME`) for others, with a NAME made from the path of the mountpoint.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Mount options, separated by commas
+    #[arg(short, long = "options", value_name = "OPTIONS")]
+    pub(crate) options: Vec<String>,
+
+    /// Stay in front and log to the terminal
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+
+    /// Say what was mounted as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Tell the process that started this one how it went, then detach from it.
+    #[arg(long, hide = true, conflicts_with = "foreground")]
+    pub(crate) daemon: bool,
+
+    /// Mount under this name, shown in the first column of `df`.
+    #[arg(long, hide = true)]
+    pub(crate) source: Option<String>,
+
+    /// Where the files appear: an existing directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) mountpoint: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mount_takes_the_arguments_of_the_manual() {
+        let line = "holdfast mount --data /d -o ro,noatime -o sync=commit -f /mnt";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Command::Mount(mount) = cli.command else {
+            panic!("not a mount")
+        };
+        assert_eq!(mount.options, ["ro,noatime", "sync=commit"]);
+        assert_eq!(mount.data, Some(PathBuf::from("/d")));
+        assert!(mount.foreground);
+    }
+}

@@ -1,0 +1,159 @@
+//! `holdfast fsck --data DIR`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, ValueHint};
+use holdfast_metadata::invariant::{self, Progress, Violation};
+use holdfast_metadata::{Engine, Fault, RocksEngine};
+use holdfast_replicator::{DataDirectory, OpenError};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::{complain, data_path, one_line};
+
+/// Something is wrong with the data.
+const EXIT_VIOLATIONS: u8 = 1;
+/// Nothing is known: the data could not be read.
+const EXIT_UNCHECKED: u8 = 2;
+
+/// Check a data directory without changing it.
+///
+/// Every record is read and every rule of the format is checked: link counts, reachability, extents,
+/// counters. What is wrong is listed, one line each. The directory must not be mounted.
+///
+/// Exit code: 0 all is well, 1 something is wrong, 2 could not check.
+#[derive(Debug, Args)]
+pub(crate) struct FsckArguments {
+    /// The data directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data: PathBuf,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The result as scripts read it.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    data: String,
+    /// Missing when it could not be checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clean: Option<bool>,
+    violations: &'a [Finding],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// The rule that is broken; `store` when the files cannot even be read as records.
+    rule: &'static str,
+    detail: String,
+}
+
+impl From<Violation> for Finding {
+    fn from(violation: Violation) -> Finding {
+        Finding {
+            rule: violation.rule.name(),
+            detail: violation.detail,
+        }
+    }
+}
+
+/// Checks, prints what was found, and says it as an exit code.
+pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
+    let checked = check(arguments);
+    let printed = match &checked {
+        checked if arguments.json => print_json(arguments, checked),
+        Ok(findings) => print_lines(arguments, findings),
+        Err(_) => Ok(()),
+    };
+    match (checked, printed) {
+        (Ok(findings), Ok(())) if findings.is_empty() => ExitCode::SUCCESS,
+        (Ok(_), Ok(())) => ExitCode::from(EXIT_VIOLATIONS),
+        (Err(error), _) => {
+            complain("holdfast", &error);
+            ExitCode::from(EXIT_UNCHECKED)
+        }
+        (Ok(_), Err(error)) => {
+            complain("holdfast", &error.into());
+            ExitCode::from(EXIT_UNCHECKED)
+        }
+    }
+}
+
+/// What is wrong; an error when that cannot be known.
+fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
+    let cannot = || format!("cannot check {}", arguments.data.display());
+    let data = data_path::resolve(&arguments.data).with_context(cannot)?;
+    let opened = DataDirectory::open_read_only(&data).and_then(|directory| {
+        directory.check_durable()?;
+        Ok(directory)
+    });
+    let directory = match opened {
+        Ok(directory) => directory,
+        Err(OpenError::Corrupt { what, detail, .. }) => return Ok(store_damaged(&what, &detail)),
+        Err(error) => return Err(anyhow::Error::from(error).context(cannot())),
+    };
+    match check_records(&directory.store()) {
+        Err(Fault::Corrupt { what, detail }) => Ok(store_damaged(&what, &detail)),
+        Err(fault @ (Fault::NoSpace | Fault::Io(_))) => {
+            Err(anyhow::Error::from(fault).context(cannot()))
+        }
+        Ok(violations) => Ok(violations.into_iter().map(Finding::from).collect()),
+    }
+}
+
+fn check_records(store: &Path) -> Result<Vec<Violation>, Fault> {
+    let engine = RocksEngine::open_read_only(store)?;
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed})");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let violations = invariant::check(&engine.view(), &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    violations
+}
+
+fn store_damaged(what: &str, detail: &str) -> Vec<Finding> {
+    vec![Finding {
+        rule: "store",
+        detail: format!("{what}: {detail}"),
+    }]
+}
+
+/// Draws nothing where standard error is not a terminal.
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.steps as u64);
+    bar.set_position(progress.step.saturating_sub(1) as u64);
+    bar.set_message(format!("{}: {} records", progress.rule, progress.records));
+}
+
+fn print_lines(arguments: &FsckArguments, findings: &[Finding]) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    for finding in findings {
+        writeln!(output, "{}: {}", finding.rule, finding.detail)?;
+    }
+    let data = arguments.data.display();
+    match findings.len() {
+        0 => writeln!(output, "{data} is clean"),
+        1 => writeln!(output, "{data}: 1 violation"),
+        count => writeln!(output, "{data}: {count} violations"),
+    }
+}
+
+fn print_json(arguments: &FsckArguments, checked: &anyhow::Result<Vec<Finding>>) -> io::Result<()> {
+    let report = Report {
+        data: arguments.data.to_string_lossy().into_owned(),
+        clean: checked.as_ref().ok().map(Vec::is_empty),
+        violations: checked.as_deref().unwrap_or_default(),
+        error: checked.as_ref().err().map(one_line),
+    };
+    let mut output = io::stdout().lock();
+    serde_json::to_writer(&mut output, &report)?;
+    writeln!(output)
+}

@@ -1,0 +1,122 @@
+//! `holdfast mount`
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use nix::sys::stat::{Mode, umask};
+
+use crate::cli::MountArguments;
+use crate::mount_options::Settings;
+use crate::mount_plan::MountPlan;
+use crate::presence::Presence;
+use crate::termination::{Request, Termination};
+use crate::topology::Topology;
+use crate::{daemon, logging, mount_table, remount};
+
+/// Mounts, in front or in the background, and says what is mounted where.
+pub(crate) fn run(arguments: &MountArguments) -> anyhow::Result<ExitCode> {
+    if arguments.daemon {
+        return Ok(run_daemon(arguments));
+    }
+    let plan = prepare(arguments)?;
+    if arguments.foreground {
+        logging::to_terminal();
+        serve(&plan, &|| announce(arguments, &plan, std::process::id()))?;
+    } else {
+        let pid = daemon::start(arguments, &plan)?;
+        announce(arguments, &plan, pid)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Mounts in the background and says nothing, as mount(8) wants it.
+pub(crate) fn run_quietly(arguments: &MountArguments) -> anyhow::Result<()> {
+    let plan = prepare(arguments)?;
+    daemon::start(arguments, &plan)?;
+    Ok(())
+}
+
+/// The background process itself: whoever started it says what went wrong.
+fn run_daemon(arguments: &MountArguments) -> ExitCode {
+    let served = prepare(arguments).and_then(|plan| daemon::run(&plan, |live| serve(&plan, live)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            daemon::report_failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prepare(arguments: &MountArguments) -> anyhow::Result<MountPlan> {
+    let settings = Settings::parse(arguments.options.iter().map(String::as_str))?;
+    if settings.remount {
+        // Returns only if the other program could not take over.
+        return Err(remount::run(&settings, &arguments.mountpoint));
+    }
+    MountPlan::new(arguments, settings)
+}
+
+/// Mounts, calls back when the mount is live, and returns when it is gone and everything is durable.
+fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    // The files of other users end up in what this process writes.
+    umask(Mode::from_bits_truncate(0o077));
+    let termination = Termination::watch()?;
+    let topology = Topology::build(plan, &termination)?;
+    let presence = announce_presence(plan);
+    let unmounter = topology.unmounter();
+    let announced = live();
+    if announced.is_err() {
+        unmounter.unmount()?;
+    }
+    termination.on_request(move |request| {
+        // The first lets open files be; who asks again does not want to wait for them.
+        let ended = match request {
+            Request::First => unmounter.unmount(),
+            Request::Again => unmounter.abort(),
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, "cannot unmount");
+        }
+    });
+    let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());
+    tracing::info!(%data, %mountpoint, "mounted");
+    let served = topology.serve();
+    drop(presence);
+    tracing::info!(%data, %mountpoint, "ended");
+    announced.and(served)
+}
+
+/// Without it everything works but `holdfast umount`, which then does not wait.
+fn announce_presence(plan: &MountPlan) -> Option<Presence> {
+    let announced = mount_table::find(&plan.mountpoint)
+        .and_then(|mount| mount.as_ref().map(Presence::announce).transpose());
+    match announced {
+        Ok(presence) => presence,
+        Err(error) => {
+            tracing::warn!(%error, "`holdfast umount` will not find this process");
+            None
+        }
+    }
+}
+
+fn announce(arguments: &MountArguments, plan: &MountPlan, pid: u32) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    let written = if arguments.json {
+        let line = serde_json::json!({
+            "data": plan.data.to_string_lossy(),
+            "mountpoint": plan.mountpoint.to_string_lossy(),
+            "pid": pid,
+        });
+        writeln!(output, "{line}")
+    } else {
+        let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());
+        writeln!(output, "mounted {data} at {mountpoint}")
+    };
+    // The mount is live whether or not anybody reads this.
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error).context("cannot write to standard output"),
+    })
+}

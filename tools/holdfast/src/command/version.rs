@@ -1,0 +1,14 @@
+//! What `holdfast --version` says: the release, and the format of data directories it reads.
+
+use std::sync::LazyLock;
+
+use holdfast_replicator::DataDirectory;
+
+/// `0.1.0 (data directory format 1)`
+pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{} (data directory format {})",
+        env!("CARGO_PKG_VERSION"),
+        DataDirectory::FORMAT_VERSION
+    )
+});

@@ -1,0 +1,167 @@
+//! What the strings after `-o` say.
+//!
+//! They come from people, from fstab, and from mount(8) and systemd, which pass on words that mean
+//! nothing to a filesystem. Those are known and passed over; an unknown one is an error, because a
+//! mount that ignores what it was asked for is worse than none.
+
+mod table;
+
+use std::time::Duration;
+
+use holdfast_fs::{AtimePolicy, MountOptions};
+use holdfast_replicator::Durability;
+
+use self::table::{Effect, Known, Scope};
+
+/// Everything the options decide.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// For the filesystem; its `source` is empty unless `fsname=` was given.
+    pub(crate) mount: MountOptions,
+    /// When a change is durable.
+    pub(crate) durability: Durability,
+    /// `remount`: change an existing mount instead of making one.
+    pub(crate) remount: bool,
+    /// The words that the kernel, not the daemon, acts on at a remount, in their order.
+    pub(crate) kernel_words: Vec<String>,
+}
+
+/// What is wrong with an option.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OptionError {
+    /// Nothing of that name is known.
+    #[error("unknown mount option {name:?}; known are: {}", table::names())]
+    Unknown {
+        /// As it was given.
+        name: String,
+    },
+    /// It needs a value, or another one.
+    #[error("mount option {name}={value:?}: expected {expected}")]
+    BadValue {
+        /// The name.
+        name: String,
+        /// As it was given; empty if it was not.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// It has a value and takes none.
+    #[error("mount option {name:?} takes no value")]
+    UnwantedValue {
+        /// The name.
+        name: String,
+    },
+}
+
+impl Settings {
+    /// What holds when nothing is said. Root gets what a local disk has: devices and set-user-id
+    /// work; for others the kernel forbids both in any case.
+    pub(crate) fn new() -> Settings {
+        let root = nix::unistd::geteuid().is_root();
+        Settings {
+            mount: MountOptions {
+                source: String::new(),
+                subtype: Some("holdfast".into()),
+                read_only: false,
+                atime: AtimePolicy::Relatime,
+                directory_atime: true,
+                allow_other: false,
+                default_permissions: true,
+                device_files: root,
+                set_id: root,
+                execute: true,
+                synchronous: false,
+                directory_synchronous: false,
+                ..MountOptions::default()
+            },
+            durability: Durability::Fsync,
+            remount: false,
+            kernel_words: Vec::new(),
+        }
+    }
+
+    /// Reads the strings in their order; a later word wins over an earlier one.
+    pub(crate) fn parse<'a>(
+        strings: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Settings, OptionError> {
+        let words: Vec<String> = strings.into_iter().flat_map(split).collect();
+        let mut settings = Settings::new();
+        settings.remount = words.iter().any(|word| word == "remount");
+        for word in words.iter().filter(|word| !word.is_empty()) {
+            settings.set(word)?;
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, word: &str) -> Result<(), OptionError> {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        let Some(known) = table::find(name, value.is_some()) else {
+            return Err(match (table::find(name, value.is_none()), value) {
+                (Some(_), Some(_)) => OptionError::UnwantedValue { name: name.into() },
+                (Some(known), None) => bad_value(known, ""),
+                (None, _) => OptionError::Unknown { name: name.into() },
+            });
+        };
+        match known.scope {
+            Scope::Kernel => self.kernel_words.push(word.to_owned()),
+            Scope::RemountOnly if !self.remount => {
+                return Err(OptionError::Unknown { name: name.into() });
+            }
+            Scope::Daemon | Scope::Others | Scope::RemountOnly => {}
+        }
+        match (&known.effect, value.unwrap_or_default()) {
+            (Effect::Nothing, _) => Ok(()),
+            (Effect::Flag(set), _) => {
+                set(self);
+                Ok(())
+            }
+            (Effect::Value(set), value) => set(self, value).ok_or_else(|| bad_value(known, value)),
+        }
+    }
+}
+
+/// The part of the manual that tells of the options.
+pub(crate) fn help() -> String {
+    table::help()
+}
+
+fn bad_value(known: &Known, value: &str) -> OptionError {
+    OptionError::BadValue {
+        name: known.name.into(),
+        value: value.into(),
+        expected: known.value.unwrap_or_default(),
+    }
+}
+
+/// Splits at commas. A comma belongs to a value when it follows a backslash, or when the value
+/// begins and ends with a double quote, as mount(8) has it.
+fn split(string: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = string.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escaped = characters.next_if(|next| character == '\\' && matches!(next, ',' | '\\'));
+        if character == ',' && !quoted {
+            words.push(String::new());
+            continue;
+        }
+        let Some(word) = words.last_mut() else { break };
+        if character == '"' && (quoted || word.ends_with('=')) {
+            quoted = !quoted;
+        } else {
+            word.push(escaped.unwrap_or(character));
+        }
+    }
+    words
+}
+
+/// `0.5`: seconds.
+fn seconds(value: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! Every mount option there is: the parser, the error that lists them and the manual read this.
+
+use std::fmt::Write;
+
+use holdfast_fs::AtimePolicy;
+use holdfast_replicator::Durability;
+
+use super::{Settings, seconds};
+
+/// One option.
+pub(super) struct Known {
+    /// As it is typed; ends with `*` when it is only the beginning of a name.
+    pub(super) name: &'static str,
+    /// What the value is, if it takes one.
+    pub(super) value: Option<&'static str>,
+    /// Who acts on it.
+    pub(super) scope: Scope,
+    /// For the manual; options without are not in it.
+    about: &'static str,
+    pub(super) effect: Effect,
+}
+
+/// What an option does to the settings.
+pub(super) enum Effect {
+    Nothing,
+    Flag(fn(&mut Settings)),
+    /// `None` when the value is not one.
+    Value(fn(&mut Settings, &str) -> Option<()>),
+}
+
+/// Who acts on an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The kernel, and at a remount nobody else; the daemon must often know as well.
+    Kernel,
+    /// The daemon.
+    Daemon,
+    /// Somebody else: mount(8), systemd, the reader of fstab.
+    Others,
+    /// Shown by the kernel in the mount table, from where mount(8) passes it on at a remount.
+    RemountOnly,
+}
+
+const fn flag(scope: Scope, name: &'static str, about: &'static str, effect: Effect) -> Known {
+    Known {
+        name,
+        value: None,
+        scope,
+        about,
+        effect,
+    }
+}
+
+const fn kernel(name: &'static str, about: &'static str, set: fn(&mut Settings)) -> Known {
+    flag(Scope::Kernel, name, about, Effect::Flag(set))
+}
+
+const fn daemon(name: &'static str, about: &'static str, set: fn(&mut Settings)) -> Known {
+    flag(Scope::Daemon, name, about, Effect::Flag(set))
+}
+
+const fn valued(
+    name: &'static str,
+    value: &'static str,
+    about: &'static str,
+    set: fn(&mut Settings, &str) -> Option<()>,
+) -> Known {
+    Known {
+        name,
+        value: Some(value),
+        scope: Scope::Daemon,
+        about,
+        effect: Effect::Value(set),
+    }
+}
+
+const fn without_effect(scope: Scope, name: &'static str, value: Option<&'static str>) -> Known {
+    Known {
+        name,
+        value,
+        scope,
+        about: "",
+        effect: Effect::Nothing,
+    }
+}
+
+const fn others(name: &'static str, value: Option<&'static str>) -> Known {
+    without_effect(Scope::Others, name, value)
+}
+
+const fn remount_only(name: &'static str) -> Known {
+    without_effect(Scope::RemountOnly, name, Some("a number"))
+}
+
+const KNOWN: &[Known] = &[
+    kernel("ro", "no changes", |s| s.mount.read_only = true),
+    kernel("rw", "changes are possible (default)", |s| {
+        s.mount.read_only = false;
+    }),
+    kernel(
+        "relatime",
+        "access times as on a local disk: at most once a day and after changes (default)",
+        |s| s.mount.atime = AtimePolicy::Relatime,
+    ),
+    kernel("noatime", "no access times", |s| {
+        s.mount.atime = AtimePolicy::Never;
+    }),
+    kernel("strictatime", "every read sets the access time", |s| {
+        s.mount.atime = AtimePolicy::Strict;
+    }),
+    kernel("atime", "the opposite of noatime", |s| {
+        s.mount.atime = AtimePolicy::Relatime;
+    }),
+    without_effect(Scope::Kernel, "norelatime", None),
+    without_effect(Scope::Kernel, "nostrictatime", None),
+    kernel("nodiratime", "no access times of directories", |s| {
+        s.mount.directory_atime = false;
+    }),
+    kernel("diratime", "the opposite (default)", |s| {
+        s.mount.directory_atime = true;
+    }),
+    without_effect(Scope::Kernel, "lazytime", None),
+    without_effect(Scope::Kernel, "nolazytime", None),
+    kernel("dev", "device files work (default for root)", |s| {
+        s.mount.device_files = true;
+    }),
+    kernel("nodev", "they do not", |s| s.mount.device_files = false),
+    kernel(
+        "suid",
+        "set-user-id and set-group-id work (default for root)",
+        |s| s.mount.set_id = true,
+    ),
+    kernel("nosuid", "they do not", |s| s.mount.set_id = false),
+    kernel("exec", "programs can be run (default)", |s| {
+        s.mount.execute = true;
+    }),
+    kernel("noexec", "they cannot", |s| s.mount.execute = false),
+    kernel("sync", "every write is durable before it returns", |s| {
+        s.mount.synchronous = true;
+    }),
+    kernel("async", "writes are durable after fsync (default)", |s| {
+        s.mount.synchronous = false;
+    }),
+    kernel(
+        "dirsync",
+        "every change of a directory is durable before it returns",
+        |s| s.mount.directory_synchronous = true,
+    ),
+    valued(
+        "sync",
+        "commit or fsync",
+        "what is durable when it returns: every change, or only fsync, the rest a second later (default)",
+        |s, value| {
+            s.durability = match value {
+                "commit" => Durability::Commit,
+                "fsync" => Durability::Fsync,
+                _ => return None,
+            };
+            Some(())
+        },
+    ),
+    daemon(
+        "allow_other",
+        "other users may enter (default when root mounts by mount(8) or fstab; \
+         not for root: needs user_allow_other in /etc/fuse.conf)",
+        |s| s.mount.allow_other = true,
+    ),
+    daemon(
+        "noallow_other",
+        "they may not, not even root (default)",
+        |s| s.mount.allow_other = false,
+    ),
+    daemon(
+        "default_permissions",
+        "modes and access lists are enforced (default)",
+        |s| s.mount.default_permissions = true,
+    ),
+    daemon(
+        "nodefault_permissions",
+        "they are not: whoever can enter may do anything",
+        |s| s.mount.default_permissions = false,
+    ),
+    valued(
+        "fsname",
+        "a name",
+        "the first column of df and of the mount table; the data directory if not given",
+        |s, value| {
+            value.clone_into(&mut s.mount.source);
+            Some(())
+        },
+    ),
+    valued(
+        "fstype",
+        "fuse or fuse.NAME",
+        "the type in the mount table (default: fuse.holdfast)",
+        |s, value| {
+            s.mount.subtype = match value.split_once('.') {
+                None if value == "fuse" => None,
+                Some(("fuse", name)) if !name.is_empty() => Some(name.into()),
+                _ => return None,
+            };
+            Some(())
+        },
+    ),
+    valued(
+        "subtype",
+        "a name",
+        "the same, without the \"fuse.\"",
+        |s, value| {
+            s.mount.subtype = (!value.is_empty()).then(|| value.into());
+            Some(())
+        },
+    ),
+    valued(
+        "entry_timeout",
+        "seconds",
+        "how long the kernel may trust a name without asking",
+        |s, value| {
+            s.mount.entry_timeout = seconds(value)?;
+            Some(())
+        },
+    ),
+    valued(
+        "attr_timeout",
+        "seconds",
+        "how long the kernel may trust attributes without asking",
+        |s, value| {
+            s.mount.attribute_timeout = seconds(value)?;
+            Some(())
+        },
+    ),
+    valued(
+        "threads",
+        "a number from 1 to 256",
+        "how many threads serve the kernel",
+        |s, value| {
+            s.mount.threads = value
+                .parse()
+                .ok()
+                .filter(|threads| (1..=256).contains(threads))?;
+            Some(())
+        },
+    ),
+    valued(
+        "slow_operation",
+        "seconds",
+        "operations that take longer are logged",
+        |s, value| {
+            s.mount.slow_operation = seconds(value)?;
+            Some(())
+        },
+    ),
+    flag(
+        Scope::Daemon,
+        "remount",
+        "changes the flags of an existing mount, for mount(8)",
+        Effect::Nothing,
+    ),
+    others("defaults", None),
+    others("auto", None),
+    others("noauto", None),
+    others("nofail", None),
+    others("user", None),
+    others("user", Some("a name")),
+    others("nouser", None),
+    others("users", None),
+    others("nousers", None),
+    others("owner", None),
+    others("noowner", None),
+    others("group", None),
+    others("nogroup", None),
+    others("_netdev", None),
+    others("_rnetdev", None),
+    others("silent", None),
+    others("loud", None),
+    others("comment", Some("anything")),
+    others("helper", Some("a name")),
+    others("uhelper", Some("a name")),
+    others("x-*", None),
+    others("x-*", Some("anything")),
+    others("X-*", None),
+    others("X-*", Some("anything")),
+    remount_only("fd"),
+    remount_only("rootmode"),
+    remount_only("user_id"),
+    remount_only("group_id"),
+    remount_only("max_read"),
+    remount_only("blksize"),
+];
+
+/// The option of that name, with or without a value.
+pub(super) fn find(name: &str, valued: bool) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| {
+        let same = match known.name.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == known.name,
+        };
+        same && known.value.is_some() == valued
+    })
+}
+
+/// All names but those only the kernel makes up.
+pub(super) fn names() -> String {
+    let told = KNOWN
+        .iter()
+        .filter(|known| known.scope != Scope::RemountOnly);
+    let mut names: Vec<String> = told.map(signature).collect();
+    names.dedup();
+    names.join(" ")
+}
+
+/// A paragraph for the manual.
+pub(super) fn help() -> String {
+    let mut text = String::from("Mount options:\n");
+    for known in KNOWN.iter().filter(|known| !known.about.is_empty()) {
+        // Writing to a string cannot fail.
+        writeln!(text, "  {:<22} {}", signature(known), known.about).ok();
+    }
+    text.push_str(
+        "\nWords for mount(8), systemd and fstab (defaults, noauto, x-*, ...) are accepted.",
+    );
+    text
+}
+
+fn signature(known: &Known) -> String {
+    match known.value {
+        None => known.name.into(),
+        Some("commit or fsync") => "sync=commit|fsync".into(),
+        Some(_) => format!("{}=", known.name),
+    }
+}

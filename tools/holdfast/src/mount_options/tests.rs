@@ -1,0 +1,134 @@
+//! What each kind of option does to the settings.
+
+use super::*;
+
+fn parse(string: &str) -> Settings {
+    Settings::parse([string]).unwrap()
+}
+
+fn error(string: &str) -> OptionError {
+    Settings::parse([string]).unwrap_err()
+}
+
+#[test]
+fn without_options_it_is_a_plain_read_write_mount() {
+    let settings = parse("");
+    assert!(!settings.mount.read_only);
+    assert!(settings.mount.default_permissions);
+    assert!(!settings.mount.allow_other);
+    assert_eq!(settings.mount.subtype.as_deref(), Some("holdfast"));
+    assert_eq!(settings.mount.atime, AtimePolicy::Relatime);
+    assert_eq!(settings.durability, Durability::Fsync);
+}
+
+#[test]
+fn the_last_word_wins_over_strings_too() {
+    let settings = Settings::parse(["ro,noatime", "rw,strictatime"]).unwrap();
+    assert!(!settings.mount.read_only);
+    assert_eq!(settings.mount.atime, AtimePolicy::Strict);
+}
+
+#[test]
+fn every_flag_has_an_opposite() {
+    let off =
+        parse("ro,noatime,nodiratime,nodev,nosuid,noexec,sync,nodefault_permissions,allow_other");
+    assert!(off.mount.read_only && off.mount.synchronous && off.mount.allow_other);
+    assert!(!off.mount.device_files && !off.mount.set_id && !off.mount.execute);
+    assert!(!off.mount.directory_atime && !off.mount.default_permissions);
+    assert_eq!(off.mount.atime, AtimePolicy::Never);
+    let on = parse(
+        "ro,noatime,nodiratime,nodev,nosuid,noexec,sync,nodefault_permissions,allow_other,\
+         rw,atime,diratime,dev,suid,exec,async,default_permissions,noallow_other",
+    );
+    assert!(!on.mount.read_only && !on.mount.synchronous && !on.mount.allow_other);
+    assert!(on.mount.device_files && on.mount.set_id && on.mount.execute);
+    assert!(on.mount.directory_atime && on.mount.default_permissions);
+    assert_eq!(on.mount.atime, AtimePolicy::Relatime);
+}
+
+#[test]
+fn sync_with_a_value_is_another_option_than_sync() {
+    let plain = parse("sync");
+    assert!(plain.mount.synchronous);
+    assert_eq!(plain.durability, Durability::Fsync);
+    let commit = parse("sync=commit");
+    assert!(!commit.mount.synchronous);
+    assert_eq!(commit.durability, Durability::Commit);
+    assert_eq!(
+        parse("sync=commit,sync=fsync").durability,
+        Durability::Fsync
+    );
+    assert!(matches!(error("sync=never"), OptionError::BadValue { .. }));
+}
+
+#[test]
+fn names_and_types_are_taken_as_given() {
+    let settings = parse("fsname=a\\,b,fstype=fuse");
+    assert_eq!(settings.mount.source, "a,b");
+    assert_eq!(settings.mount.subtype, None);
+    assert_eq!(parse("fsname=\"x,y\",ro").mount.source, "x,y");
+    assert_eq!(parse("fsname=a=b").mount.source, "a=b");
+    assert_eq!(
+        parse("fstype=fuse.other").mount.subtype.as_deref(),
+        Some("other")
+    );
+    assert!(matches!(error("fstype=ext4"), OptionError::BadValue { .. }));
+}
+
+#[test]
+fn timeouts_are_seconds() {
+    let settings = parse("entry_timeout=0.5,attr_timeout=0");
+    assert_eq!(settings.mount.entry_timeout, Duration::from_millis(500));
+    assert_eq!(settings.mount.attribute_timeout, Duration::ZERO);
+    for wrong in [
+        "entry_timeout=-1",
+        "entry_timeout=soon",
+        "entry_timeout=",
+        "entry_timeout=inf",
+    ] {
+        assert!(
+            matches!(error(wrong), OptionError::BadValue { .. }),
+            "{wrong}"
+        );
+    }
+    assert!(matches!(error("threads=0"), OptionError::BadValue { .. }));
+}
+
+#[test]
+fn an_unknown_option_is_named_and_the_known_ones_are_listed() {
+    let text = error("rw,dax").to_string();
+    assert!(
+        text.contains("\"dax\"") && text.contains("noatime"),
+        "{text}"
+    );
+    assert_eq!(
+        error("inlinecrypt=1"),
+        OptionError::Unknown {
+            name: "inlinecrypt".into()
+        }
+    );
+    assert_eq!(
+        error("ro=1"),
+        OptionError::UnwantedValue { name: "ro".into() }
+    );
+    assert!(error("fsname").to_string().contains("expected a name"));
+}
+
+#[test]
+fn words_for_others_are_passed_over() {
+    parse("defaults,auto,noauto,nofail,user,user=jo,_netdev,comment=x,lazytime,,");
+    parse("x-systemd.automount,x-systemd.idle-timeout=60,X-mount.mkdir=0755");
+}
+
+#[test]
+fn a_remount_keeps_the_words_for_the_kernel_in_their_order() {
+    let settings = parse("rw,user_id=0,group_id=0,allow_other,remount,x-y,ro,nodev");
+    assert!(settings.remount);
+    assert_eq!(settings.kernel_words, ["rw", "ro", "nodev"]);
+    assert_eq!(
+        error("user_id=0"),
+        OptionError::Unknown {
+            name: "user_id".into()
+        }
+    );
+}

@@ -1,0 +1,63 @@
+//! Builds every part of a mount in the order in which they need each other, and takes them down in
+//! the opposite one. Nothing else happens here.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use holdfast_fs::{Mount, Unmounter};
+use holdfast_replicator::{NoOpOptions, NoOpReplicator, PosixMetadataReplicator};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::mount_plan::MountPlan;
+use crate::takeover;
+use crate::termination::Termination;
+
+/// The parts of a live mount.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    /// For starting and stopping only: operations do not pass through it.
+    runtime: Runtime,
+    replicator: Arc<NoOpReplicator>,
+    mount: Mount,
+}
+
+impl Topology {
+    /// Returns when the mount is live.
+    pub(crate) fn build(plan: &MountPlan, termination: &Termination) -> anyhow::Result<Topology> {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .context("cannot start the runtime")?;
+        let options = NoOpOptions {
+            durability: plan.settings.durability,
+            mountpoint: Some(plan.mountpoint.clone()),
+            ..NoOpOptions::new(plan.data.clone())
+        };
+        let replicator = Arc::new(takeover::open(&options, termination)?);
+        runtime.block_on(replicator.start())?;
+        let options = plan.settings.mount.clone();
+        match Mount::new(Arc::clone(&replicator), &plan.mountpoint, options) {
+            Ok(mount) => Ok(Topology {
+                runtime,
+                replicator,
+                mount,
+            }),
+            Err(error) => {
+                runtime.block_on(replicator.stop())?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// For unmounting from another thread.
+    pub(crate) fn unmounter(&self) -> Unmounter {
+        self.mount.unmounter()
+    }
+
+    /// Serves until somebody unmounts, then makes everything durable and releases the data directory.
+    pub(crate) fn serve(self) -> anyhow::Result<()> {
+        let served = self.mount.wait().context("the mount has failed");
+        let stopped = self.runtime.block_on(self.replicator.stop());
+        served.and(stopped.context("the data directory was not closed cleanly"))
+    }
+}
