@@ -17,6 +17,7 @@
     reason = "a harness fails its test by panicking"
 )]
 
+pub mod errno;
 pub mod mount_table;
 pub mod mounted;
 pub mod place;
@@ -27,6 +28,7 @@ pub mod random;
 pub mod system;
 mod watchdog;
 
+pub use errno::errno;
 pub use mounted::{Mounted, Setup};
 pub use poll::wait_until;
 pub use program::{Finished, run, run_within};

@@ -64,6 +64,12 @@ impl Setup {
     /// Mounts.
     #[track_caller]
     pub fn mount(self) -> Mounted {
+        self.try_mount()
+            .unwrap_or_else(|message| panic!("{message}"))
+    }
+
+    /// Mounts; the log if the daemon refuses.
+    pub fn try_mount(self) -> Result<Mounted, String> {
         let scratch = place::scratch();
         let mountpoint = scratch.path().join("mnt");
         fs::create_dir(&mountpoint).unwrap();
@@ -80,8 +86,8 @@ impl Setup {
             watchdog,
             scratch,
         };
-        mounted.start();
-        mounted
+        mounted.try_start()?;
+        Ok(mounted)
     }
 }
 

@@ -202,6 +202,27 @@ pub fn read_directory(directory: &File, bytes: usize) -> io::Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// `copy_file_range(2)` between these offsets.
+pub fn copy_range(
+    source: (&File, i64),
+    destination: (&File, i64),
+    length: usize,
+) -> io::Result<usize> {
+    let (from, mut from_offset) = source;
+    let (to, mut to_offset) = destination;
+    // SAFETY: both offsets outlive the call.
+    size(unsafe {
+        libc::copy_file_range(
+            from.as_raw_fd(),
+            &raw mut from_offset,
+            to.as_raw_fd(),
+            &raw mut to_offset,
+            length,
+            0,
+        )
+    })
+}
+
 fn c_path(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
 }

@@ -1,0 +1,134 @@
+//! A data directory on a disk that is full.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use holdfast_tests::{Mounted, Setup, errno, place, wait_until};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use tempfile::TempDir;
+
+/// A small filesystem in memory, gone when dropped.
+struct SmallDisk {
+    path: PathBuf,
+    _scratch: TempDir,
+}
+
+impl SmallDisk {
+    fn new(options: &str) -> SmallDisk {
+        let scratch = place::scratch();
+        let path = scratch.path().join("disk");
+        fs::create_dir(&path).unwrap();
+        mount(
+            Some("none"),
+            &path,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            Some(options),
+        )
+        .unwrap();
+        SmallDisk {
+            path,
+            _scratch: scratch,
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        umount2(&self.path, MntFlags::MNT_DETACH).ok();
+    }
+}
+
+/// Writes files of 1 MiB until one fails; the names of those that are complete, and the error.
+fn fill(directory: &Path) -> (Vec<PathBuf>, io::Error) {
+    let mut complete = Vec::new();
+    for number in 0.. {
+        let path = directory.join(format!("file{number}"));
+        let written = File::create_new(&path).and_then(|mut file| {
+            file.write_all(&vec![number as u8; 1 << 20])?;
+            file.sync_all()
+        });
+        match written {
+            Ok(()) => complete.push(path),
+            Err(error) => return (complete, error),
+        }
+    }
+    unreachable!("a disk has an end")
+}
+
+fn assert_content(complete: &[PathBuf]) {
+    for (number, path) in complete.iter().enumerate() {
+        let content = fs::read(path).unwrap();
+        assert!(
+            content == vec![number as u8; 1 << 20],
+            "{} differs",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_enospc_and_nothing_is_lost_and_room_comes_back() {
+    let disk = SmallDisk::new("size=256m");
+    let mut mounted = Setup::default().data(&disk.path.join("data")).mount();
+    let (complete, error) = fill(mounted.root());
+    assert_eq!(errno(Err::<(), _>(error)), Errno::ENOSPC);
+    assert!(
+        complete.len() > 20,
+        "only {} MiB of 256 fit",
+        complete.len()
+    );
+    assert_content(&complete);
+    assert_eq!(
+        errno(fs::write(mounted.path("more"), vec![0; 1 << 20])),
+        Errno::ENOSPC
+    );
+    let count = fs::read_dir(mounted.root()).unwrap().count();
+    for path in &complete[complete.len() / 2..] {
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!(
+        fs::read_dir(mounted.root()).unwrap().count(),
+        count - complete.len().div_ceil(2)
+    );
+    wait_until("there is room again", Duration::from_secs(30), || {
+        fs::write(mounted.path("again"), vec![1; 4 << 20]).is_ok()
+    });
+    let kept = &complete[..complete.len() / 2];
+    assert_content(kept);
+    mounted.remount();
+    assert_content(kept);
+    mounted.kill();
+    mounted.start();
+    assert_content(kept);
+    end(mounted);
+}
+
+#[test]
+fn a_disk_filled_by_somebody_else_is_enospc_and_recovers() {
+    let disk = SmallDisk::new("size=128m");
+    let mounted = Setup::default().data(&disk.path.join("data")).mount();
+    fs::write(mounted.path("before"), vec![1; 1 << 20]).unwrap();
+    let mut ballast = File::create_new(disk.path.join("ballast")).unwrap();
+    let block = vec![0; 1 << 16];
+    while ballast.write_all(&block).is_ok() {}
+    let (complete, error) = fill(mounted.root());
+    assert_eq!(errno(Err::<(), _>(error)), Errno::ENOSPC);
+    assert_content(&complete);
+    assert_eq!(fs::read(mounted.path("before")).unwrap(), vec![1; 1 << 20]);
+    drop(ballast);
+    fs::remove_file(disk.path.join("ballast")).unwrap();
+    wait_until("there is room again", Duration::from_secs(30), || {
+        fs::write(mounted.path("after"), vec![1; 1 << 20]).is_ok()
+    });
+    end(mounted);
+}
+
+/// Unmounts before the disk goes.
+fn end(mut mounted: Mounted) {
+    mounted.unmount();
+    mounted.fsck().success();
+}

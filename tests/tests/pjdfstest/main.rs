@@ -1,0 +1,94 @@
+//! pjdfstest on a real mount: no test fails, and exactly those are skipped that `SKIPS.md` explains.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use holdfast_tests::{Finished, Mounted, Setup, place, run, run_within};
+use nix::unistd::User;
+
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// Runs pjdfstest on a new mount.
+fn pjdfstest(configuration: &str, patterns: &[&str]) -> Finished {
+    make_user();
+    let mounted = mount();
+    let secondary = place::scratch();
+    let mut command = Command::new(place::tool("pjdfstest"));
+    command
+        .arg("-c")
+        .arg(place::fixture("tests/pjdfstest").join(configuration));
+    command
+        .arg("-p")
+        .arg(mounted.root())
+        .arg("-s")
+        .arg(secondary.path());
+    run_within(command.args(patterns).env("PATH", search_path()), LIMIT)
+}
+
+fn mount() -> Mounted {
+    let options = "allow_other,default_permissions,dev,suid";
+    Setup::default().options(options).limit(LIMIT).mount()
+}
+
+/// `mount -o remount` looks for the helper of the type `fuse.holdfast`: the program itself.
+fn search_path() -> OsString {
+    let mut path = place::holdfast_folder().into_os_string();
+    path.push(":");
+    path.push(env::var_os("PATH").unwrap_or_default());
+    path
+}
+
+/// pjdfstest switches to two users who are nobody else; Debian has one of them.
+fn make_user() {
+    if User::from_name("tests").unwrap().is_none() {
+        let mut command = Command::new("useradd");
+        run(command.args(["--system", "--user-group", "--no-create-home", "tests"])).success();
+    }
+}
+
+/// The names of the tests with this result.
+fn names<'a>(output: &'a str, result: &str) -> BTreeSet<&'a str> {
+    let lines = output.lines().filter_map(|line| line.split_once(' '));
+    lines
+        .filter(|(_, rest)| rest.trim() == result)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// The names in backquotes that begin a line of the list in `SKIPS.md`.
+fn explained(text: &str) -> BTreeSet<&str> {
+    let items = text.lines().filter_map(|line| line.strip_prefix("* `"));
+    items
+        .filter_map(|item| Some(item.split_once('`')?.0))
+        .collect()
+}
+
+#[test]
+fn no_test_fails_and_every_skip_is_explained() {
+    let finished = pjdfstest("pjdfstest.toml", &[]);
+    let failed = names(&finished.stdout, "FAILED");
+    assert!(failed.is_empty(), "{failed:#?}\n{}", finished.stdout);
+    let stdout = finished.success();
+    let passed = names(&stdout, "ok");
+    assert!(
+        passed.len() > 300,
+        "only {} tests passed:\n{stdout}",
+        passed.len()
+    );
+    let skipped = names(&stdout, "skipped");
+    let text = fs::read_to_string(place::fixture("tests/pjdfstest/SKIPS.md")).unwrap();
+    assert_eq!(skipped, explained(&text));
+    println!("{} passed, {} skipped", passed.len(), skipped.len());
+}
+
+#[test]
+fn a_read_only_remount_is_erofs_for_every_change() {
+    let stdout = pjdfstest("erofs.toml", &["erofs"]).success();
+    let (passed, skipped) = (names(&stdout, "ok"), names(&stdout, "skipped"));
+    assert_eq!((passed.len(), skipped.len()), (13, 0), "{stdout}");
+}

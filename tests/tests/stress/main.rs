@@ -1,0 +1,80 @@
+//! stress-ng's filesystem stressors find no failure, and leave no inode and no space behind.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use holdfast_tests::{Setup, run_within, wait_until};
+use nix::sys::statvfs::Statvfs;
+
+const LIMIT: Duration = Duration::from_mins(8);
+
+/// These do not touch the directory they are given.
+const ELSEWHERE: &str = "bind-mount,binderfs,dup,eventfd,ioprio,procfs";
+
+/// RocksDB may hold a little more or less than before for the same files; leaked data is more.
+const SPACE_TOLERANCE_BYTES: u64 = 1 << 20;
+
+fn used(numbers: &Statvfs) -> (u64, u64) {
+    let blocks = numbers.blocks() - numbers.blocks_free();
+    (
+        numbers.files() - numbers.files_free(),
+        blocks * numbers.fragment_size(),
+    )
+}
+
+#[test]
+fn no_stressor_fails_and_nothing_is_left_behind() {
+    let mounted = Setup::default().limit(LIMIT).mount();
+    let before = used(&mounted.statistics());
+    let mut command = Command::new("stress-ng");
+    command.args([
+        "--class",
+        "filesystem",
+        "--exclude",
+        ELSEWHERE,
+        "--sequential",
+        "2",
+    ]);
+    command.args(["--timeout", "1s", "--verify", "--metrics-brief"]);
+    command.args([
+        "--hdd-bytes",
+        "32m",
+        "--fallocate-bytes",
+        "64m",
+        "--copy-file-bytes",
+        "32m",
+    ]);
+    command.args([
+        "--iomix-bytes",
+        "32m",
+        "--sync-file-bytes",
+        "16m",
+        "--fpunch-ops",
+        "20000",
+    ]);
+    command.arg("--temp-path").arg(mounted.root());
+    let finished = run_within(&mut command, LIMIT);
+    let output = format!("{}{}", finished.stdout, finished.stderr);
+    assert!(finished.status.success(), "{output}");
+    assert!(!output.contains("stress-ng: fail:"), "{output}");
+    assert!(output.contains("passed: "), "{output}");
+    for entry in fs::read_dir(mounted.root()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
+        .unwrap();
+    }
+    fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
+    wait_until(
+        "all inodes and all space are given back",
+        Duration::from_mins(1),
+        || {
+            let (inodes, bytes) = used(&mounted.statistics());
+            inodes == before.0 && bytes.abs_diff(before.1) <= SPACE_TOLERANCE_BYTES
+        },
+    );
+}
