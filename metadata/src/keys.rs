@@ -10,7 +10,7 @@
 //! | `E` ino offset | extent: a range of a file and the block that holds it |
 //! | `B` block | bytes of a block, never changed (kept apart by the disk engine) |
 //! | `N` block | number of extents that share the block, when there are several |
-//! | `Q` ino | orphan: an inode without a name |
+//! | `Q` ino | orphan: an inode without a name, and how far its data is given back |
 //! | `R` session sequence | idempotency record: the outcome of a request |
 
 use crate::types::{Cookie, InodeId, RequestId, SessionId};
@@ -63,6 +63,11 @@ pub fn inode(ino: InodeId) -> Vec<u8> {
 /// `D` parent name
 pub fn dentry(parent: InodeId, name: &[u8]) -> Vec<u8> {
     named(Prefix::Dentry, parent, name)
+}
+
+/// Where the names of a directory begin and end.
+pub fn dentries_of(parent: InodeId) -> (Vec<u8>, Vec<u8>) {
+    of_inode(Prefix::Dentry, parent)
 }
 
 /// `O` parent cookie

@@ -264,32 +264,39 @@ pub(crate) fn move_up(
     Ok(())
 }
 
-/// Removes extents until none is left or `keys_left` is used up; answers whether none is left.
+/// Removes extents until none is left or `keys_left` is used up; answers where the next step begins.
+///
+/// No extent may begin below `from`.
 pub(crate) fn clear(
     context: &mut Context<'_>,
     ino: InodeId,
     inode: &mut Inode,
+    from: u64,
     keys_left: &mut usize,
-) -> Result<bool, Stop> {
+) -> Result<Option<u64>, Stop> {
     if inode.allocated == 0 {
-        return Ok(true);
+        return Ok(None);
     }
     let mut found = Vec::new();
-    let mut finished = true;
+    let mut next = None;
     let extents_max = *keys_left / KEYS_OF_EXTENT;
-    visit_from(&*context.state, ino, 0, &mut |placed| {
-        if found.len() == extents_max {
-            finished = false;
-            return ControlFlow::Break(());
-        }
-        found.push(placed);
-        ControlFlow::Continue(())
-    })?;
+    let (_, end) = keys::extents_of(ino);
+    context
+        .state
+        .scan(&keys::extent(ino, from), &end, &mut |key, value| {
+            let placed = Placed::decode(key, value)?;
+            if found.len() == extents_max {
+                next = Some(placed.offset);
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push(placed);
+            Ok(ControlFlow::Continue(()))
+        })?;
     *keys_left -= found.len() * KEYS_OF_EXTENT;
     for placed in found {
         cut_one(context, ino, inode, placed, (0, u64::MAX))?;
     }
-    Ok(finished)
+    Ok(next)
 }
 
 fn uncount(context: &mut Context<'_>, inode: &mut Inode, length: u64) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use crate::keys;
 use crate::limits::LINKS_MAX;
 use crate::outcome::PosixError;
 use crate::permission;
-use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry};
+use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan};
 use crate::types::{Attributes, Cookie, FileKind, FileName, InodeFlags, InodeId, Mode};
 
 /// A directory that was loaded; [`Directory::store`] keeps what changed.
@@ -270,7 +270,9 @@ pub(crate) fn drop_link(
     context.put_inode(ino, &inode);
     let orphaned = inode.nlink == 0;
     if orphaned {
-        context.state.put(keys::orphan(ino), bytes::Bytes::new());
+        context
+            .state
+            .put(keys::orphan(ino), Orphan::default().encode());
     }
     Ok(orphaned)
 }

@@ -9,7 +9,7 @@ use crate::file;
 use crate::keys;
 use crate::limits::RECLAIM_STEP_KEYS_MAX;
 use crate::outcome::{Answer, PosixError};
-use crate::record::Inode;
+use crate::record::{Inode, Orphan};
 use crate::types::InodeId;
 
 /// Keys of every orphan: its inode and its orphan record.
@@ -19,22 +19,22 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &Reclaim) -> Result<Answ
     let mut keys_left = RECLAIM_STEP_KEYS_MAX;
     let mut unfinished = Vec::new();
     for &ino in &command.inodes {
-        if let Some(mut inode) = orphan(context, ino)?
-            && !reclaim(context, ino, &mut inode, &mut keys_left)?
+        if let Some((orphan, inode)) = find(context, ino)?
+            && !reclaim(context, ino, (orphan, inode), &mut keys_left)?
         {
-            context.put_inode(ino, &inode);
             unfinished.push(ino);
         }
     }
     Ok(Answer::Reclaimed { unfinished })
 }
 
-/// The inode, if it exists and has no name.
-fn orphan(context: &Context<'_>, ino: InodeId) -> Result<Option<Inode>, Stop> {
+/// The inode and its orphan record, if it exists and has no name.
+fn find(context: &Context<'_>, ino: InodeId) -> Result<Option<(Orphan, Inode)>, Stop> {
     match context.inode(ino) {
         Ok(inode) if inode.nlink == 0 => {
-            let listed = context.state.contains(&keys::orphan(ino))?;
-            Ok(listed.then_some(inode))
+            let record = context.state.get(&keys::orphan(ino))?;
+            let orphan = record.map(|bytes| Orphan::decode(&bytes)).transpose()?;
+            Ok(orphan.map(|orphan| (orphan, inode)))
         }
         Ok(_) | Err(Stop::Posix(PosixError::InodeGone)) => Ok(None),
         Err(stop) => Err(stop),
@@ -45,14 +45,24 @@ fn orphan(context: &Context<'_>, ino: InodeId) -> Result<Option<Inode>, Stop> {
 fn reclaim(
     context: &mut Context<'_>,
     ino: InodeId,
-    inode: &mut Inode,
+    (mut orphan, mut inode): (Orphan, Inode),
     keys_left: &mut usize,
 ) -> Result<bool, Stop> {
-    if !clear_xattrs(context, ino, inode, keys_left)?
-        || !file::clear(context, ino, inode, keys_left)?
-        || *keys_left < KEYS_OF_ORPHAN
+    let mut finished = clear_xattrs(context, ino, &mut inode, keys_left)?;
+    if finished
+        && let Some(next) = file::clear(context, ino, &mut inode, orphan.cleared, keys_left)?
     {
+        orphan.cleared = next;
+        finished = false;
+    }
+    if !finished || *keys_left < KEYS_OF_ORPHAN {
+        context.put_inode(ino, &inode);
+        context.state.put(keys::orphan(ino), orphan.encode());
         return Ok(false);
+    }
+    if inode.allocated > 0 {
+        let lost = format!("{} bytes without an extent", inode.allocated);
+        return Err(Fault::corrupt(format!("inode {ino}"), lost).into());
     }
     *keys_left -= KEYS_OF_ORPHAN;
     context.state.delete(keys::inode(ino));

@@ -54,7 +54,7 @@ mod tests {
     fn shard_is_the_high_sixteen_bits() {
         let inode = InodeId::in_shard(7, 42).unwrap();
         assert_eq!(inode.shard(), 7);
-        assert_eq!(inode.get(), 7 << 48 | 42);
+        assert_eq!(inode.get(), 0x0007_0000_0000_002a);
         assert_eq!(InodeId::ROOT.shard(), 0);
     }
 
