@@ -28,29 +28,24 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What can be done.
+/// What can be done; the arguments of each say what it is.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Mount a data directory, and return once it can be used
     Mount(MountArguments),
-    /// Unmount, and return once the data directory is released
     #[command(visible_alias = "unmount")]
     Umount(UmountArguments),
-    /// Check a data directory without changing it
     Fsck(FsckArguments),
-    /// Measure the metadata operations of any directory
     Bench(BenchArguments),
-    /// Print the completions of a shell
     Completions(CompletionsArguments),
-    /// Write the man pages
     Man(ManArguments),
 }
 
 /// Mount a data directory, and return once it can be used.
 ///
 /// The command returns when the mount is live; a daemon then serves it in the background until it is
-/// unmounted (`holdfast umount`, `umount`) or told to end (SIGTERM, SIGINT). It writes its log to
-/// `holdfast.log` in the data directory; `RUST_LOG` says how much.
+/// unmounted (`holdfast umount`, `umount`) or told to end (SIGTERM, SIGINT; a second time also when
+/// files are open). It writes its log to `holdfast.log` in the data directory; `RUST_LOG` says how
+/// much.
 #[derive(Debug, Args)]
 #[command(after_long_help = mount_options::help(), after_help = "Options of -o: see --help.")]
 pub(crate) struct MountArguments {

@@ -5,7 +5,7 @@
 //! is live or why not. Then the daemon lets go of everything it shares with its starter.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -35,13 +35,14 @@ pub(crate) fn start(arguments: &MountArguments, plan: &MountPlan) -> anyhow::Res
         .stdout(Stdio::piped())
         .current_dir("/");
     let mut daemon = command.spawn().context("cannot start the daemon")?;
-    let output = daemon
+    let mut output = daemon
         .stdout
         .take()
         .context("the daemon has no standard output")?;
+    // Up to the end: the daemon has then let go of this pipe and of the terminal.
     let mut line = String::new();
-    BufReader::new(output)
-        .read_line(&mut line)
+    output
+        .read_to_string(&mut line)
         .context("cannot read from the daemon")?;
     match line.trim_end().strip_prefix(FAILED) {
         Some(reason) => bail!("{reason}"),

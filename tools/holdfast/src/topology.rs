@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use holdfast_fs::{Mount, Unmounter};
-use holdfast_replicator::{NoOpOptions, NoOpReplicator, PosixMetadataReplicator};
+use holdfast_replicator::{NoOpOptions, NoOpReplicator, PosixMetadataReplicator, ReplicateError};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::mount_plan::MountPlan;
@@ -52,6 +52,12 @@ impl Topology {
     /// For unmounting from another thread.
     pub(crate) fn unmounter(&self) -> Unmounter {
         self.mount.unmounter()
+    }
+
+    /// For releasing the data directory although files are open: their users get errors.
+    pub(crate) fn stopper(&self) -> impl Fn() -> Result<(), ReplicateError> + Send + use<> {
+        let (runtime, replicator) = (self.runtime.handle().clone(), Arc::clone(&self.replicator));
+        move || runtime.block_on(replicator.stop())
     }
 
     /// Serves until somebody unmounts, then makes everything durable and releases the data directory.

@@ -1,7 +1,7 @@
 //! `holdfast mount`
 
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use anyhow::Context;
 use nix::sys::stat::{Mode, umask};
@@ -14,6 +14,11 @@ use crate::termination::{Request, Termination};
 use crate::topology::Topology;
 use crate::{daemon, logging, mount_table, remount};
 
+/// Exit code when files were open at the end; nothing that was written is lost.
+const EXIT_CUT_OFF: i32 = 0;
+/// Exit code when the data directory could not be closed.
+const EXIT_NOT_STOPPED: i32 = 1;
+
 /// Mounts, in front or in the background, and says what is mounted where.
 pub(crate) fn run(arguments: &MountArguments) -> anyhow::Result<ExitCode> {
     if arguments.daemon {
@@ -22,7 +27,7 @@ pub(crate) fn run(arguments: &MountArguments) -> anyhow::Result<ExitCode> {
     let plan = prepare(arguments)?;
     if arguments.foreground {
         logging::to_terminal();
-        serve(&plan, &|| announce(arguments, &plan, std::process::id()))?;
+        serve(&plan, &|| announce(arguments, &plan, process::id()))?;
     } else {
         let pid = daemon::start(arguments, &plan)?;
         announce(arguments, &plan, pid)?;
@@ -70,14 +75,22 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
     if announced.is_err() {
         unmounter.unmount()?;
     }
-    termination.on_request(move |request| {
-        // The first lets open files be; who asks again does not want to wait for them.
-        let ended = match request {
-            Request::First => unmounter.unmount(),
-            Request::Again => unmounter.abort(),
-        };
-        if let Err(error) = ended {
-            tracing::error!(%error, "cannot unmount");
+    let stop = topology.stopper();
+    termination.on_request(move |request| match request {
+        Request::First => {
+            if let Err(error) = unmounter.unmount() {
+                tracing::error!(%error, "cannot unmount");
+            }
+        }
+        Request::Again => {
+            // The files that are still open could take for ever.
+            tracing::warn!("told to end again: files that are open are cut off");
+            let code = if stop().is_ok() {
+                EXIT_CUT_OFF
+            } else {
+                EXIT_NOT_STOPPED
+            };
+            process::exit(code);
         }
     });
     let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());

@@ -1,0 +1,59 @@
+//! `holdfast fsck`: what it prints and how it ends.
+
+use std::fs;
+
+use crate::scene::{Scene, assert_fails, assert_one_line};
+
+#[test]
+fn a_directory_in_use_cannot_be_checked() {
+    let scene = Scene::new();
+    scene.mount("rw");
+    let pid = scene.daemon().to_string();
+    let finished = scene.holdfast(&["fsck", "--data", "data"]);
+    assert_fails(&finished, 2, &["cannot check data", "in use", &pid]);
+    let finished = scene.holdfast(&["fsck", "--json", "--data", "data"]);
+    assert_eq!(finished.status.code(), Some(2));
+    assert!(finished.stdout.contains("\"error\":"), "{finished:?}");
+    assert!(!finished.stdout.contains("\"clean\":"), "{finished:?}");
+}
+
+#[test]
+fn what_is_not_a_data_directory_cannot_be_checked() {
+    let scene = Scene::new();
+    assert_fails(
+        &scene.holdfast(&["fsck", "--data", "absent"]),
+        2,
+        &["absent", "does not exist"],
+    );
+    assert_fails(
+        &scene.holdfast(&["fsck", "--data", "mnt"]),
+        2,
+        &["not a data directory"],
+    );
+    assert_eq!(fs::read_dir(scene.mountpoint()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_clean_directory_is_said_to_be_clean_and_not_changed() {
+    let scene = Scene::new();
+    scene.mount("rw");
+    fs::create_dir(scene.path("mnt/directory")).unwrap();
+    scene.umount();
+    let listing = || {
+        scene.run(
+            "sh",
+            &["-c", "ls -lR --time-style=full-iso data; cat data/[A-Z]*"],
+        )
+    };
+    let before = listing();
+    let text = scene.holdfast(&["fsck", "--data", "data"]).success();
+    assert_one_line(&text, &["data is clean"]);
+    let json = scene
+        .holdfast(&["fsck", "--json", "--data", "data"])
+        .success();
+    assert_eq!(
+        json,
+        "{\"data\":\"data\",\"clean\":true,\"violations\":[]}\n"
+    );
+    assert_eq!(listing(), before);
+}

@@ -1,0 +1,15 @@
+//! The `holdfast` command as people, scripts and mount(8) use it: what it prints, its exit codes, and
+//! what is mounted afterwards.
+//!
+//! The tests mount: they want root and `/dev/fuse`. Nothing they start outlives them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod errors;
+mod fsck;
+mod full_disk;
+mod helper;
+mod lifecycle;
+mod output;
+mod scene;
+mod user;
