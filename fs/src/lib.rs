@@ -1,1 +1,29 @@
-//! The FUSE filesystem of Holdfast.
+//! The FUSE filesystem of Holdfast: the kernel's requests in, commands and queries out.
+//!
+//! Three layers, each blind to the next but one: `adapter` decodes a request, calls and replies, and
+//! is the only module that knows `fuser`; `filesystem` is POSIX without FUSE; below it is whatever
+//! [`PosixMetadataReplicator`](holdfast_replicator::PosixMetadataReplicator) orders the commands.
+//! What is specific to a mount is beside them: lookup counts, reclaim of orphans, access times.
+//!
+//! **Invariant.** An inode without a name is reclaimed only when the kernel has forgotten it: every
+//! reply that gives the kernel a node id is counted before it is sent.
+
+mod adapter;
+mod atime;
+mod errno;
+mod filesystem;
+mod ioctl;
+mod lookup_count;
+mod mount;
+mod mount_error;
+mod mount_flags;
+mod options;
+mod reclaim;
+mod run;
+mod synchronous;
+mod unmount;
+
+pub use mount::Mount;
+pub use mount_error::MountError;
+pub use options::{AtimePolicy, MountOptions};
+pub use unmount::Unmounter;

@@ -1,0 +1,41 @@
+//! What is agreed with the kernel when a mount begins.
+
+use fuser::{InitFlags, KernelConfig};
+
+/// Wanted where the kernel offers it.
+///
+/// Not wanted: locks (one kernel sees all of them and keeps them itself), the writeback cache (a write
+/// is applied when it is answered), cached symlinks (their access time would stand still), clearing
+/// privileges by the server (fuser does not carry the kernel's wish with truncate and open).
+const WANTED: [InitFlags; 9] = [
+    InitFlags::FUSE_EXPORT_SUPPORT,
+    InitFlags::FUSE_DONT_MASK,
+    InitFlags::FUSE_POSIX_ACL,
+    InitFlags::FUSE_DO_READDIRPLUS.union(InitFlags::FUSE_READDIRPLUS_AUTO),
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_ASYNC_DIO,
+    InitFlags::FUSE_HAS_IOCTL_DIR,
+    InitFlags::FUSE_ABORT_ERROR,
+];
+
+/// Requests of read-ahead and of the page cache that may be under way.
+const BACKGROUND: u16 = 128;
+
+pub(super) fn negotiate(config: &mut KernelConfig) {
+    for flags in WANTED {
+        if let Err(missing) = config.add_capabilities(flags) {
+            tracing::info!(?missing, "the kernel does not offer a capability");
+        }
+    }
+    let write_max = holdfast_metadata::limits::WRITE_BYTES_MAX as u32;
+    let set = config.set_max_write(write_max).and_then(|_| {
+        config
+            .set_max_background(BACKGROUND)
+            .map_err(u32::from)
+            .map(u32::from)
+    });
+    if let Err(nearest) = set {
+        tracing::warn!(nearest, "the kernel refused a limit");
+    }
+}

@@ -1,0 +1,579 @@
+//! One function an operation, in the order of `fuser`'s trait; a trait has one `impl`, hence the length.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr,
+    ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
+    TimeOrNow, WriteFlags,
+};
+use holdfast_metadata::{CopyRange, Fallocate, SetXattr, Write};
+use holdfast_replicator::PosixMetadataReplicator;
+
+use super::reply::{self, Page};
+use super::{Adapter, call, decode, negotiate};
+use crate::filesystem::{Change, NodeKind};
+use crate::ioctl::Ioctl;
+
+impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        negotiate::negotiate(config);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let (ino, name, timeouts) = (decode::ino(parent), name.as_bytes().to_vec(), self.timeouts);
+        self.run(
+            call("lookup", request, parent),
+            move |fs| async move { fs.lookup(ino, &name).await },
+            move |answer| reply::lookup(reply, answer, timeouts),
+        );
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        self.filesystem.forget(decode::ino(ino), lookups);
+    }
+
+    fn getattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: Option<FileHandle>,
+        reply: ReplyAttr,
+    ) {
+        let timeouts = self.timeouts;
+        self.run(
+            call("getattr", request, ino),
+            move |fs| async move { fs.getattr(decode::ino(ino)).await },
+            move |answer| reply::attributes(reply, answer, timeouts),
+        );
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        ctime: Option<SystemTime>,
+        _handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let change = Change {
+            mode,
+            uid,
+            gid,
+            size,
+            atime: atime.map(decode::new_time),
+            mtime: mtime.map(decode::new_time),
+            ctime: ctime.map(decode::timestamp),
+        };
+        let (caller, timeouts) = (decode::caller(request), self.timeouts);
+        self.run(
+            call("setattr", request, ino),
+            move |fs| async move { fs.setattr(caller, decode::ino(ino), change).await },
+            move |answer| reply::attributes(reply, answer, timeouts),
+        );
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        self.run(
+            call("readlink", request, ino),
+            move |fs| async move { fs.readlink(decode::ino(ino)).await },
+            move |answer| reply::data(reply, answer),
+        );
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        device: u32,
+        reply: ReplyEntry,
+    ) {
+        let creation = decode::creation(request, parent, name, mode, umask);
+        let node = decode::kind(mode).map(|kind| NodeKind { kind, device });
+        let timeouts = self.timeouts;
+        self.run(
+            call("mknod", request, parent),
+            move |fs| async move { fs.mknod(creation?, node?).await },
+            move |answer| reply::entry(reply, answer, timeouts),
+        );
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let creation = decode::creation(request, parent, name, mode, umask);
+        let timeouts = self.timeouts;
+        self.run(
+            call("mkdir", request, parent),
+            move |fs| async move { fs.mkdir(creation?).await },
+            move |answer| reply::entry(reply, answer, timeouts),
+        );
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (caller, name) = (decode::caller(request), decode::name(name));
+        self.run(
+            call("unlink", request, parent),
+            move |fs| async move { fs.unlink(caller, decode::ino(parent), name?).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (caller, name) = (decode::caller(request), decode::name(name));
+        self.run(
+            call("rmdir", request, parent),
+            move |fs| async move { fs.rmdir(caller, decode::ino(parent), name?).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn symlink(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        target: &Path,
+        reply: ReplyEntry,
+    ) {
+        let (caller, name, timeouts) = (decode::caller(request), decode::name(name), self.timeouts);
+        let target = Bytes::copy_from_slice(target.as_os_str().as_bytes());
+        self.run(
+            call("symlink", request, parent),
+            move |fs| async move { fs.symlink(caller, decode::ino(parent), name?, target).await },
+            move |answer| reply::entry(reply, answer, timeouts),
+        );
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: fuser::RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let caller = decode::caller(request);
+        let command = decode::rename((parent, name), (new_parent, new_name), flags);
+        self.run(
+            call("rename", request, parent),
+            move |fs| async move { fs.rename(caller, command?).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn link(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        parent: INodeNo,
+        name: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        let (caller, name, timeouts) = (decode::caller(request), decode::name(name), self.timeouts);
+        let (inode, parent) = (decode::ino(ino), decode::ino(parent));
+        self.run(
+            call("link", request, ino),
+            move |fs| async move { fs.link(caller, inode, parent, name?).await },
+            move |answer| reply::entry(reply, answer, timeouts),
+        );
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let (caller, mode) = (decode::caller(request), decode::open_mode(flags));
+        self.run(
+            call("open", request, ino),
+            move |fs| async move { fs.open(caller, decode::ino(ino), mode).await },
+            move |answer| reply::opened(reply, answer),
+        );
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        size: u32,
+        flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let keep_atime = flags.0 & libc::O_NOATIME != 0;
+        self.run(
+            call("read", request, ino),
+            move |fs| async move { fs.read(decode::ino(ino), offset, size, keep_atime).await },
+            move |answer| reply::data(reply, answer),
+        );
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let command = Write {
+            ino: decode::ino(ino),
+            position: decode::write_position(offset, write_flags, flags),
+            data: Bytes::copy_from_slice(data),
+            clear_privileges: decode::clears_privileges(request, write_flags),
+        };
+        let caller = decode::caller(request);
+        self.run(
+            call("write", request, ino),
+            move |fs| async move { fs.write(caller, command).await },
+            move |answer| reply::written(reply, answer),
+        );
+    }
+
+    /// Nothing is buffered here. The kernel stops asking after this answer.
+    fn flush(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn fsync(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.run(
+            call("fsync", request, ino),
+            move |fs| async move { fs.sync().await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::empty());
+    }
+
+    fn readdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        let call = call("readdir", request, ino);
+        let page = Page::new(reply, self.timeouts);
+        self.list(call, (ino, offset), page, |reply, listed| match listed {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(Errno::from_i32(errno)),
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let call = call("readdirplus", request, ino);
+        let page = Page::new(reply, self.timeouts);
+        self.list(call, (ino, offset), page, |reply, listed| match listed {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(Errno::from_i32(errno)),
+        });
+    }
+
+    fn releasedir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.run(
+            call("fsyncdir", request, ino),
+            move |fs| async move { fs.sync().await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        self.run(
+            call("statfs", request, ino),
+            move |fs| async move { fs.statfs().await },
+            move |answer| reply::statfs(reply, answer),
+        );
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let caller = decode::caller(request);
+        let (name, value) = (name.as_bytes().into(), Bytes::copy_from_slice(value));
+        let command = decode::set_xattr_mode(flags).map(|mode| SetXattr {
+            ino: decode::ino(ino),
+            name,
+            value,
+            mode,
+        });
+        self.run(
+            call("setxattr", request, ino),
+            move |fs| async move { fs.setxattr(caller, command?).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn getxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        let name = name.as_bytes().to_vec();
+        self.run(
+            call("getxattr", request, ino),
+            move |fs| async move { fs.getxattr(decode::ino(ino), &name).await },
+            move |answer| reply::xattr(reply, answer, size),
+        );
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.run(
+            call("listxattr", request, ino),
+            move |fs| async move { fs.listxattr(decode::ino(ino)).await },
+            move |answer| reply::xattr(reply, answer, size),
+        );
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (caller, name) = (decode::caller(request), name.as_bytes().to_vec());
+        self.run(
+            call("removexattr", request, ino),
+            move |fs| async move { fs.removexattr(caller, decode::ino(ino), &name).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn access(&self, request: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        let (caller, mask) = (decode::caller(request), mask.bits() as u8);
+        self.run(
+            call("access", request, ino),
+            move |fs| async move { fs.access(caller, decode::ino(ino), mask).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let creation = decode::creation(request, parent, name, mode, umask);
+        let exclusive = flags & libc::O_EXCL != 0;
+        let truncate = flags & libc::O_TRUNC != 0;
+        let timeouts = self.timeouts;
+        self.run(
+            call("create", request, parent),
+            move |fs| async move { fs.create(creation?, exclusive, truncate).await },
+            move |answer| reply::created(reply, answer, timeouts),
+        );
+    }
+
+    fn bmap(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _block_bytes: u32,
+        _index: u64,
+        reply: ReplyBmap,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn ioctl(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        _flags: IoctlFlags,
+        number: u32,
+        data: &[u8],
+        bytes_max: u32,
+        reply: ReplyIoctl,
+    ) {
+        let (caller, wish) = (decode::caller(request), Ioctl::decode(number, data));
+        let (inode, bytes_max) = (decode::ino(ino), bytes_max as usize);
+        self.run(
+            call("ioctl", request, ino),
+            move |fs| async move { fs.ioctl(caller, inode, wish?, bytes_max).await },
+            move |answer| reply::ioctl(reply, answer),
+        );
+    }
+
+    /// A file is always ready. The kernel stops asking after this answer.
+    fn poll(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _notifier: PollNotifier,
+        _events: PollEvents,
+        _flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let caller = decode::caller(request);
+        let command = decode::fallocate_mode(mode).map(|mode| Fallocate {
+            ino: decode::ino(ino),
+            offset,
+            length,
+            mode,
+        });
+        self.run(
+            call("fallocate", request, ino),
+            move |fs| async move { fs.fallocate(caller, command?).await },
+            move |answer| reply::empty(reply, answer),
+        );
+    }
+
+    fn lseek(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let target = decode::seek_target(whence);
+        self.run(
+            call("lseek", request, ino),
+            move |fs| async move { fs.lseek(decode::ino(ino), offset, target?).await },
+            move |answer| reply::offset(reply, answer),
+        );
+    }
+
+    fn copy_file_range(
+        &self,
+        request: &Request,
+        source: INodeNo,
+        _source_handle: FileHandle,
+        source_offset: u64,
+        destination: INodeNo,
+        _destination_handle: FileHandle,
+        destination_offset: u64,
+        length: u64,
+        flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        if !flags.is_empty() {
+            return reply.error(Errno::EINVAL);
+        }
+        let caller = decode::caller(request);
+        let command = CopyRange {
+            source: decode::ino(source),
+            source_offset,
+            destination: decode::ino(destination),
+            destination_offset,
+            length,
+        };
+        self.run(
+            call("copy_file_range", request, source),
+            move |fs| async move { fs.copy_file_range(caller, command).await },
+            move |answer| reply::written(reply, answer),
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `getattr`, `setattr` and `access`.
+
+use holdfast_metadata::{
+    Answer, Attributes, InodeId, Mode, Operation, PosixError, Query, Reply, SetAttributes,
+    Timestamp, limits,
+};
+use holdfast_replicator::PosixMetadataReplicator;
+
+use super::{Caller, Filesystem, FilesystemError, now};
+
+/// What `setattr` changes; `None` leaves one as it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    pub(crate) mode: Option<u32>,
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
+    pub(crate) size: Option<u64>,
+    pub(crate) atime: Option<NewTime>,
+    pub(crate) mtime: Option<NewTime>,
+    pub(crate) ctime: Option<Timestamp>,
+}
+
+/// A time to set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewTime {
+    /// `UTIME_NOW`
+    Now,
+    At(Timestamp),
+}
+
+impl NewTime {
+    fn resolve(self, now: Timestamp) -> Timestamp {
+        match self {
+            NewTime::Now => now,
+            NewTime::At(time) => time,
+        }
+    }
+}
+
+impl<R: PosixMetadataReplicator> Filesystem<R> {
+    pub(crate) async fn getattr(&self, ino: InodeId) -> Result<Attributes, FilesystemError> {
+        self.attributes_of(Query::Attributes { ino }).await
+    }
+
+    pub(crate) async fn setattr(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+        change: Change,
+    ) -> Result<Attributes, FilesystemError> {
+        if change
+            .size
+            .is_some_and(|size| size > limits::FILE_BYTES_MAX)
+        {
+            return Err(PosixError::FileTooLarge.into());
+        }
+        let mode = change.mode.map(Mode::new);
+        let needs_groups = mode.is_some_and(|mode| mode.has(Mode::SET_GROUP_ID));
+        // Of the command too: times to exactly that are what an append-only file allows.
+        let now = now();
+        let command = SetAttributes {
+            ino,
+            mode,
+            uid: change.uid,
+            gid: change.gid,
+            size: change.size,
+            atime: change.atime.map(|time| time.resolve(now)),
+            mtime: change.mtime.map(|time| time.resolve(now)),
+            ctime: change.ctime,
+        };
+        let credentials = caller.credentials_if(needs_groups);
+        match self
+            .change_at(now, credentials, Operation::SetAttributes(command))
+            .await?
+        {
+            Answer::Attributes(attributes) => Ok(attributes),
+            _ => Err(FilesystemError::UnexpectedAnswer),
+        }
+    }
+
+    /// Asked by the kernel only where it does not check permissions itself.
+    pub(crate) async fn access(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+        mask: u8,
+    ) -> Result<(), FilesystemError> {
+        let credentials = caller.credentials_with_groups();
+        let query = Query::Access {
+            ino,
+            mask,
+            credentials,
+        };
+        match self.query(query).await? {
+            Reply::Granted => Ok(()),
+            _ => Err(FilesystemError::UnexpectedAnswer),
+        }
+    }
+}

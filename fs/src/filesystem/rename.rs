@@ -1,0 +1,31 @@
+//! `rename`: moves, replaces or exchanges names.
+
+use holdfast_metadata::{Answer, Operation, PosixError, Rename};
+use holdfast_replicator::PosixMetadataReplicator;
+
+use super::{Caller, Filesystem, FilesystemError};
+
+impl<R: PosixMetadataReplicator> Filesystem<R> {
+    pub(crate) async fn rename(
+        &self,
+        caller: Caller,
+        command: Rename,
+    ) -> Result<(), FilesystemError> {
+        let flags = command.flags;
+        if flags.exchange && (flags.no_replace || flags.whiteout) {
+            return Err(PosixError::InvalidArgument.into());
+        }
+        match self
+            .change(caller.credentials(), Operation::Rename(command))
+            .await?
+        {
+            Answer::Renamed { orphaned } => {
+                if let Some(ino) = orphaned {
+                    self.orphan(ino);
+                }
+                Ok(())
+            }
+            _ => Err(FilesystemError::UnexpectedAnswer),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `statfs`: counts of the volume, space of the disk below.
+
+use holdfast_metadata::{Query, Reply, limits};
+use holdfast_replicator::PosixMetadataReplicator;
+
+use super::{Filesystem, FilesystemError};
+
+/// A new inode with its name takes about this much of the disk below.
+const INODE_BYTES: u64 = 1024;
+
+/// What `df` and `df -i` show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Statfs {
+    /// Blocks of [`limits::BLOCK_BYTES`], used and free.
+    pub(crate) blocks: u64,
+    pub(crate) blocks_free: u64,
+    /// Inodes, used and free.
+    pub(crate) inodes: u64,
+    pub(crate) inodes_free: u64,
+}
+
+impl<R: PosixMetadataReplicator> Filesystem<R> {
+    /// Waits for the space of files that were just removed: what a program gave back, it finds free.
+    pub(crate) async fn statfs(&self) -> Result<Statfs, FilesystemError> {
+        self.reclaim.settled().await;
+        let Reply::Statistics(statistics) = self.query(Query::Statistics).await? else {
+            return Err(FilesystemError::UnexpectedAnswer);
+        };
+        let available = self.replicator.status().space.available;
+        let block = u64::from(limits::BLOCK_BYTES);
+        let blocks_free = available / block;
+        let inodes_free = available / INODE_BYTES;
+        Ok(Statfs {
+            blocks: blocks_free + statistics.allocated.div_ceil(block),
+            blocks_free,
+            inodes: inodes_free + statistics.inodes,
+            inodes_free,
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! A live mount: its event loops, the threads beside them, and their end.
+//!
+//! Threads and what ends them: the event loops and their parent end when the kernel drops the mount;
+//! the watcher of the mount flags and the reclaimer are ended after them; the runtime last, when the
+//! operations that wait have been answered.
+
+mod attach;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use holdfast_replicator::PosixMetadataReplicator;
+use tokio::runtime::Runtime;
+
+use crate::adapter::{Adapter, Timeouts};
+use crate::atime::{Atime, AtimeRules};
+use crate::filesystem::Filesystem;
+use crate::mount_error::MountError;
+use crate::mount_flags::{FlagWatcher, MountId};
+use crate::options::MountOptions;
+use crate::reclaim::{ReclaimQueue, Reclaimer};
+use crate::run::Runner;
+use crate::synchronous::Synchronous;
+use crate::unmount::Unmounter;
+
+/// The root of a new mount has to answer within this time.
+const LIVE_MAX: Duration = Duration::from_secs(20);
+/// Operations that wait are given this time when the mount is gone.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Few operations wait, and they do not compute.
+const RUNTIME_THREADS: usize = 2;
+
+/// A mounted filesystem. Dropping it unmounts.
+#[derive(Debug)]
+pub struct Mount {
+    unmounter: Unmounter,
+    parts: Option<Parts>,
+}
+
+/// What has to end with a mount.
+#[derive(Debug)]
+struct Parts {
+    session: JoinHandle<io::Result<()>>,
+    watcher: FlagWatcher,
+    services: Services,
+}
+
+/// What serves requests beside the event loops.
+#[derive(Debug)]
+struct Services {
+    runtime: Runtime,
+    runner: Runner,
+    reclaimer: Reclaimer,
+}
+
+impl Mount {
+    /// Mounts a replicator that was started, and returns when the root of the mount answers.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a mount takes its options with it"
+    )]
+    pub fn new<R: PosixMetadataReplicator>(
+        replicator: Arc<R>,
+        mountpoint: &Path,
+        options: MountOptions,
+    ) -> Result<Mount, MountError> {
+        let path = attach::check(mountpoint)?;
+        let atime = Arc::new(Atime::new(AtimeRules::of(&options)));
+        let synchronous = Arc::new(Synchronous::default());
+        synchronous.set_mount(options.synchronous, options.directory_synchronous);
+        let (services, queue) = Services::start(&replicator, &options)?;
+        let filesystem = Filesystem::new(
+            replicator,
+            queue,
+            Arc::clone(&atime),
+            Arc::clone(&synchronous),
+        );
+        let timeouts = Timeouts {
+            entry: options.entry_timeout,
+            attribute: options.attribute_timeout,
+        };
+        let adapter = Adapter::new(Arc::new(filesystem), services.runner.clone(), timeouts);
+        let session = match attach::attach(adapter, &path, &options) {
+            Ok(session) => session,
+            Err(error) => {
+                services.stop();
+                return Err(error);
+            }
+        };
+        let session = spawn("holdfast-fuse", move || session.run())?;
+        let mount = wait_until_live(&path).and_then(|mount| {
+            let watcher = FlagWatcher::start(mount.clone(), atime, synchronous).map_err(serving)?;
+            Ok((mount, watcher))
+        });
+        match mount {
+            Ok((mount, watcher)) => Ok(Mount {
+                unmounter: Unmounter::new(mount),
+                parts: Some(Parts {
+                    session,
+                    watcher,
+                    services,
+                }),
+            }),
+            Err(error) => {
+                crate::unmount::detach(&path);
+                services.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until it is unmounted, by whomever.
+    pub fn wait(mut self) -> Result<(), MountError> {
+        self.finish()
+    }
+
+    /// What ends [`Mount::wait`] from another thread.
+    pub fn unmounter(&self) -> Unmounter {
+        self.unmounter.clone()
+    }
+
+    fn finish(&mut self) -> Result<(), MountError> {
+        let Some(parts) = self.parts.take() else {
+            return Ok(());
+        };
+        let ended = parts.session.join();
+        parts.watcher.stop();
+        parts.services.stop();
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => {
+                self.free_mountpoint();
+                Err(serving(source))
+            }
+            Err(_) => {
+                self.free_mountpoint();
+                Err(serving(io::Error::other("an event loop panicked")))
+            }
+        }
+    }
+
+    /// A mount whose event loops failed answers nobody: better an empty directory.
+    fn free_mountpoint(&self) {
+        if let Err(error) = self.unmounter.unmount() {
+            tracing::warn!(%error, "the mountpoint stays occupied");
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if self.parts.is_some() {
+            self.free_mountpoint();
+            if let Err(error) = self.finish() {
+                tracing::warn!(%error, "the mount ended badly");
+            }
+        }
+    }
+}
+
+impl Services {
+    /// Starts them, and has reclaimed what a crash left behind before anything can be opened.
+    fn start<R: PosixMetadataReplicator>(
+        replicator: &Arc<R>,
+        options: &MountOptions,
+    ) -> Result<(Services, Arc<ReclaimQueue>), MountError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .thread_name("holdfast-wait")
+            .enable_time()
+            .build()
+            .map_err(serving)?;
+        let queue = Arc::new(ReclaimQueue::default());
+        let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;
+        let handle = runtime.handle().clone();
+        let reclaimer =
+            Reclaimer::start(Arc::clone(replicator), Arc::clone(&queue), handle.clone())
+                .map_err(serving)?;
+        if left_over > 0 {
+            tracing::info!(left_over, "reclaiming what an unclean end left behind");
+            runtime.block_on(queue.settled());
+        }
+        let runner = Runner::new(handle, options.slow_operation);
+        let services = Services {
+            runtime,
+            runner,
+            reclaimer,
+        };
+        Ok((services, queue))
+    }
+
+    fn stop(self) {
+        if !self.runner.drain(DRAIN_MAX) {
+            tracing::error!("operations were still waiting when the mount had gone");
+        }
+        self.reclaimer.stop();
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Asks for the root on a thread of its own: a mount that hangs must not hang its daemon.
+fn wait_until_live(path: &Path) -> Result<MountId, MountError> {
+    let (sender, receiver) = mpsc::channel();
+    let probe = path.to_owned();
+    spawn("holdfast-probe", move || sender.send(MountId::of(&probe)))?;
+    let not_answering = || MountError::NotAnswering {
+        path: path.to_owned(),
+    };
+    match receiver.recv_timeout(LIVE_MAX) {
+        Ok(Ok(mount)) => Ok(mount),
+        Ok(Err(_)) | Err(_) => Err(not_answering()),
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, MountError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(serving)
+}
+
+fn serving(source: io::Error) -> MountError {
+    MountError::Serving { source }
+}

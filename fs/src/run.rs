@@ -1,0 +1,151 @@
+//! Runs operations: on the thread that read the request when they need not wait, else on the runtime.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Handle;
+use tracing::Span;
+
+use crate::errno::errno;
+use crate::filesystem::FilesystemError;
+
+/// Where operations run that have to wait, and which are still there.
+#[derive(Debug, Clone)]
+pub(crate) struct Runner {
+    runtime: Handle,
+    waiting: Arc<Waiting>,
+    slow_operation: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// Counts one operation that waits, even if it panics.
+struct Ticket(Arc<Waiting>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        *self.0.count.lock() -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+/// One request, for whoever watches.
+#[derive(Debug)]
+pub(crate) struct Call {
+    name: &'static str,
+    ino: u64,
+    began: Instant,
+    span: Span,
+}
+
+impl Call {
+    /// An operation on an inode begins.
+    pub(crate) fn new(name: &'static str, ino: u64, pid: u32) -> Call {
+        Call {
+            name,
+            ino,
+            began: Instant::now(),
+            span: tracing::debug_span!("operation", name, ino, pid),
+        }
+    }
+
+    fn end(&self, errno: i32, slow_operation: Duration) {
+        let elapsed = self.began.elapsed();
+        let micros = elapsed.as_micros() as u64;
+        tracing::debug!(parent: &self.span, errno, micros, "answered");
+        if elapsed >= slow_operation {
+            tracing::warn!(
+                name = self.name,
+                ino = self.ino,
+                micros,
+                errno,
+                "slow operation"
+            );
+        }
+    }
+}
+
+impl Runner {
+    pub(crate) fn new(runtime: Handle, slow_operation: Duration) -> Runner {
+        Runner {
+            runtime,
+            waiting: Arc::default(),
+            slow_operation,
+        }
+    }
+
+    /// Runs an operation and answers it, now or when it is done.
+    pub(crate) fn run<T, F, A>(&self, call: Call, operation: F, answer: A)
+    where
+        F: Future<Output = Result<T, FilesystemError>> + Send + 'static,
+        A: FnOnce(Result<T, i32>) + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut operation = Box::pin(operation);
+        if let Poll::Ready(result) = self.poll_once(&call, operation.as_mut()) {
+            finish(&call, result, answer, self.slow_operation);
+        } else {
+            self.spawn(call, operation, answer);
+        }
+    }
+
+    fn poll_once<F: Future>(&self, call: &Call, operation: Pin<&mut F>) -> Poll<F::Output> {
+        let _runtime = self.runtime.enter();
+        let _span = call.span.enter();
+        operation.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn spawn<T, F, A>(&self, call: Call, operation: Pin<Box<F>>, answer: A)
+    where
+        F: Future<Output = Result<T, FilesystemError>> + Send + 'static,
+        A: FnOnce(Result<T, i32>) + Send + 'static,
+        T: Send + 'static,
+    {
+        let waiting = Arc::clone(&self.waiting);
+        let slow_operation = self.slow_operation;
+        *waiting.count.lock() += 1;
+        let ticket = Ticket(waiting);
+        self.runtime.spawn(async move {
+            let result = tracing::Instrument::instrument(operation, call.span.clone()).await;
+            finish(&call, result, answer, slow_operation);
+            drop(ticket);
+        });
+    }
+
+    /// Waits until every operation is answered; false when that takes too long.
+    pub(crate) fn drain(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut count = self.waiting.count.lock();
+        while *count > 0 {
+            if self
+                .waiting
+                .changed
+                .wait_until(&mut count, deadline)
+                .timed_out()
+            {
+                return *count == 0;
+            }
+        }
+        true
+    }
+}
+
+fn finish<T, A>(call: &Call, result: Result<T, FilesystemError>, answer: A, slow: Duration)
+where
+    A: FnOnce(Result<T, i32>),
+{
+    let number = result.as_ref().err().map_or(0, errno);
+    if let Err(FilesystemError::Replicate(error)) = &result {
+        tracing::debug!(parent: &call.span, %error, "not answered by the replicator");
+    }
+    answer(result.map_err(|_| number));
+    call.end(number, slow);
+}
