@@ -17,7 +17,9 @@ fn made() -> (TempDir, PathBuf) {
     let data = directory.path().join("data");
     let replicator = NoOpReplicator::open(NoOpOptions::new(&data)).unwrap();
     block_on(replicator.start()).unwrap();
-    block_on(replicator.replicate(create("kept"))).unwrap().unwrap();
+    block_on(replicator.replicate(create("kept")))
+        .unwrap()
+        .unwrap();
     block_on(replicator.stop()).unwrap();
     (directory, data)
 }
@@ -31,7 +33,11 @@ fn holds_the_file(data: &Path) -> bool {
 fn refusal(data: &Path) -> String {
     let before = content(data);
     let error = NoOpReplicator::open(NoOpOptions::new(data)).unwrap_err();
-    assert!(content(data) == before, "{error}: it changed {}", data.display());
+    assert!(
+        content(data) == before,
+        "{error}: it changed {}",
+        data.display()
+    );
     let message = error.to_string();
     assert!(!message.contains('\n'), "{message}");
     message
@@ -74,11 +80,19 @@ fn a_directory_in_use_names_the_process_and_the_mount() {
         ..NoOpOptions::new(&data)
     };
     let holder = NoOpReplicator::open(options).unwrap();
-    let message = NoOpReplicator::open(NoOpOptions::new(&data)).unwrap_err().to_string();
-    let holding = format!("by process {}, mounted at /mnt/some where", std::process::id());
+    let message = NoOpReplicator::open(NoOpOptions::new(&data))
+        .unwrap_err()
+        .to_string();
+    let holding = format!(
+        "by process {}, mounted at /mnt/some where",
+        std::process::id()
+    );
     assert!(message.contains(&holding), "{message}");
     let read_only = DataDirectory::open_read_only(&data);
-    assert!(matches!(read_only, Err(OpenError::InUse { .. })), "{read_only:?}");
+    assert!(
+        matches!(read_only, Err(OpenError::InUse { .. })),
+        "{read_only:?}"
+    );
     drop(holder);
     assert!(holds_the_file(&data));
 }
@@ -97,9 +111,16 @@ fn a_stopped_replicator_leaves_the_directory_to_others() {
 fn another_format_version_is_named_with_ours() {
     let (_directory, data) = made();
     let format = fs::read_to_string(data.join("FORMAT")).unwrap();
-    fs::write(data.join("FORMAT"), format.replace("version 1", "version 2")).unwrap();
+    fs::write(
+        data.join("FORMAT"),
+        format.replace("version 1", "version 2"),
+    )
+    .unwrap();
     let message = refusal(&data);
-    assert!(message.contains("version 2") && message.contains("version 1"), "{message}");
+    assert!(
+        message.contains("version 2") && message.contains("version 1"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -120,10 +141,16 @@ fn a_foreign_directory_or_file_is_not_touched() {
 fn reading_only_makes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
-    assert!(matches!(DataDirectory::open_read_only(&missing), Err(OpenError::NotFound(_))));
+    assert!(matches!(
+        DataDirectory::open_read_only(&missing),
+        Err(OpenError::NotFound(_))
+    ));
     assert!(!missing.exists());
     let empty = DataDirectory::open_read_only(directory.path());
-    assert!(matches!(empty, Err(OpenError::NotADataDirectory(_))), "{empty:?}");
+    assert!(
+        matches!(empty, Err(OpenError::NotADataDirectory(_))),
+        "{empty:?}"
+    );
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
@@ -141,8 +168,12 @@ fn a_lost_format_file_is_no_reason_to_begin_anew() {
 fn a_making_that_was_interrupted_is_done_again() {
     let (directory, data) = made();
     // What is there after a kill at each step.
-    let steps: [&[&str]; 4] =
-        [&[], &["SYNCED"], &["SYNCED", "store"], &["SYNCED", "store", "CREATING.format"]];
+    let steps: [&[&str]; 4] = [
+        &[],
+        &["SYNCED"],
+        &["SYNCED", "store"],
+        &["SYNCED", "store", "CREATING.format"],
+    ];
     for (number, step) in steps.iter().enumerate() {
         let half = directory.path().join(format!("half{number}"));
         fs::create_dir(&half).unwrap();
@@ -181,7 +212,10 @@ fn a_missing_or_spoilt_file_is_named() {
     let current = fs::read(data.join("store/CURRENT")).unwrap();
     fs::remove_file(data.join("store/CURRENT")).unwrap();
     let message = refusal(&data);
-    assert!(message.contains("corrupt") && message.contains("CURRENT"), "{message}");
+    assert!(
+        message.contains("corrupt") && message.contains("CURRENT"),
+        "{message}"
+    );
     fs::write(data.join("store/CURRENT"), current).unwrap();
     assert!(holds_the_file(&data));
 }

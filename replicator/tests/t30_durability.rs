@@ -28,7 +28,9 @@ fn write_file(replicator: &NoOpReplicator, number: u64) {
         data: vec![number as u8 + 1; FILE_BYTES].into(),
         clear_privileges: false,
     };
-    block_on(replicator.replicate(command(Operation::Write(write)))).unwrap().unwrap();
+    block_on(replicator.replicate(command(Operation::Write(write))))
+        .unwrap()
+        .unwrap();
 }
 
 fn sync(replicator: &NoOpReplicator) {
@@ -53,7 +55,10 @@ fn files(replicator: &NoOpReplicator) -> Result<u64, ReplicateError> {
     }
     for number in whole + 1..FILES {
         let later = block_on(replicator.query(lookup(&format!("file{number}"))))?;
-        assert!(later.is_err(), "file {number} is there, but not file {whole}");
+        assert!(
+            later.is_err(),
+            "file {number} is there, but not file {whole}"
+        );
     }
     Ok(whole)
 }
@@ -124,7 +129,9 @@ fn filled(stopped: bool) -> (TempDir, PathBuf) {
 
 fn folder_files(data: &Path) -> Vec<PathBuf> {
     let folders = [data.to_owned(), data.join("store")];
-    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let entries = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap());
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
@@ -148,7 +155,9 @@ fn a_kill_at_any_moment_loses_nothing() {
 #[test]
 fn a_stop_leaves_no_log_to_replay() {
     let (_directory, data) = filled(true);
-    let logs = folder_files(&data).into_iter().filter(|file| file.extension() == Some("log".as_ref()));
+    let logs = folder_files(&data)
+        .into_iter()
+        .filter(|file| file.extension() == Some("log".as_ref()));
     for log in logs {
         assert_eq!(fs::metadata(&log).unwrap().len(), 0, "{}", log.display());
     }
@@ -166,13 +175,22 @@ fn a_log_that_lost_what_was_synced_is_refused() {
     for step in 0..10 {
         let image = image(&data, &directory.path().join(format!("image{step}")));
         let log = image.join("store").join(log.file_name().unwrap());
-        fs::File::options().write(true).open(&log).unwrap().set_len(length * step / 10).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&log)
+            .unwrap()
+            .set_len(length * step / 10)
+            .unwrap();
         let before = fs::read_dir(image.join("store")).unwrap().count();
         for _ in 0..2 {
             let message = open(&image).unwrap_err().to_string();
             assert!(message.contains("corrupt: store"), "{message}");
         }
-        assert_eq!(fs::read_dir(image.join("store")).unwrap().count(), before, "nothing is touched");
+        assert_eq!(
+            fs::read_dir(image.join("store")).unwrap().count(),
+            before,
+            "nothing is touched"
+        );
     }
     assert_eq!(files(&open(&data).unwrap()), Ok(FILES));
 }
@@ -196,7 +214,12 @@ fn a_log_that_lost_what_was_not_synced_is_a_prefix() {
         .rfind(|file| file.extension() == Some("log".as_ref()))
         .unwrap();
     let length = fs::metadata(&log).unwrap().len();
-    fs::File::options().write(true).open(&log).unwrap().set_len(length / 2).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&log)
+        .unwrap()
+        .set_len(length / 2)
+        .unwrap();
     let whole = files(&open(&image).unwrap()).unwrap();
     assert!((1..FILES).contains(&whole), "{whole} files");
 }
@@ -284,9 +307,17 @@ fn what_commit_durability_acknowledged_is_in_the_mark() {
         .rfind(|file| file.extension() == Some("log".as_ref()))
         .unwrap();
     let length = fs::metadata(&log).unwrap().len();
-    fs::File::options().write(true).open(&log).unwrap().set_len(length - 1).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&log)
+        .unwrap()
+        .set_len(length - 1)
+        .unwrap();
     let message = open(&image).unwrap_err().to_string();
-    assert!(message.contains("writes that were made durable are missing"), "{message}");
+    assert!(
+        message.contains("writes that were made durable are missing"),
+        "{message}"
+    );
 }
 
 #[test]

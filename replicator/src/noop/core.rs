@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use holdfast_metadata::{
-    Command, Engine, Fault, LogIndex, Outcome, PosixError, Query, Reply, StateMachine, Statistics,
+    Command, Engine, Fault, LogIndex, Outcome, PosixError, Query, Reply, StateMachine,
 };
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
@@ -14,6 +14,9 @@ use super::space_guard::{SpaceGuard, grows};
 use super::syncer::{Schedule, SyncError};
 use crate::error::ReplicateError;
 use crate::replicator::Status;
+
+/// What an inode without data weighs on disk, about.
+const INODE_BYTES: u64 = 512;
 
 /// The state machine, what guards it, and what is known about it.
 pub(super) struct Core<E> {
@@ -25,6 +28,8 @@ pub(super) struct Core<E> {
     serving: AtomicBool,
     /// The first one stops everything.
     fault: OnceLock<Fault>,
+    /// The most that the volume held since the store was last compacted, in bytes.
+    pub(super) largest: AtomicU64,
     /// Batches that are durable.
     synced: AtomicU64,
     /// The last batch, once the machine is closed.
@@ -40,10 +45,12 @@ impl<E: Engine> Core<E> {
             schedule: Schedule::default(),
             serving: AtomicBool::new(false),
             fault: OnceLock::new(),
+            largest: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             closed_at: AtomicU64::new(0),
         };
         core.check_space();
+        core.weigh();
         core
     }
 
@@ -78,6 +85,7 @@ impl<E: Engine> Core<E> {
         let machine = machine.as_ref().ok_or(ReplicateError::Stopped)?;
         if self.guard.count(&command.operation) {
             self.check_space();
+            self.weigh_machine(machine);
         }
         // A retry must get the outcome of its first attempt, which only the state machine knows.
         if self.guard.is_low() && command.request.is_none() && grows(&command.operation) {
@@ -150,14 +158,22 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// How much the volume holds; `None` when it is closed or has failed.
-    pub(super) fn statistics(&self) -> Option<Statistics> {
+    /// How much the volume holds, in bytes; `None` when it is closed or has failed.
+    pub(super) fn weigh(&self) -> Option<u64> {
         if self.fault.get().is_some() {
             return None;
         }
-        let machine = self.machine.read();
-        match machine.as_ref()?.query(&Query::Statistics) {
-            Ok(Ok(Reply::Statistics(statistics))) => Some(statistics),
+        self.weigh_machine(self.machine.read().as_ref()?)
+    }
+
+    /// The lock is taken once a call: a second reader of one thread would wait for `close` for ever.
+    fn weigh_machine(&self, machine: &StateMachine<E>) -> Option<u64> {
+        match machine.query(&Query::Statistics) {
+            Ok(Ok(Reply::Statistics(statistics))) => {
+                let weight = statistics.allocated + statistics.inodes * INODE_BYTES;
+                self.largest.fetch_max(weight, Ordering::Relaxed);
+                Some(weight)
+            }
             Ok(_) => None,
             Err(fault) => {
                 self.fail(fault);

@@ -36,8 +36,14 @@ pub(super) trait Home<E>: Send + Sync + 'static {
 pub(super) struct DiskHome {
     path: PathBuf,
     store: PathBuf,
-    watermark: Mutex<Watermark>,
-    directory: Mutex<Option<DataDirectory>>,
+    /// Until it is released.
+    held: Mutex<Option<Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    watermark: Watermark,
+    _directory: DataDirectory,
 }
 
 impl DiskHome {
@@ -57,8 +63,10 @@ impl DiskHome {
         let home = DiskHome {
             path: directory.path().to_owned(),
             store,
-            watermark: Mutex::new(directory.watermark()?),
-            directory: Mutex::new(Some(directory)),
+            held: Mutex::new(Some(Held {
+                watermark: directory.watermark()?,
+                _directory: directory,
+            })),
         };
         Ok((home, machine))
     }
@@ -75,7 +83,10 @@ impl Home<RocksEngine> for DiskHome {
     }
 
     fn synced(&self, applied: LogIndex) -> Result<(), Fault> {
-        let mut watermark = self.watermark.lock();
+        let mut held = self.held.lock();
+        let Some(Held { watermark, .. }) = held.as_mut() else {
+            return Ok(());
+        };
         let mut mark = Mark {
             applied,
             ..watermark.mark()
@@ -103,7 +114,7 @@ impl Home<RocksEngine> for DiskHome {
     }
 
     fn release(&self) {
-        *self.directory.lock() = None;
+        *self.held.lock() = None;
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use holdfast_metadata::{Engine, Statistics};
+use holdfast_metadata::Engine;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -18,11 +18,9 @@ use crate::error::ReplicateError;
 
 /// The most that a power failure takes from those who did not ask for more.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// What an inode without data weighs on disk, about.
-const INODE_BYTES: u64 = 512;
-/// Removing so much is worth a compaction when there is no hurry, or a quarter of all.
+/// Removing so much, and a quarter of all, is worth a compaction when there is no hurry.
 const REMOVED_BYTES_MIN: u64 = 256 * 1024 * 1024;
-/// The same when the disk is nearly full.
+/// Removing less is worth one only if it is half of what is free, and so much.
 const REMOVED_BYTES_MIN_LOW: u64 = 1024 * 1024;
 
 /// Why what was applied is not known to be durable.
@@ -170,7 +168,6 @@ fn spawn<E: Engine>(
 }
 
 fn run_syncer<E: Engine>(core: &Core<E>) {
-    let mut largest = core.statistics().map_or(0, weight);
     loop {
         let (waiters, last) = core.schedule.next_sync();
         let result = core.sync();
@@ -189,30 +186,23 @@ fn run_syncer<E: Engine>(core: &Core<E>) {
             // Others may free space on this disk at any time.
             core.schedule.sync_later();
         }
-        largest = compact_after_removal(core, largest);
+        compact_after_removal(core);
     }
 }
 
 /// Asks for a compaction when much was removed since the volume was largest.
-fn compact_after_removal<E: Engine>(core: &Core<E>, largest: u64) -> u64 {
-    let Some(now) = core.statistics().map(weight) else {
-        return largest;
+fn compact_after_removal<E: Engine>(core: &Core<E>) {
+    let Some(now) = core.weigh() else {
+        return;
     };
-    let removed = largest.saturating_sub(now);
-    let enough = if core.guard.is_low() {
-        REMOVED_BYTES_MIN_LOW
-    } else {
-        REMOVED_BYTES_MIN.max(largest / 4)
-    };
-    if removed < enough {
-        return largest.max(now);
+    let largest = core.largest.load(Ordering::Relaxed);
+    let in_no_hurry = REMOVED_BYTES_MIN.max(largest / 4);
+    let in_need = REMOVED_BYTES_MIN_LOW.max(core.guard.space().available / 2);
+    let enough = in_no_hurry.min(in_need);
+    if largest - now.min(largest) >= enough {
+        core.largest.store(now, Ordering::Relaxed);
+        core.schedule.compact_soon();
     }
-    core.schedule.compact_soon();
-    now
-}
-
-fn weight(statistics: Statistics) -> u64 {
-    statistics.allocated + statistics.inodes * INODE_BYTES
 }
 
 fn run_compactor<E: Engine>(core: &Core<E>) {
