@@ -64,6 +64,21 @@ pub(crate) fn check_writable(inode: &Inode, offset: u64) -> Result<(), PosixErro
     Ok(())
 }
 
+/// Takes away what a change of the content costs: always the file capabilities, and the set-id bits
+/// unless the writer has the privilege to keep them (`file_remove_privs` in the kernel).
+pub(crate) fn content_changed(
+    context: &mut Context<'_>,
+    ino: InodeId,
+    inode: &mut Inode,
+    keeps_set_id: bool,
+) -> Result<(), Fault> {
+    if keeps_set_id {
+        xattr::remove(context.state, ino, inode, xattr::CAPABILITY)?;
+        return Ok(());
+    }
+    clear_privileges(context, ino, inode)
+}
+
 /// Takes away what made the file's program privileged: its content is not what was trusted.
 pub(crate) fn clear_privileges(
     context: &mut Context<'_>,

@@ -50,6 +50,7 @@ mod permission;
 mod queries;
 mod query;
 pub mod record;
+pub mod snapshot;
 mod state_machine;
 pub mod store;
 mod types;

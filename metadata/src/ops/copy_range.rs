@@ -52,9 +52,8 @@ pub(crate) fn apply(context: &mut Context<'_>, command: CopyRange) -> Result<Ans
         inode.size = inode.size.max(destination_end);
         inode.mtime = context.now;
         inode.ctime = context.now;
-        if !context.credentials.is_superuser() {
-            file::clear_privileges(context, destination, &mut inode)?;
-        }
+        let keeps_set_id = context.credentials.is_superuser();
+        file::content_changed(context, destination, &mut inode, keeps_set_id)?;
         context.put_inode(destination, &inode);
         return Ok(Answer::Written {
             offset: destination_offset,

@@ -37,9 +37,8 @@ pub(crate) fn apply(context: &mut Context<'_>, command: Fallocate) -> Result<Ans
     }
     inode.mtime = context.now;
     inode.ctime = context.now;
-    if !context.credentials.is_superuser() {
-        file::clear_privileges(context, ino, &mut inode)?;
-    }
+    let keeps_set_id = context.credentials.is_superuser();
+    file::content_changed(context, ino, &mut inode, keeps_set_id)?;
     context.put_inode(ino, &inode);
     Ok(Answer::Done)
 }

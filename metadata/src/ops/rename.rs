@@ -20,6 +20,10 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     let target = Directory::load(context, rename.new_parent)?;
     let moved = source.expect(context, &rename.name)?;
     let replaced = target.find(context, &rename.new_name)?;
+    // Two names of one inode: both stay (POSIX, rename, DESCRIPTION), whatever is permitted.
+    if !flags.no_replace && replaced.is_some_and(|replaced| replaced.ino == moved.ino) {
+        return Ok(Answer::Renamed { orphaned: None });
+    }
     source.check_may_remove()?;
     target.check_may_add()?;
     if flags.exchange {
@@ -32,10 +36,6 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     };
     if flags.no_replace {
         return Err(PosixError::Exists.into());
-    }
-    // Two names of one inode: both stay (POSIX, rename, DESCRIPTION).
-    if replaced.ino == moved.ino {
-        return Ok(Answer::Renamed { orphaned: None });
     }
     target.check_may_remove()?;
     replace(context, rename, moved, replaced)
@@ -96,9 +96,6 @@ fn exchange(
     first: Dentry,
     second: Dentry,
 ) -> Result<Answer, Stop> {
-    if first.ino == second.ino {
-        return Ok(Answer::Renamed { orphaned: None });
-    }
     let first_inode = check_may_move(context, first, rename.new_parent)?;
     let second_inode = check_may_move(context, second, rename.parent)?;
     let mut source = Directory::load(context, rename.parent)?;

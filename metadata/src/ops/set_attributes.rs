@@ -8,7 +8,6 @@ use crate::outcome::{Answer, PosixError};
 use crate::permission::{acl, set_id};
 use crate::record::Inode;
 use crate::types::{FileKind, InodeFlags};
-use crate::xattr;
 
 /// Stands for "leave it" in `chown(2)`, and is nobody's number.
 const NOBODY: u32 = u32::MAX;
@@ -117,11 +116,8 @@ fn resize(
 ) -> Result<(), Stop> {
     file::truncate(context, command.ino, inode, size)?;
     inode.mtime = context.now;
-    if context.credentials.is_superuser() {
-        xattr::remove(context.state, command.ino, inode, xattr::CAPABILITY)?;
-    } else {
-        file::clear_privileges(context, command.ino, inode)?;
-    }
+    let keeps_set_id = context.credentials.is_superuser();
+    file::content_changed(context, command.ino, inode, keeps_set_id)?;
     Ok(())
 }
 

@@ -24,9 +24,7 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &Write) -> Result<Answer
         inode.size = inode.size.max(end);
         inode.mtime = context.now;
         inode.ctime = context.now;
-        if command.clear_privileges {
-            file::clear_privileges(context, ino, &mut inode)?;
-        }
+        file::content_changed(context, ino, &mut inode, !command.clear_privileges)?;
         context.put_inode(ino, &inode);
     }
     Ok(Answer::Written { offset, length })

@@ -1,0 +1,97 @@
+//! The counters of the volume add up, and no number it will give out is in use.
+
+use super::cursor::Cursor;
+use super::report::Report;
+use crate::fault::Fault;
+use crate::keys::{self, Prefix};
+use crate::record::{Inode, Volume};
+use crate::state_machine::load_volume;
+use crate::store::View;
+use crate::types::InodeId;
+
+pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    let volume = match load_volume(view) {
+        Ok(Some(volume)) => volume,
+        // The rule of records has told of it.
+        Ok(None) | Err(Fault::Corrupt { .. }) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    inodes(view, &volume, report)?;
+    if let Some(last) = last_block(view)?
+        && last >= volume.next_block
+    {
+        let next = volume.next_block;
+        report.add(|| format!("the next block is {next} but block {last} exists"));
+    }
+    Ok(())
+}
+
+fn inodes(view: &dyn View, volume: &Volume, report: &mut Report<'_>) -> Result<(), Fault> {
+    let (mut count, mut allocated) = (0_u64, 0_u64);
+    let mut inodes = Cursor::new(view, Prefix::Inode);
+    while let Some((key, value)) = inodes.next(report)? {
+        count += 1;
+        if let Ok(inode) = Inode::decode(&value) {
+            allocated = allocated.saturating_add(inode.allocated);
+        }
+        let ino = keys::first_number(&key).unwrap_or_default();
+        let next = InodeId::in_shard(InodeId::ROOT.shard(), volume.next_inode);
+        if next.is_some_and(|next| ino >= next.get()) {
+            let next = volume.next_inode;
+            report.add(|| format!("the next inode is {next} but inode {ino} exists"));
+        }
+    }
+    if count != volume.inodes {
+        let said = volume.inodes;
+        report.add(|| format!("the volume has {count} inodes but says {said}"));
+    }
+    if allocated != volume.allocated {
+        let said = volume.allocated;
+        report.add(|| format!("the inodes hold {allocated} bytes but the volume says {said}"));
+    }
+    Ok(())
+}
+
+fn last_block(view: &dyn View) -> Result<Option<u64>, Fault> {
+    let (start, end) = keys::all(Prefix::Block);
+    let mut last = None;
+    view.scan_back(&start, &end, &mut |key, _| {
+        last = keys::first_number(key);
+        Ok(std::ops::ControlFlow::Break(()))
+    })?;
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::invariant::testing::State;
+    use crate::keys::{self, BlockId};
+
+    #[test]
+    fn a_wrong_number_of_inodes_is_reported() {
+        let mut state = State::sound();
+        state.change_volume(|volume| volume.inodes = 9);
+        state.expect("counters: the volume has 5 inodes but says 9");
+    }
+
+    #[test]
+    fn a_wrong_sum_of_bytes_is_reported() {
+        let mut state = State::sound();
+        state.change_volume(|volume| volume.allocated = 1);
+        state.expect("counters: the inodes hold 250 bytes but the volume says 1");
+    }
+
+    #[test]
+    fn an_inode_number_to_be_given_out_again_is_reported() {
+        let mut state = State::sound();
+        state.change_volume(|volume| volume.next_inode = 4);
+        state.expect("counters: the next inode is 4 but inode 4 exists");
+    }
+
+    #[test]
+    fn a_block_number_to_be_given_out_again_is_reported() {
+        let mut state = State::sound();
+        state.put(keys::block(BlockId(40)), b"bytes");
+        state.expect("counters: the next block is 10 but block 40 exists");
+    }
+}

@@ -1,0 +1,122 @@
+//! Extents belong to regular files, do not overlap, lie within limits and add up.
+
+use super::cursor::{Entry, Item, beside_inodes};
+use super::report::Report;
+use crate::fault::Fault;
+use crate::keys::{self, Prefix};
+use crate::limits::{FILE_BYTES_MAX, WRITE_BYTES_MAX};
+use crate::record::{Extent, ExtentHome};
+use crate::store::View;
+use crate::types::{FileKind, InodeId};
+
+#[derive(Default)]
+struct Found {
+    extents: u64,
+    bytes: u64,
+    /// Where the last extent ended.
+    end: u64,
+}
+
+pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    let mut found = Found::default();
+    beside_inodes(view, Prefix::Extent, report, &mut |item, report| {
+        match item {
+            Item::Entry(ino, _, entry) => found.count(ino, entry, report),
+            Item::Stray(ino, (key, _)) => report.add(|| {
+                let offset = keys::second_number(key).unwrap_or_default();
+                format!("the extent at {offset} belongs to inode {ino}, which does not exist")
+            }),
+            Item::End(ino, inode) => {
+                let found = std::mem::take(&mut found);
+                let Some(inode) = inode else {
+                    return Ok(());
+                };
+                if found.extents > 0 && inode.kind() != FileKind::Regular {
+                    report.add(|| format!("inode {ino} has extents but is no regular file"));
+                }
+                if found.bytes != inode.allocated {
+                    report.add(|| {
+                        format!(
+                            "inode {ino} has extents of {} bytes but says {}",
+                            found.bytes, inode.allocated
+                        )
+                    });
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+impl Found {
+    fn count(&mut self, ino: InodeId, (key, value): &Entry, report: &mut Report<'_>) {
+        let (Some(offset), Ok(extent)) = (keys::second_number(key), Extent::decode(value)) else {
+            return;
+        };
+        if offset < self.end {
+            let end = self.end;
+            report.add(|| {
+                format!("inode {ino} has an extent at {offset} before the last one ends at {end}")
+            });
+        }
+        let end = offset.saturating_add(extent.length);
+        if end > FILE_BYTES_MAX {
+            report.add(|| format!("inode {ino} has an extent at {offset} beyond the largest file"));
+        }
+        let in_block = matches!(extent.home, ExtentHome::Block { .. });
+        if in_block && extent.length > WRITE_BYTES_MAX as u64 {
+            report.add(|| {
+                format!(
+                    "inode {ino} has an extent at {offset} of {} bytes",
+                    extent.length
+                )
+            });
+        }
+        self.extents += 1;
+        self.bytes = self.bytes.saturating_add(extent.length);
+        self.end = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::invariant::testing::{DIRECTORY, FILE, State, zeros};
+    use crate::keys;
+    use crate::limits::FILE_BYTES_MAX;
+    use crate::types::InodeId;
+
+    #[test]
+    fn overlapping_extents_are_reported() {
+        let mut state = State::sound();
+        state.put(keys::extent(FILE, 99), &zeros(1));
+        state.expect("extents: inode 2 has an extent at 99 before the last one ends at 100");
+    }
+
+    #[test]
+    fn a_wrong_sum_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| inode.allocated += 1);
+        state.expect("extents: inode 2 has extents of 150 bytes but says 151");
+    }
+
+    #[test]
+    fn extents_of_a_directory_are_reported() {
+        let mut state = State::sound();
+        state.put(keys::extent(DIRECTORY, 0), &zeros(1));
+        state.expect("extents: inode 3 has extents but is no regular file");
+    }
+
+    #[test]
+    fn extents_of_nothing_are_reported() {
+        let mut state = State::sound();
+        state.put(keys::extent(InodeId::new(60), 7), &zeros(1));
+        state.expect("extents: the extent at 7 belongs to inode 60, which does not exist");
+    }
+
+    #[test]
+    fn an_extent_beyond_the_largest_file_is_reported() {
+        let mut state = State::sound();
+        state.put(keys::extent(FILE, FILE_BYTES_MAX), &zeros(1));
+        state.expect("extents: inode 2 has an extent at 9223372036854775807 beyond the largest");
+    }
+}

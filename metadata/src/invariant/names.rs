@@ -1,0 +1,157 @@
+//! Names lead to inodes that exist, of the kind they say, as many as the link count says.
+//!
+//! Keeps 24 bytes a name, sorted by where it leads.
+
+use super::cursor::Cursor;
+use super::report::Report;
+use crate::fault::Fault;
+use crate::keys::{self, Prefix};
+use crate::record::{Dentry, Inode, InodeBody};
+use crate::store::View;
+use crate::types::{FileKind, InodeId};
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    target: u64,
+    parent: u64,
+    kind: FileKind,
+}
+
+pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    let names = collect(view, report)?;
+    let mut rest = names.as_slice();
+    let mut inodes = Cursor::new(view, Prefix::Inode);
+    while let Some((key, value)) = inodes.next(report)? {
+        let Some(ino) = keys::first_number(&key) else {
+            continue;
+        };
+        let (before, from) = rest.split_at(rest.partition_point(|name| name.target < ino));
+        let (own, after) = from.split_at(from.partition_point(|name| name.target == ino));
+        rest = after;
+        missing(before, report);
+        if let Ok(inode) = Inode::decode(&value) {
+            compare(InodeId::new(ino), &inode, own, report);
+        }
+    }
+    missing(rest, report);
+    Ok(())
+}
+
+fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<Vec<Name>, Fault> {
+    let mut names = Vec::new();
+    let mut dentries = Cursor::new(view, Prefix::Dentry);
+    while let Some((key, value)) = dentries.next(report)? {
+        let (Some(parent), Ok(dentry)) = (keys::first_number(&key), Dentry::decode(&value)) else {
+            continue;
+        };
+        names.push(Name {
+            target: dentry.ino.get(),
+            parent,
+            kind: dentry.kind,
+        });
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn missing(names: &[Name], report: &mut Report<'_>) {
+    for name in names {
+        report.add(|| {
+            format!(
+                "a name in directory {} leads to inode {}, which does not exist",
+                name.parent, name.target
+            )
+        });
+    }
+}
+
+fn compare(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
+    for name in names.iter().filter(|name| name.kind != inode.kind()) {
+        report.add(|| {
+            format!(
+                "a name in directory {} calls inode {ino} a {:?}, but it is a {:?}",
+                name.parent,
+                name.kind,
+                inode.kind()
+            )
+        });
+    }
+    let InodeBody::Directory(body) = &inode.body else {
+        if names.len() as u64 != u64::from(inode.nlink) {
+            report.add(|| {
+                format!(
+                    "inode {ino} has {} names but link count {}",
+                    names.len(),
+                    inode.nlink
+                )
+            });
+        }
+        return;
+    };
+    let expected = usize::from(ino != InodeId::ROOT && inode.nlink > 0);
+    if names.len() != expected {
+        report.add(|| {
+            format!(
+                "directory {ino} has {} names instead of {expected}",
+                names.len()
+            )
+        });
+    }
+    for name in names.iter().filter(|name| name.parent != body.parent.get()) {
+        report.add(|| {
+            format!(
+                "directory {ino} is in directory {} but says it is in {}",
+                name.parent, body.parent
+            )
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::invariant::testing::{DIRECTORY, FILE, State};
+    use crate::keys;
+    use crate::record::{DirectoryBody, InodeBody};
+    use crate::types::{Cookie, InodeId};
+
+    #[test]
+    fn a_wrong_link_count_of_a_file_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| inode.nlink = 3);
+        state.expect("names: inode 2 has 2 names but link count 3");
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_reported() {
+        let mut state = State::sound();
+        state.delete(keys::inode(FILE));
+        state.expect("names: a name in directory 1 leads to inode 2, which does not exist");
+    }
+
+    #[test]
+    fn a_name_of_another_kind_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| inode.body = InodeBody::Fifo);
+        state.expect("names: a name in directory 1 calls inode 2 a Regular, but it is a Fifo");
+    }
+
+    #[test]
+    fn a_wrong_parent_is_reported() {
+        let mut state = State::sound();
+        state.change(DIRECTORY, |inode| {
+            inode.body = InodeBody::Directory(DirectoryBody {
+                parent: DIRECTORY,
+                next_cookie: Cookie::FIRST,
+            });
+        });
+        state.expect("names: directory 3 is in directory 1 but says it is in 3");
+    }
+
+    #[test]
+    fn a_second_name_of_a_directory_is_reported() {
+        let mut state = State::sound();
+        let value = state.get(&keys::dentry(InodeId::ROOT, b"directory"));
+        state.put(keys::dentry(InodeId::ROOT, b"again"), &value);
+        state.expect("names: directory 3 has 2 names instead of 1");
+    }
+}

@@ -1,0 +1,129 @@
+//! Every key is of a known shape and every value decodes.
+
+use std::ops::ControlFlow;
+
+use super::cursor::well_formed;
+use super::report::{Report, shown};
+use crate::fault::Fault;
+use crate::keys::{self, Prefix};
+use crate::record::{
+    Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, Shared, Volume, Xattr,
+};
+use crate::store::View;
+use crate::types::FileName;
+
+/// In the order of their bytes.
+const PREFIXES: [Prefix; 10] = [
+    Prefix::Block,
+    Prefix::Dentry,
+    Prefix::Extent,
+    Prefix::Inode,
+    Prefix::Shared,
+    Prefix::Order,
+    Prefix::Orphan,
+    Prefix::Request,
+    Prefix::Volume,
+    Prefix::Xattr,
+];
+
+pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    let mut start = Vec::new();
+    for prefix in PREFIXES {
+        let (first, end) = keys::all(prefix);
+        unknown(view, &start, &first, report)?;
+        // The bytes of a block have no format, and reading all of them belongs to the rule of blocks.
+        if prefix != Prefix::Block {
+            known(view, prefix, report)?;
+        }
+        start = end;
+    }
+    // No key is as long as 300 bytes.
+    unknown(view, &start, &[0xff; 300], report)?;
+    if !view.contains(&keys::volume())? {
+        report.add(|| "no volume record".to_owned());
+    }
+    Ok(())
+}
+
+fn unknown(
+    view: &dyn View,
+    start: &[u8],
+    end: &[u8],
+    report: &mut Report<'_>,
+) -> Result<(), Fault> {
+    view.scan(start, end, &mut |key, _| {
+        report.record();
+        report.add(|| format!("unknown key {}", shown(key)));
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn known(view: &dyn View, prefix: Prefix, report: &mut Report<'_>) -> Result<(), Fault> {
+    let (start, end) = keys::all(prefix);
+    view.scan(&start, &end, &mut |key, value| {
+        report.record();
+        if !well_formed(prefix, key) {
+            report.add(|| format!("key {} has a wrong length", shown(key)));
+        } else if let Err(fault) = decode(prefix, key, value) {
+            report.add(|| format!("key {}: {fault}", shown(key)));
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {
+    match prefix {
+        Prefix::Dentry => {
+            let name = keys::name_part(key).unwrap_or_default();
+            FileName::new(name).map_err(|_| Fault::corrupt("dentry key", "not a name"))?;
+            Dentry::decode(value).map(drop)
+        }
+        Prefix::Extent => Extent::decode(value).map(drop),
+        Prefix::Inode => Inode::decode(value).map(drop),
+        Prefix::Order => OrderEntry::decode(value).map(drop),
+        Prefix::Volume => Volume::decode(value).map(drop),
+        Prefix::Shared => Shared::decode(value).map(drop),
+        Prefix::Xattr => Xattr::decode(value).map(drop),
+        Prefix::Request => OutcomeRecord::decode(value).map(drop),
+        Prefix::Orphan => Orphan::decode(value).map(drop),
+        Prefix::Block => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::invariant::testing::State;
+    use crate::keys;
+    use crate::types::InodeId;
+
+    #[test]
+    fn a_value_that_does_not_decode_is_reported_with_its_key() {
+        let mut state = State::sound();
+        state.put(keys::inode(InodeId::new(9)), &[99, 0]);
+        state.expect("records: key I 0000000000000009: corrupt inode record: version 99");
+    }
+
+    #[test]
+    fn a_key_of_an_unknown_prefix_is_reported() {
+        for key in [&b"A"[..], b"Cx", b"z\x01"] {
+            let mut state = State::sound();
+            state.put(key.to_vec(), b"");
+            state.expect("records: unknown key");
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_wrong_length_is_reported() {
+        let mut state = State::sound();
+        state.put(b"I123".to_vec(), b"");
+        state.expect("records: key I 313233 has a wrong length");
+    }
+
+    #[test]
+    fn a_name_with_a_slash_is_reported() {
+        let mut state = State::sound();
+        let value = state.get(&keys::dentry(InodeId::ROOT, b"file"));
+        state.put(keys::dentry(InodeId::ROOT, b"a/b"), &value);
+        state.expect("corrupt dentry key: not a name");
+    }
+}

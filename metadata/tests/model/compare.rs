@@ -1,0 +1,245 @@
+//! What queries answer is what the model says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_metadata::model::{Cell, Model};
+use holdfast_metadata::{
+    Command, Cookie, Engine, FileKind, FileName, InodeId, Operation, PosixError, Query, Reply,
+    SeekTarget, StateMachine,
+};
+use proptest::test_runner::TestCaseResult;
+use proptest::{prop_assert, prop_assert_eq};
+
+use crate::generate::NAMES;
+
+type Answered = Result<Reply, PosixError>;
+
+fn ask<E: Engine>(machine: &StateMachine<E>, query: &Query) -> Answered {
+    machine.query(query).unwrap()
+}
+
+/// What is cheap, of every inode; the rest, of those the command names.
+pub(crate) fn after<E: Engine>(
+    machine: &StateMachine<E>,
+    model: &Model,
+    command: &Command,
+) -> TestCaseResult {
+    every_attribute(machine, model)?;
+    for ino in named_in(&command.operation) {
+        content(machine, model, ino)?;
+        xattrs(machine, model, ino)?;
+        names(machine, model, ino)?;
+    }
+    Ok(())
+}
+
+/// All there is of every inode.
+pub(crate) fn everything<E: Engine>(machine: &StateMachine<E>, model: &Model) -> TestCaseResult {
+    every_attribute(machine, model)?;
+    for ino in model.inodes() {
+        content(machine, model, ino)?;
+        xattrs(machine, model, ino)?;
+        names(machine, model, ino)?;
+    }
+    let orphans = Query::Orphans {
+        after: InodeId::new(0),
+        inodes_max: 1000,
+    };
+    prop_assert_eq!(ask(machine, &orphans), Ok(Reply::Orphans(model.orphans())));
+    let statistics = ask(machine, &Query::Statistics);
+    prop_assert_eq!(statistics, Ok(Reply::Statistics(model.statistics())));
+    Ok(())
+}
+
+fn named_in(operation: &Operation) -> Vec<InodeId> {
+    match operation {
+        Operation::Create(create) => vec![create.parent],
+        Operation::Mknod(mknod) => vec![mknod.parent],
+        Operation::Mkdir(mkdir) => vec![mkdir.parent],
+        Operation::Symlink(symlink) => vec![symlink.parent],
+        Operation::Link(link) => vec![link.parent, link.ino],
+        Operation::Unlink(unlink) => vec![unlink.parent],
+        Operation::Rmdir(rmdir) => vec![rmdir.parent],
+        Operation::Rename(rename) => vec![rename.parent, rename.new_parent],
+        Operation::SetAttributes(set) => vec![set.ino],
+        Operation::SetFlags(set) => vec![set.ino],
+        Operation::TouchAtime(touch) => vec![touch.ino],
+        Operation::Write(write) => vec![write.ino],
+        Operation::Fallocate(fallocate) => vec![fallocate.ino],
+        Operation::CopyRange(copy) => vec![copy.source, copy.destination],
+        Operation::SetXattr(set) => vec![set.ino],
+        Operation::RemoveXattr(remove) => vec![remove.ino],
+        Operation::Reclaim(reclaim) => reclaim.inodes.clone(),
+        Operation::Sync => Vec::new(),
+    }
+}
+
+fn every_attribute<E: Engine>(machine: &StateMachine<E>, model: &Model) -> TestCaseResult {
+    let last = model.inodes().last().unwrap_or(InodeId::ROOT).get();
+    for ino in (0..=last + 1).map(InodeId::new) {
+        let expected = model.attributes(ino).ok_or(PosixError::InodeGone);
+        let answered = ask(machine, &Query::Attributes { ino });
+        prop_assert_eq!(answered, expected.map(Reply::Attributes));
+    }
+    Ok(())
+}
+
+fn content<E: Engine>(machine: &StateMachine<E>, model: &Model, ino: InodeId) -> TestCaseResult {
+    let Some(attributes) = model.attributes(ino) else {
+        return Ok(());
+    };
+    if attributes.kind == FileKind::Symlink {
+        let target = model.target(ino).unwrap_or_default();
+        let expected = Reply::Target { target, attributes };
+        prop_assert_eq!(ask(machine, &Query::Readlink { ino }), Ok(expected));
+        return Ok(());
+    }
+    if attributes.kind != FileKind::Regular {
+        return Ok(());
+    }
+    let last = attributes.size.saturating_sub(50);
+    for (offset, length) in [(0, 40_000), (4090, 10), (last, 100), (u64::MAX, 1)] {
+        let bytes = model
+            .read(ino, offset, u64::from(length))
+            .unwrap_or_default();
+        let query = Query::Read {
+            ino,
+            offset,
+            length,
+        };
+        let expected = Reply::Data {
+            bytes,
+            attributes: attributes.clone(),
+        };
+        // Not `prop_assert_eq`: its message would be all the bytes twice.
+        prop_assert!(ask(machine, &query) == Ok(expected), "{:?} differs", query);
+    }
+    for offset in [0, 100, 4096, 8191, 20_000, attributes.size] {
+        seek(machine, model, ino, offset, attributes.size)?;
+    }
+    Ok(())
+}
+
+/// Only in the first bytes: the model looks at each of them.
+fn seek<E: Engine>(
+    machine: &StateMachine<E>,
+    model: &Model,
+    ino: InodeId,
+    offset: u64,
+    size: u64,
+) -> TestCaseResult {
+    let end = size.min(40_000);
+    for target in [SeekTarget::Data, SeekTarget::Hole] {
+        let wanted = |at: &u64| {
+            let is_data = matches!(model.cell(ino, *at), Some(Cell::Data(_)));
+            is_data == (target == SeekTarget::Data)
+        };
+        let found = (offset..end).find(wanted);
+        let expected = match (found, target) {
+            _ if offset >= size => Err(PosixError::NoSuchPosition),
+            (Some(found), _) => Ok(Reply::Offset(found)),
+            (None, _) if size > end => continue,
+            (None, SeekTarget::Data) => Err(PosixError::NoSuchPosition),
+            (None, SeekTarget::Hole) => Ok(Reply::Offset(size)),
+        };
+        let query = Query::Seek {
+            ino,
+            offset,
+            target,
+        };
+        let answered = ask(machine, &query);
+        prop_assert!(
+            answered == expected,
+            "{query:?}: {answered:?}, not {expected:?}"
+        );
+    }
+    Ok(())
+}
+
+fn xattrs<E: Engine>(machine: &StateMachine<E>, model: &Model, ino: InodeId) -> TestCaseResult {
+    if model.attributes(ino).is_none() {
+        return Ok(());
+    }
+    let expected = model.xattrs(ino);
+    let Ok(Reply::XattrNames(names)) = ask(machine, &Query::ListXattr { ino }) else {
+        panic!("no list of attributes");
+    };
+    let listed: BTreeSet<Vec<u8>> = names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect();
+    prop_assert_eq!(listed, expected.keys().cloned().collect());
+    for (name, value) in expected {
+        let name = name.into_boxed_slice();
+        let answered = ask(machine, &Query::GetXattr { ino, name });
+        prop_assert!(answered == Ok(Reply::Xattr(value)));
+    }
+    Ok(())
+}
+
+fn names<E: Engine>(machine: &StateMachine<E>, model: &Model, ino: InodeId) -> TestCaseResult {
+    let Some(attributes) = model.attributes(ino) else {
+        return Ok(());
+    };
+    let expected = model.entries(ino);
+    for name in NAMES.map(|name| FileName::new(name).unwrap()) {
+        let found = match expected.get(&name) {
+            _ if attributes.kind != FileKind::Directory => Err(PosixError::NotDirectory),
+            Some(found) => model.attributes(*found).ok_or(PosixError::InodeGone),
+            None => Err(PosixError::NotFound),
+        };
+        let query = Query::Lookup { parent: ino, name };
+        prop_assert_eq!(ask(machine, &query), found.map(Reply::Attributes));
+    }
+    if attributes.kind != FileKind::Directory {
+        return Ok(());
+    }
+    prop_assert_eq!(listing(machine, model, ino)?, expected);
+    if attributes.nlink > 0 {
+        let parent = model
+            .parent(ino)
+            .and_then(|parent| model.attributes(parent));
+        let expected = parent.ok_or(PosixError::InodeGone).map(Reply::Attributes);
+        prop_assert_eq!(ask(machine, &Query::Parent { ino }), expected);
+    }
+    Ok(())
+}
+
+/// The whole listing, in pages of three.
+fn listing<E: Engine>(
+    machine: &StateMachine<E>,
+    model: &Model,
+    ino: InodeId,
+) -> Result<BTreeMap<FileName, InodeId>, proptest::test_runner::TestCaseError> {
+    let mut listed = BTreeMap::new();
+    let mut after = Cookie::START;
+    loop {
+        let query = Query::ReadDirectory {
+            ino,
+            after,
+            entries_max: 3,
+            with_attributes: true,
+        };
+        let Ok(Reply::Directory { entries, .. }) = ask(machine, &query) else {
+            panic!("no listing of {ino}");
+        };
+        if entries.is_empty() {
+            return Ok(listed);
+        }
+        for entry in entries {
+            prop_assert!(entry.cookie > after, "cookies go up");
+            after = entry.cookie;
+            let Ok(name) = FileName::new(&entry.name) else {
+                continue;
+            };
+            let attributes = model.attributes(entry.ino);
+            prop_assert_eq!(&entry.attributes, &attributes);
+            prop_assert_eq!(
+                Some(entry.kind),
+                attributes.map(|attributes| attributes.kind)
+            );
+            prop_assert!(listed.insert(name, entry.ino).is_none(), "no name twice");
+        }
+    }
+}

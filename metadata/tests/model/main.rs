@@ -1,0 +1,142 @@
+//! Random commands do to the state machine what they do to the model, and to every replica the same.
+//!
+//! What it asserts: each outcome is one the model allows; after each command every invariant holds
+//! and what queries answer is what the model says; the same log makes the same bytes however it is
+//! cut into batches, whichever engine keeps them, and through a snapshot; a retry changes nothing.
+//!
+//! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
+
+#[cfg(test)]
+mod compare;
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod run;
+
+use holdfast_metadata::model::Model;
+use holdfast_metadata::{Command, MemoryEngine, RequestId, SessionId, StateMachine};
+use proptest::prelude::*;
+use run::{check, cleanly, machine, state};
+
+#[test]
+fn the_state_machine_follows_the_model() {
+    check(256, &generate::commands(60), |commands| {
+        let machine = machine(MemoryEngine::new());
+        let mut model = Model::new(run::FORMAT);
+        for (place, command) in commands.iter().enumerate() {
+            let expected = model.apply(command);
+            let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
+            prop_assert!(
+                expected.allows(outcome),
+                "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
+            );
+            cleanly(&machine, place, command)?;
+            compare::after(&machine, &model, command)?;
+        }
+        compare::everything(&machine, &model)
+    });
+}
+
+#[test]
+fn the_same_log_gives_the_same_digest() {
+    check(64, &generate::commands(60), |commands| {
+        let first = run::all(&machine(MemoryEngine::new()), &commands);
+        let second = run::all(&machine(MemoryEngine::new()), &commands);
+        prop_assert_eq!(first, second);
+        Ok(())
+    });
+}
+
+#[test]
+fn how_a_log_is_cut_into_batches_changes_nothing() {
+    let cut = (
+        generate::commands(60),
+        prop::collection::vec(1..9_usize, 60),
+    );
+    check(64, &cut, |(commands, lengths)| {
+        let single = machine(MemoryEngine::new());
+        let batched = machine(MemoryEngine::new());
+        let outcomes: Vec<_> = commands
+            .iter()
+            .flat_map(|command| single.apply_next(std::slice::from_ref(command)).unwrap())
+            .collect();
+        let mut rest = commands.as_slice();
+        let mut batched_outcomes = Vec::new();
+        for length in lengths {
+            let (batch, after) = rest.split_at(length.min(rest.len()));
+            batched_outcomes.extend(batched.apply_next(batch).unwrap());
+            rest = after;
+        }
+        prop_assert_eq!(outcomes, batched_outcomes);
+        prop_assert_eq!(state(&single), state(&batched));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_retry_answers_the_same_and_changes_nothing() {
+    check(64, &generate::commands(30), |commands| {
+        let machine = machine(MemoryEngine::new());
+        let mut outcomes = Vec::new();
+        for (sequence, command) in (1..).zip(&commands) {
+            let request = Some(RequestId {
+                session: SessionId(7),
+                sequence,
+                acknowledged: 0,
+            });
+            let command = Command {
+                request,
+                ..command.clone()
+            };
+            let outcome = machine.apply_next(std::slice::from_ref(&command)).unwrap();
+            outcomes.push((command, outcome));
+        }
+        let before = state(&machine);
+        for (command, outcome) in outcomes {
+            prop_assert_eq!(machine.apply_next(&[command]).unwrap(), outcome);
+        }
+        prop_assert_eq!(before, state(&machine));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_snapshot_restores_the_same_digest() {
+    check(64, &generate::commands(60), |commands| {
+        let machine = machine(MemoryEngine::new());
+        run::all(&machine, &commands);
+        let mut stream = Vec::new();
+        let engine = machine.engine();
+        let written = holdfast_metadata::snapshot::write(&run::view(engine), &mut stream).unwrap();
+        let restored = MemoryEngine::new();
+        let read = holdfast_metadata::snapshot::read(&restored, &mut stream.as_slice()).unwrap();
+        prop_assert_eq!(written, read);
+        prop_assert_eq!(run::digest_of(engine), run::digest_of(&restored));
+        let restored = StateMachine::open(restored, run::FORMAT).unwrap();
+        prop_assert_eq!(restored.applied(), machine.applied());
+        Ok(())
+    });
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn both_engines_keep_the_same_state() {
+    use holdfast_metadata::{RocksEngine, RocksOptions};
+    check(16, &generate::commands(60), |commands| {
+        let directory = tempfile::tempdir().unwrap();
+        let options = RocksOptions::default();
+        let on_disk = machine(RocksEngine::open(directory.path(), &options).unwrap());
+        let in_memory = machine(MemoryEngine::new());
+        for command in &commands {
+            let batch = std::slice::from_ref(command);
+            let outcome = on_disk.apply_next(batch).unwrap();
+            prop_assert_eq!(outcome, in_memory.apply_next(batch).unwrap());
+        }
+        let digest = run::digest_of(in_memory.engine());
+        prop_assert_eq!(run::digest_of(on_disk.engine()), digest);
+        drop(on_disk);
+        let reopened = RocksEngine::open(directory.path(), &options).unwrap();
+        prop_assert_eq!(run::digest_of(&reopened), digest);
+        Ok(())
+    });
+}
