@@ -19,7 +19,7 @@ use holdfast_metadata::{Format, MemoryEngine, Mode, Timestamp};
 use holdfast_replicator::{NoOpReplicator, PosixMetadataReplicator};
 use nix::fcntl::{Flock, FlockArg};
 
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// A mount for one test.
 struct Mounted {
