@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::{self, ExitCode};
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
 use crate::cli::MountArguments;
@@ -67,6 +68,7 @@ fn prepare(arguments: &MountArguments) -> anyhow::Result<MountPlan> {
 fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     // The files of other users end up in what this process writes.
     umask(Mode::from_bits_truncate(0o077));
+    raise_open_files();
     let termination = Termination::watch()?;
     let topology = Topology::build(plan, &termination)?;
     let presence = announce_presence(plan);
@@ -99,6 +101,15 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
     drop(presence);
     tracing::info!(%data, %mountpoint, "ended");
     announced.and(served)
+}
+
+/// The store keeps up to 2,048 files open, and shells start programs with a limit of 1,024.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 /// Without it everything works but `holdfast umount`, which then does not wait.

@@ -86,6 +86,21 @@ fn the_daemon_lets_go_of_its_starter() {
 }
 
 #[test]
+fn the_daemon_may_open_as_many_files_as_the_system_lets_it() {
+    let scene = Scene::new();
+    let script = "ulimit -Sn 300 && exec \"$0\" mount --data data mnt";
+    scene.run("sh", &["-c", script, binary()]);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", scene.daemon())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "{line}");
+    scene.umount();
+}
+
+#[test]
 fn the_output_can_be_json() {
     let scene = Scene::new();
     let line = scene
