@@ -260,7 +260,15 @@ fn times_before_1970_and_after_2106_are_kept_to_the_nanosecond() {
     let mounted = Mounted::new();
     let path = mounted.path("file");
     let file = File::create(&path).unwrap();
-    for (seconds, nanoseconds) in [(-2, 800_000_000), (-1, 1), (5_000_000_000, 999_999_999)] {
+    let times = [
+        (-2, 800_000_000),
+        (-1, 1),
+        (5_000_000_000, 999_999_999),
+        (i64::MIN, 0),
+        (i64::MIN + 1, 5),
+        (i64::MAX, 0),
+    ];
+    for (seconds, nanoseconds) in times {
         let time = nix::sys::time::TimeSpec::new(seconds, nanoseconds);
         nix::sys::stat::futimens(&file, &time, &time).unwrap();
         let kept = fs::metadata(&path).unwrap();
