@@ -39,6 +39,7 @@ mod digest;
 mod fault;
 mod file;
 mod idempotency;
+mod inode_cache;
 pub mod invariant;
 pub mod keys;
 pub mod limits;
@@ -66,9 +67,9 @@ pub use fault::Fault;
 pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, Statistics};
 pub use query::{Query, SeekTarget};
 pub use state_machine::{Format, StateMachine};
+pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
-pub use store::{Engine, MemoryEngine};
 pub use types::{
     Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
     RequestId, SessionId, Timestamp,

@@ -1,4 +1,5 @@
-//! Extents belong to regular files, do not overlap, lie within limits and add up.
+//! Extents belong to regular files, do not overlap, lie within limits and add up; past the end of a
+//! file there is no data, or it would show when the file grows.
 
 use super::cursor::{Entry, Item, beside_inodes};
 use super::report::Report;
@@ -15,6 +16,8 @@ struct Found {
     bytes: u64,
     /// Where the last extent ended.
     end: u64,
+    /// Where the last extent of a block ended.
+    data_end: u64,
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -33,6 +36,12 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
                 };
                 if found.extents > 0 && inode.kind() != FileKind::Regular {
                     report.add(|| format!("inode {ino} has extents but is no regular file"));
+                }
+                if found.data_end > inode.size {
+                    report.add(|| {
+                        let end = found.data_end;
+                        format!("inode {ino} has data up to {end} but size {}", inode.size)
+                    });
                 }
                 if found.bytes != inode.allocated {
                     report.add(|| {
@@ -64,6 +73,9 @@ impl Found {
             report.add(|| format!("inode {ino} has an extent at {offset} beyond the largest file"));
         }
         let in_block = matches!(extent.home, ExtentHome::Block { .. });
+        if in_block {
+            self.data_end = end;
+        }
         if in_block && extent.length > WRITE_BYTES_MAX as u64 {
             report.add(|| {
                 format!(
@@ -97,6 +109,13 @@ mod tests {
         let mut state = State::sound();
         state.change(FILE, |inode| inode.allocated += 1);
         state.expect("extents: inode 2 has extents of 150 bytes but says 151");
+    }
+
+    #[test]
+    fn data_past_the_end_of_a_file_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| inode.size = 99);
+        state.expect("extents: inode 2 has data up to 100 but size 99");
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn reclaim(
     (mut orphan, mut inode): (Orphan, Inode),
     keys_left: &mut usize,
 ) -> Result<bool, Stop> {
+    let began_at = orphan.cleared;
     let mut finished = clear_xattrs(context, ino, &mut inode, keys_left)?;
     if finished
         && let Some(next) = file::clear(context, ino, &mut inode, orphan.cleared, keys_left)?
@@ -58,6 +59,14 @@ fn reclaim(
     if !finished || *keys_left < KEYS_OF_ORPHAN {
         context.put_inode(ino, &inode);
         context.state.put(keys::orphan(ino), orphan.encode());
+        return Ok(false);
+    }
+    if inode.allocated > 0 && began_at > 0 {
+        // Somebody wrote to it since the last step, below where that stopped: look at all of it again.
+        context.put_inode(ino, &inode);
+        context
+            .state
+            .put(keys::orphan(ino), Orphan::default().encode());
         return Ok(false);
     }
     if inode.allocated > 0 {
@@ -177,6 +186,20 @@ mod tests {
             steps += 1;
         }
         assert_eq!(steps, 3);
+        assert_eq!((fixture.blocks(), fixture.volume.allocated), (0, 0));
+    }
+
+    #[test]
+    fn a_write_between_two_steps_is_reclaimed_too() {
+        let mut fixture = Fixture::new();
+        for piece in 0..RECLAIM_STEP_KEYS_MAX as u64 {
+            fixture.write(FIRST, piece * 10, b"x").unwrap();
+        }
+        fixture.orphan(FIRST);
+        assert!(!reclaim_both(&mut fixture).is_empty());
+        fixture.write(FIRST, 0, b"late").unwrap();
+        let finished = (0..4).any(|_| reclaim_both(&mut fixture).is_empty());
+        assert!(finished);
         assert_eq!((fixture.blocks(), fixture.volume.allocated), (0, 0));
     }
 }

@@ -20,25 +20,27 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     let target = Directory::load(context, rename.new_parent)?;
     let moved = source.expect(context, &rename.name)?;
     let replaced = target.find(context, &rename.new_name)?;
-    // Two names of one inode: both stay (POSIX, rename, DESCRIPTION), whatever is permitted.
-    if !flags.no_replace && replaced.is_some_and(|replaced| replaced.ino == moved.ino) {
-        return Ok(Answer::Renamed { orphaned: None });
+    // What is there comes before what is permitted (`do_renameat2` and `vfs_rename` in the kernel).
+    match replaced {
+        Some(_) if flags.no_replace => return Err(PosixError::Exists.into()),
+        // Two names of one inode: both stay (POSIX, rename, DESCRIPTION).
+        Some(replaced) if replaced.ino == moved.ino => {
+            return Ok(Answer::Renamed { orphaned: None });
+        }
+        None if flags.exchange => return Err(PosixError::NotFound.into()),
+        Some(_) | None => {}
     }
     source.check_may_remove()?;
     target.check_may_add()?;
-    if flags.exchange {
-        let replaced = replaced.ok_or(PosixError::NotFound)?;
-        target.check_may_remove()?;
-        return exchange(context, rename, moved, replaced);
-    }
     let Some(replaced) = replaced else {
         return move_to_new_name(context, rename, moved);
     };
-    if flags.no_replace {
-        return Err(PosixError::Exists.into());
-    }
     target.check_may_remove()?;
-    replace(context, rename, moved, replaced)
+    if flags.exchange {
+        exchange(context, rename, moved, replaced)
+    } else {
+        replace(context, rename, moved, replaced)
+    }
 }
 
 fn move_to_new_name(

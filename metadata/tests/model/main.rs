@@ -13,9 +13,13 @@ mod generate;
 #[cfg(test)]
 mod run;
 
+use std::collections::BTreeSet;
+
 use holdfast_metadata::model::Model;
 use holdfast_metadata::{Command, MemoryEngine, RequestId, SessionId, StateMachine};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use run::{check, cleanly, machine, state};
 
 #[test]
@@ -35,6 +39,33 @@ fn the_state_machine_follows_the_model() {
         }
         compare::everything(&machine, &model)
     });
+}
+
+#[test]
+fn random_commands_reach_every_operation_and_most_errors() {
+    let mut refused = BTreeSet::new();
+    let mut done = BTreeSet::new();
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..200 {
+        let commands = generate::commands(60)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let machine = machine(MemoryEngine::new());
+        let outcomes = machine.apply_next(&commands).unwrap();
+        for (command, outcome) in commands.iter().zip(outcomes) {
+            let operation = format!("{:?}", command.operation);
+            let operation = operation.split('(').next().unwrap().to_owned();
+            match outcome {
+                Ok(_) => done.insert(operation),
+                Err(error) => refused.insert(format!("{error:?}")),
+            };
+        }
+    }
+    assert_eq!(done.len(), 18, "{done:?}");
+    // Not these: access denied, no space and too many links (not within 60 commands), no such
+    // position (of queries only).
+    assert_eq!(refused.len(), 14, "{refused:?}");
 }
 
 #[test]

@@ -1,0 +1,264 @@
+//! The values the fixtures were made from: every field differs from every other.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use holdfast_metadata::keys::{self, BlockId};
+use holdfast_metadata::record::{
+    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, Orphan, OutcomeRecord,
+    Shared, Volume, Xattr,
+};
+use holdfast_metadata::{
+    Answer, Attributes, Cookie, Fault, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
+    Outcome, PosixError, RequestId, SessionId, Timestamp,
+};
+
+pub(crate) const XATTR: &[u8] = b"\0\xffvalue";
+pub(crate) const SNAPSHOT_DIGEST: &str = "b48ed20954389014846ac8652d4b03ea";
+
+fn time(seconds: i64, nanoseconds: u32) -> Timestamp {
+    Timestamp::new(seconds, nanoseconds).unwrap()
+}
+
+fn name() -> FileName {
+    FileName::new(b"na\xffme").unwrap()
+}
+
+pub(crate) fn volume() -> Volume {
+    Volume {
+        generation: 0x0102_0304,
+        applied: LogIndex(0x1112_1314_1516_1718),
+        next_inode: 0x2122_2324_2526_2728,
+        next_block: 0x3132_3334_3536_3738,
+        inodes: 0x4142_4344_4546_4748,
+        allocated: 0x5152_5354_5556_5758,
+    }
+}
+
+fn inode(body: InodeBody) -> Inode {
+    Inode {
+        mode: Mode::new(0o7644),
+        flags: InodeFlags::new(InodeFlags::SETTABLE).unwrap(),
+        uid: 0x0102_0304,
+        gid: 0x1112_1314,
+        nlink: 0x2122_2324,
+        generation: 0x3132_3334,
+        device: 0x4142_4344,
+        project: 0x5152_5354,
+        xattrs: 0x6162_6364,
+        size: 0x7172_7374_7576_7778,
+        allocated: 0x0182_8384_8586_8788,
+        atime: time(-2, 999_999_999),
+        mtime: time(1 << 33, 1),
+        ctime: time(i64::MAX, 2),
+        btime: time(i64::MIN, 3),
+        body,
+    }
+}
+
+pub(crate) fn inodes() -> Vec<(&'static str, Inode)> {
+    let directory = DirectoryBody {
+        parent: InodeId::new(0x0002_0000_0000_0003),
+        next_cookie: Cookie(0x1112_1314_1516_1718),
+    };
+    vec![
+        ("inode_regular", inode(InodeBody::Regular)),
+        ("inode_directory", inode(InodeBody::Directory(directory))),
+        (
+            "inode_symlink",
+            inode(InodeBody::Symlink(Bytes::from_static(b"../target"))),
+        ),
+        ("inode_fifo", inode(InodeBody::Fifo)),
+        ("inode_socket", inode(InodeBody::Socket)),
+        ("inode_character_device", inode(InodeBody::CharacterDevice)),
+        ("inode_block_device", inode(InodeBody::BlockDevice)),
+    ]
+}
+
+pub(crate) fn dentry() -> Dentry {
+    Dentry {
+        ino: InodeId::new(0x0102_0304_0506_0708),
+        kind: FileKind::Symlink,
+        cookie: Cookie(0x1112_1314_1516_1718),
+    }
+}
+
+pub(crate) fn order() -> OrderEntry {
+    OrderEntry {
+        ino: InodeId::new(0x0102_0304_0506_0708),
+        kind: FileKind::Socket,
+        name: name(),
+    }
+}
+
+pub(crate) fn extents() -> Vec<(&'static str, Extent)> {
+    let zero = Extent {
+        length: 0x0102_0304_0506_0708,
+        home: ExtentHome::Zero,
+    };
+    let block = Extent {
+        length: 0x1112,
+        home: ExtentHome::Block {
+            block: BlockId(0x2122_2324_2526_2728),
+            start: 0x3132,
+        },
+    };
+    vec![("extent_zero", zero), ("extent_block", block)]
+}
+
+pub(crate) fn shared() -> Shared {
+    Shared {
+        extents: 0x0102_0304_0506_0708,
+    }
+}
+
+pub(crate) fn orphans() -> Vec<(&'static str, Orphan)> {
+    let begun = Orphan {
+        cleared: 0x0102_0304_0506_0708,
+    };
+    vec![("orphan", Orphan::default()), ("orphan_begun", begun)]
+}
+
+pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
+    let ino = InodeId::new(0x0102_0304_0506_0708);
+    let attributes = inode(InodeBody::Fifo).attributes(ino);
+    let entry = Answer::Entry {
+        attributes: Attributes {
+            kind: FileKind::Directory,
+            ..attributes.clone()
+        },
+        created: true,
+    };
+    let removed = Answer::Removed {
+        ino,
+        orphaned: true,
+    };
+    let renamed = Answer::Renamed {
+        orphaned: Some(ino),
+    };
+    let written = Answer::Written {
+        offset: 0x1112_1314_1516_1718,
+        length: 0x2122_2324_2526_2728,
+    };
+    let reclaimed = Answer::Reclaimed {
+        unfinished: vec![ino, InodeId::new(9)],
+    };
+    vec![
+        ("outcome_error", Err(PosixError::NotSupported)),
+        ("outcome_done", Ok(Answer::Done)),
+        ("outcome_entry", Ok(entry)),
+        ("outcome_attributes", Ok(Answer::Attributes(attributes))),
+        ("outcome_removed", Ok(removed)),
+        ("outcome_renamed", Ok(renamed)),
+        ("outcome_written", Ok(written)),
+        ("outcome_reclaimed", Ok(reclaimed)),
+    ]
+}
+
+pub(crate) fn keys() -> Vec<(&'static str, Vec<u8>)> {
+    let ino = InodeId::new(0x0102_0304_0506_0708);
+    let block = BlockId(0x1112_1314_1516_1718);
+    let request = RequestId {
+        session: SessionId(0x2122_2324_2526_2728),
+        sequence: 0x3132_3334_3536_3738,
+        acknowledged: 1,
+    };
+    vec![
+        ("key_volume", keys::volume()),
+        ("key_inode", keys::inode(ino)),
+        ("key_dentry", keys::dentry(ino, name().as_bytes())),
+        ("key_order", keys::order(ino, Cookie(0x4142_4344_4546_4748))),
+        ("key_xattr", keys::xattr(ino, b"user.x")),
+        ("key_extent", keys::extent(ino, 0x5152_5354_5556_5758)),
+        ("key_block", keys::block(block)),
+        ("key_shared", keys::shared(block)),
+        ("key_orphan", keys::orphan(ino)),
+        ("key_request", keys::request(request)),
+    ]
+}
+
+type Decode = fn(&[u8]) -> Result<(), Fault>;
+
+/// What reads a fixture whose first byte is a version.
+pub(crate) fn decoder(name: &str) -> Option<Decode> {
+    let kind = name.split('_').next().unwrap_or_default();
+    Some(match kind {
+        "volume" => |bytes| Volume::decode(bytes).map(drop),
+        "inode" => |bytes| Inode::decode(bytes).map(drop),
+        "dentry" => |bytes| Dentry::decode(bytes).map(drop),
+        "order" => |bytes| OrderEntry::decode(bytes).map(drop),
+        "extent" => |bytes| Extent::decode(bytes).map(drop),
+        "shared" => |bytes| Shared::decode(bytes).map(drop),
+        "xattr" => |bytes| Xattr::decode(bytes).map(drop),
+        "orphan" => |bytes| Orphan::decode(bytes).map(drop),
+        "outcome" => |bytes| OutcomeRecord::decode(bytes).map(drop),
+        _ => return None,
+    })
+}
+
+/// The state in the snapshot: a root directory (1) with a file (2) of one block, one attribute.
+pub(crate) fn state() -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let (root, file) = (InodeId::ROOT, InodeId::new(2));
+    let (kind, cookie, block) = (FileKind::Regular, Cookie::FIRST, BlockId(1));
+    let small = |size, nlink, body| Inode {
+        nlink,
+        size,
+        allocated: 0,
+        xattrs: 0,
+        ..inode(body)
+    };
+    let directory = DirectoryBody {
+        parent: root,
+        next_cookie: Cookie(4),
+    };
+    let regular = Inode {
+        allocated: 5,
+        xattrs: 1,
+        ..small(5, 1, InodeBody::Regular)
+    };
+    let volume = Volume {
+        generation: 7,
+        applied: LogIndex(3),
+        next_inode: 3,
+        next_block: 2,
+        inodes: 2,
+        allocated: 5,
+    };
+    let home = ExtentHome::Block { block, start: 0 };
+    let dentry = Dentry {
+        ino: file,
+        kind,
+        cookie,
+    };
+    let order = OrderEntry {
+        ino: file,
+        kind,
+        name: name(),
+    };
+    let request = RequestId {
+        session: SessionId(1),
+        sequence: 2,
+        acknowledged: 0,
+    };
+    let outcome = OutcomeRecord {
+        outcome: Ok(Answer::Done),
+    };
+    let entries: Vec<(Vec<u8>, Bytes)> = vec![
+        (keys::volume(), volume.encode()),
+        (
+            keys::inode(root),
+            small(1, 2, InodeBody::Directory(directory)).encode(),
+        ),
+        (keys::inode(file), regular.encode()),
+        (keys::dentry(root, name().as_bytes()), dentry.encode()),
+        (keys::order(root, cookie), order.encode()),
+        (keys::extent(file, 0), Extent { length: 5, home }.encode()),
+        (keys::block(block), Bytes::from_static(b"hello")),
+        (keys::xattr(file, b"user.x"), Xattr::encode(XATTR)),
+        (keys::request(request), outcome.encode()),
+    ];
+    entries
+        .into_iter()
+        .map(|(key, value)| (key, value.to_vec()))
+        .collect()
+}
