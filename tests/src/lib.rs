@@ -29,7 +29,7 @@ pub mod system;
 mod watchdog;
 
 pub use errno::errno;
-pub use mounted::{Mounted, Setup};
+pub use mounted::{Mounted, Setup, Usage};
 pub use poll::wait_until;
 pub use program::{Finished, run, run_within};
 pub use random::Random;

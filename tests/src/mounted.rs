@@ -91,6 +91,15 @@ impl Setup {
     }
 }
 
+/// How much of a filesystem is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Files of every kind.
+    pub inodes: u64,
+    /// What their content covers.
+    pub bytes: u64,
+}
+
 /// A mounted filesystem. When it is dropped it is unmounted, and `fsck` must find nothing wrong.
 #[derive(Debug)]
 pub struct Mounted {
@@ -143,6 +152,15 @@ impl Mounted {
     /// The numbers of `statvfs(3)`.
     pub fn statistics(&self) -> Statvfs {
         statvfs(&self.mountpoint).unwrap()
+    }
+
+    /// How much of the filesystem is in use. What is free depends on others: on the disk below.
+    pub fn usage(&self) -> Usage {
+        let numbers = self.statistics();
+        Usage {
+            inodes: numbers.files() - numbers.files_free(),
+            bytes: (numbers.blocks() - numbers.blocks_free()) * numbers.fragment_size(),
+        }
     }
 
     /// Starts the daemon and waits until the mount is live.
@@ -272,12 +290,11 @@ impl Mounted {
         run(command.uid(uid).gid(gid))
     }
 
-    /// Waits until `statfs` counts as many inodes and used blocks as it did then.
+    /// Waits until as many inodes are in use as were then.
     #[track_caller]
-    pub fn wait_for_statistics(&self, then: &Statvfs) {
-        let used = |numbers: &Statvfs| numbers.files() - numbers.files_free();
+    pub fn wait_for_inodes(&self, then: &Usage) {
         wait_until("all inodes are given back", Duration::from_mins(1), || {
-            used(&self.statistics()) == used(then)
+            self.usage().inodes == then.inodes
         });
     }
 

@@ -19,11 +19,6 @@ pub fn holdfast() -> PathBuf {
     path
 }
 
-/// The folder of `holdfast`, for a search path.
-pub fn holdfast_folder() -> PathBuf {
-    holdfast().parent().unwrap().to_path_buf()
-}
-
 /// A test program that `make test-tools` installs.
 pub fn tool(name: &str) -> PathBuf {
     let path = profile().parent().unwrap().join("tools/bin").join(name);

@@ -12,6 +12,8 @@ use holdfast_tests::Random;
 /// Content by name; directories have none.
 pub(crate) type Tree = BTreeMap<String, Option<Vec<u8>>>;
 
+const PAGE_BYTES: usize = 4096;
+
 /// One system call.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
@@ -110,9 +112,7 @@ impl Step {
                 value,
             } => {
                 let file = File::options().write(true).open(root.join(name))?;
-                let written = file.write_at(&vec![*value; *length], *offset as u64)?;
-                assert_eq!(written, *length);
-                Ok(())
+                file.write_all_at(&vec![*value; *length], *offset as u64)
             }
             Step::Truncate { name, length } => {
                 let file = File::options().write(true).open(root.join(name))?;
@@ -149,6 +149,28 @@ impl Step {
         }
     }
 
+    /// The requests that the kernel may make of the system call, in their order. Those of a write end
+    /// at the pages that the page cache did not have.
+    pub(crate) fn requests(&self) -> Vec<Step> {
+        let Step::Write {
+            name,
+            offset,
+            length,
+            value,
+        } = self
+        else {
+            return vec![self.clone()];
+        };
+        let ends = (offset + 1..offset + length).filter(|end| end.is_multiple_of(PAGE_BYTES));
+        let up_to = |end: usize| Step::Write {
+            name: name.clone(),
+            offset: *offset,
+            length: end - offset,
+            value: *value,
+        };
+        ends.chain([offset + length]).map(up_to).collect()
+    }
+
     pub(crate) fn is_sync(&self) -> bool {
         matches!(self, Step::Sync { .. })
     }
@@ -183,14 +205,19 @@ fn add(root: &Path, directory: &str, tree: &mut Tree) -> io::Result<()> {
     Ok(())
 }
 
-/// The length of a prefix of the steps after which the tree looked so; the longest one.
+/// How many steps were done, the last one perhaps in part, when the tree looked so; the most of those
+/// that are possible.
 pub(crate) fn prefix_that_made(begin: &Tree, steps: &[Step], found: &Tree) -> Option<usize> {
     let mut tree = begin.clone();
     let mut matching = (tree == *found).then_some(0);
     for (number, step) in steps.iter().enumerate() {
-        step.apply(&mut tree);
-        if tree == *found {
-            matching = Some(number + 1);
+        let requests = step.requests();
+        for (request, count) in requests.iter().zip(1..) {
+            request.apply(&mut tree);
+            if tree == *found {
+                let whole = count == requests.len();
+                matching = Some(if whole { number + 1 } else { number });
+            }
         }
     }
     matching

@@ -39,11 +39,11 @@ fn a_handle_of_a_removed_file_is_stale_even_when_its_name_is_taken_again() {
     let mounted = Mounted::new();
     fs::write(mounted.path("file"), "old").unwrap();
     let mut handle = Handle::of(&mounted.path("file")).unwrap();
-    let before = mounted.statistics();
+    let before = mounted.usage();
     fs::remove_file(mounted.path("file")).unwrap();
     fs::write(mounted.path("file"), "new").unwrap();
     drop_caches();
-    mounted.wait_for_statistics(&before);
+    mounted.wait_for_inodes(&before);
     let root = File::open(mounted.root()).unwrap();
     wait_until("the handle is stale", Duration::from_secs(10), || {
         drop_caches();

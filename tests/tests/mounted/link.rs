@@ -10,7 +10,7 @@ use nix::errno::Errno;
 #[test]
 fn a_file_has_65001_names() {
     let mut mounted = Setup::default().limit(Duration::from_mins(4)).mount();
-    let before = mounted.statistics();
+    let before = mounted.usage();
     fs::create_dir(mounted.path("names")).unwrap();
     fs::write(mounted.path("names/0"), "shared").unwrap();
     for number in 1..65_001 {
@@ -25,7 +25,7 @@ fn a_file_has_65001_names() {
     assert_eq!(fs::metadata(&last).unwrap().nlink(), 65_001);
     assert_eq!(fs::read_to_string(&last).unwrap(), "shared");
     fs::remove_dir_all(mounted.path("names")).unwrap();
-    mounted.wait_for_statistics(&before);
+    mounted.wait_for_inodes(&before);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use nix::sys::stat::fstat;
 #[test]
 fn an_unlinked_open_file_lives_until_it_is_closed() {
     let mounted = Mounted::new();
-    let before = mounted.statistics();
+    let before = mounted.usage();
     fs::write(mounted.path("file"), vec![3; 4 << 20]).unwrap();
     let file = File::options()
         .read(true)
@@ -28,14 +28,10 @@ fn an_unlinked_open_file_lives_until_it_is_closed() {
     file.read_exact_at(&mut content, 1 << 20).unwrap();
     assert_eq!(content, [3; 10]);
     assert_eq!(fstat(&file).unwrap().st_nlink, 0);
-    assert!(mounted.statistics().files_free() < before.files_free());
+    assert_eq!(mounted.usage().inodes, before.inodes + 1);
     drop(file);
-    mounted.wait_for_statistics(&before);
-    let used = |numbers: &nix::sys::statvfs::Statvfs| numbers.blocks() - numbers.blocks_free();
-    assert!(
-        used(&mounted.statistics()) < used(&before) + 512,
-        "the space came back"
-    );
+    mounted.wait_for_inodes(&before);
+    assert_eq!(mounted.usage(), before, "the space came back");
 }
 
 #[test]
@@ -54,7 +50,7 @@ fn a_file_replaced_by_a_rename_lives_until_it_is_closed() {
 #[test]
 fn what_was_open_and_unlinked_at_a_crash_is_gone_at_the_next_mount() {
     let mut mounted = Mounted::new();
-    let before = mounted.statistics();
+    let before = mounted.usage();
     let files: Vec<File> = (0..100)
         .map(|number| {
             let path = mounted.path(&format!("file{number}"));
@@ -64,11 +60,12 @@ fn what_was_open_and_unlinked_at_a_crash_is_gone_at_the_next_mount() {
             file
         })
         .collect();
-    assert!(mounted.statistics().files_free() <= before.files_free() - 100);
+    assert_eq!(mounted.usage().inodes, before.inodes + 100);
     mounted.kill();
     drop(files);
     mounted.start();
-    assert_eq!(mounted.statistics().files_free(), before.files_free());
+    mounted.wait_for_inodes(&before);
+    assert_eq!(mounted.usage(), before);
 }
 
 #[test]

@@ -5,28 +5,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use holdfast_tests::{Setup, run_within, wait_until};
-use nix::sys::statvfs::Statvfs;
 
 const LIMIT: Duration = Duration::from_mins(8);
 
 /// These do not touch the directory they are given.
 const ELSEWHERE: &str = "bind-mount,binderfs,dup,eventfd,ioprio,procfs";
 
-/// RocksDB may hold a little more or less than before for the same files; leaked data is more.
-const SPACE_TOLERANCE_BYTES: u64 = 1 << 20;
-
-fn used(numbers: &Statvfs) -> (u64, u64) {
-    let blocks = numbers.blocks() - numbers.blocks_free();
-    (
-        numbers.files() - numbers.files_free(),
-        blocks * numbers.fragment_size(),
-    )
-}
-
 #[test]
 fn no_stressor_fails_and_nothing_is_left_behind() {
     let mounted = Setup::default().limit(LIMIT).mount();
-    let before = used(&mounted.statistics());
+    let before = mounted.usage();
     let mut command = Command::new("stress-ng");
     command.args([
         "--class",
@@ -72,9 +60,6 @@ fn no_stressor_fails_and_nothing_is_left_behind() {
     wait_until(
         "all inodes and all space are given back",
         Duration::from_mins(1),
-        || {
-            let (inodes, bytes) = used(&mounted.statistics());
-            inodes == before.0 && bytes.abs_diff(before.1) <= SPACE_TOLERANCE_BYTES
-        },
+        || mounted.usage() == before,
     );
 }
