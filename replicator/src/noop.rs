@@ -16,6 +16,8 @@ mod open_error;
 mod options;
 mod space_guard;
 mod syncer;
+#[cfg(test)]
+mod tests;
 mod watermark;
 
 use std::fmt;
@@ -68,9 +70,7 @@ impl NoOpReplicator<MemoryEngine> {
             available: half,
         };
         let machine = StateMachine::open(MemoryEngine::new(), format)?;
-        let home = MemoryHome {
-            space: space.into(),
-        };
+        let home = MemoryHome { space };
         Ok(NoOpReplicator::new(
             machine,
             Box::new(home),

@@ -1,5 +1,9 @@
 //! What is left of a volume after kills, lost files and flipped bits: all of it, or a refusal.
-#![expect(clippy::unwrap_used, reason = "these functions are tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "these functions are tests"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -118,15 +118,15 @@ impl Home<RocksEngine> for DiskHome {
     }
 }
 
-/// Keeps nothing; its disk is as large as it is told.
+/// Keeps nothing; its disk is as large as it says.
 #[derive(Debug)]
 pub(super) struct MemoryHome {
-    pub(super) space: Mutex<Space>,
+    pub(super) space: Space,
 }
 
 impl<E> Home<E> for MemoryHome {
     fn space(&self) -> io::Result<Space> {
-        Ok(*self.space.lock())
+        Ok(self.space)
     }
 
     fn synced(&self, _applied: LogIndex) -> Result<(), Fault> {

@@ -19,7 +19,17 @@ const BYTES_MAX: u64 = 8192;
 /// Holds the lock.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    _file: Flock<File>,
+    file: Flock<File>,
+    serves: bool,
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        if self.serves {
+            // The next holder may only read the directory, and does not write its name here.
+            let _unwritten = self.file.set_len(0).err();
+        }
+    }
 }
 
 impl LockFile {
@@ -43,7 +53,7 @@ impl LockFile {
             .set_len(0)
             .and_then(|()| file.write_all(&content))
             .err();
-        Ok(LockFile { _file: file })
+        Ok(LockFile { file, serves: true })
     }
 
     /// Takes the lock to read the directory while nobody serves it; writes nothing.
@@ -51,7 +61,10 @@ impl LockFile {
         let opened = File::open(directory.join("LOCK"));
         let file = opened.map_err(|error| OpenError::io(directory, error))?;
         let file = lock(directory, file, FlockArg::LockSharedNonblock)?;
-        Ok(LockFile { _file: file })
+        Ok(LockFile {
+            file,
+            serves: false,
+        })
     }
 }
 
@@ -88,6 +101,10 @@ fn read_holder(file: &mut File) -> (u32, Option<PathBuf>) {
     let pid = lines
         .next()
         .and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+    // Left by a daemon that was killed: the holder is somebody who only reads the directory.
+    if pid.is_none_or(|pid: u32| !Path::new(&format!("/proc/{pid}")).exists()) {
+        return (0, None);
+    }
     let mountpoint = lines
         .next()
         .map(|path| PathBuf::from(OsStr::from_bytes(path)));

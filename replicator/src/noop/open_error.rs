@@ -11,14 +11,15 @@ use holdfast_metadata::Fault;
 pub enum OpenError {
     /// Another process serves it.
     #[error(
-        "{} is in use by process {pid}{}: unmount it first",
+        "{} is in use by {}{}: unmount it or wait for it first",
         path.display(),
+        Holder(*pid),
         MountedAt(mountpoint.as_ref())
     )]
     InUse {
         /// The data directory.
         path: PathBuf,
-        /// The process.
+        /// The process; 0 for one that only reads it (`fsck`) or has not yet said who it is.
         pid: u32,
         /// Where that process mounted it.
         mountpoint: Option<PathBuf>,
@@ -75,6 +76,18 @@ pub enum OpenError {
         /// What the system said.
         error: io::Error,
     },
+}
+
+/// Who has it.
+struct Holder(u32);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => formatter.write_str("another process, perhaps holdfast fsck"),
+            pid => write!(formatter, "process {pid}"),
+        }
+    }
 }
 
 struct MountedAt<'a>(Option<&'a PathBuf>);
