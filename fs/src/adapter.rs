@@ -7,9 +7,9 @@ mod operations;
 mod reply;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use fuser::{INodeNo, Request};
+use fuser::{INodeNo, Notifier, Request};
 use holdfast_metadata::Cookie;
 use holdfast_replicator::PosixMetadataReplicator;
 
@@ -24,6 +24,31 @@ pub(crate) struct Adapter<R> {
     filesystem: Arc<Filesystem<R>>,
     runner: Runner,
     timeouts: Timeouts,
+    kernel: Kernel,
+}
+
+/// Tells the kernel what it cannot know; empty until the mount is there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kernel(Arc<OnceLock<Notifier>>);
+
+impl Kernel {
+    pub(crate) fn connect(&self, notifier: Notifier) {
+        if self.0.set(notifier).is_err() {
+            tracing::error!("a mount was connected twice");
+        }
+    }
+
+    /// Drops the attributes it remembers, and nothing else: that takes no lock a request could hold, so
+    /// it is the one notification that may be sent before the reply.
+    fn forget_attributes(&self, ino: INodeNo) {
+        if let Some(Err(error)) = self
+            .0
+            .get()
+            .map(|notifier| notifier.inval_inode(ino, -1, 0))
+        {
+            tracing::debug!(ino = ino.0, %error, "the kernel keeps old attributes for a while");
+        }
+    }
 }
 
 impl<R: PosixMetadataReplicator> Adapter<R> {
@@ -31,11 +56,13 @@ impl<R: PosixMetadataReplicator> Adapter<R> {
         filesystem: Arc<Filesystem<R>>,
         runner: Runner,
         timeouts: Timeouts,
+        kernel: Kernel,
     ) -> Adapter<R> {
         Adapter {
             filesystem,
             runner,
             timeouts,
+            kernel,
         }
     }
 

@@ -63,6 +63,14 @@ impl Ioctl {
             _ => Err(FilesystemError::UnknownIoctl),
         }
     }
+
+    /// Whether it changes the inode, which the kernel does not expect of an ioctl.
+    pub(crate) fn changes(&self) -> bool {
+        match self {
+            Ioctl::SetFlags(_) | Ioctl::SetExtended { .. } => true,
+            Ioctl::GetFlags | Ioctl::GetExtended => false,
+        }
+    }
 }
 
 /// What `FS_IOC_GETFLAGS` gives: the kernel has room for 4 bytes or for a `long`.

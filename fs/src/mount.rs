@@ -16,7 +16,7 @@ use std::time::Duration;
 use holdfast_replicator::PosixMetadataReplicator;
 use tokio::runtime::Runtime;
 
-use crate::adapter::{Adapter, Timeouts};
+use crate::adapter::{Adapter, Kernel, Timeouts};
 use crate::atime::{Atime, AtimeRules};
 use crate::filesystem::Filesystem;
 use crate::mount_error::MountError;
@@ -83,7 +83,9 @@ impl Mount {
             entry: options.entry_timeout,
             attribute: options.attribute_timeout,
         };
-        let adapter = Adapter::new(Arc::new(filesystem), services.runner.clone(), timeouts);
+        let kernel = Kernel::default();
+        let runner = services.runner.clone();
+        let adapter = Adapter::new(Arc::new(filesystem), runner, timeouts, kernel.clone());
         let session = match attach::attach(adapter, &path, &options) {
             Ok(session) => session,
             Err(error) => {
@@ -91,13 +93,14 @@ impl Mount {
                 return Err(error);
             }
         };
-        let session = spawn("holdfast-fuse", move || session.run())?;
-        let mount = wait_until_live(&path).and_then(|mount| {
+        kernel.connect(session.notifier());
+        let mount = spawn("holdfast-fuse", move || session.run()).and_then(|session| {
+            let mount = wait_until_live(&path)?;
             let watcher = FlagWatcher::start(mount.clone(), atime, synchronous).map_err(serving)?;
-            Ok((mount, watcher))
+            Ok((session, mount, watcher))
         });
         match mount {
-            Ok((mount, watcher)) => Ok(Mount {
+            Ok((session, mount, watcher)) => Ok(Mount {
                 unmounter: Unmounter::new(mount),
                 parts: Some(Parts {
                     session,

@@ -69,19 +69,19 @@ impl AtimeRules {
 /// One line of `mountinfo` (`proc_pid_mountinfo(5)`).
 #[derive(Debug)]
 struct Line<'a> {
-    device: &'a str,
+    device: &'a [u8],
     path: PathBuf,
-    options: &'a str,
-    super_options: &'a str,
+    options: &'a [u8],
+    super_options: &'a [u8],
 }
 
 impl Line<'_> {
-    fn parse(line: &str) -> Option<Line<'_>> {
-        let mut fields = line.split(' ').skip(2);
+    fn parse(line: &[u8]) -> Option<Line<'_>> {
+        let mut fields = line.split(|byte| *byte == b' ').skip(2);
         let device = fields.next()?;
         let path = unescape(fields.nth(1)?);
         let options = fields.next()?;
-        let super_options = fields.skip_while(|field| *field != "-").nth(3)?;
+        let super_options = fields.skip_while(|field| *field != b"-").nth(3)?;
         Some(Line {
             device,
             path,
@@ -91,11 +91,15 @@ impl Line<'_> {
     }
 
     fn is(&self, mount: &MountId) -> bool {
-        self.device == format!("{}:{}", mount.major, mount.minor) && self.path == mount.path
+        let device = format!("{}:{}", mount.major, mount.minor);
+        self.device == device.as_bytes() && self.path == mount.path
     }
 
     fn flags(&self) -> MountFlags {
-        let has = |list: &str, word: &str| list.split(',').any(|option| option == word);
+        let has = |list: &[u8], word: &str| {
+            let mut options = list.split(|byte| *byte == b',');
+            options.any(|option| option == word.as_bytes())
+        };
         let policy = if has(self.options, "noatime") {
             AtimePolicy::Never
         } else if has(self.options, "relatime") {
@@ -117,13 +121,13 @@ impl Line<'_> {
 
 fn lines(mountinfo: &[u8]) -> impl DoubleEndedIterator<Item = Line<'_>> {
     let lines = mountinfo.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| Line::parse(std::str::from_utf8(line).ok()?))
+    lines.filter_map(Line::parse)
 }
 
 /// Space, tab, newline and backslash are written in octal.
-fn unescape(field: &str) -> PathBuf {
+fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
+    let mut rest = field;
     while let Some((first, tail)) = rest.split_first() {
         let octal = tail
             .get(..3)

@@ -256,6 +256,20 @@ fn chattr_is_enforced() {
 }
 
 #[test]
+fn chattr_changes_the_time_that_stat_shows() {
+    let mounted = Mounted::new();
+    let path = mounted.path("file");
+    File::create(&path).unwrap();
+    let ctime = || {
+        let found = fs::metadata(&path).unwrap();
+        (found.ctime(), found.ctime_nsec())
+    };
+    let before = ctime();
+    assert!(run("chattr", &["+d"], &path));
+    assert!(ctime() > before);
+}
+
+#[test]
 fn times_before_1970_and_after_2106_are_kept_to_the_nanosecond() {
     let mounted = Mounted::new();
     let path = mounted.path("file");

@@ -484,10 +484,16 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     ) {
         let (caller, wish) = (decode::caller(request), Ioctl::decode(number, data));
         let (inode, bytes_max) = (decode::ino(ino), bytes_max as usize);
+        let (changes, kernel) = (wish.as_ref().is_ok_and(Ioctl::changes), self.kernel.clone());
         self.run(
             call("ioctl", request, ino),
             move |fs| async move { fs.ioctl(caller, inode, wish?, bytes_max).await },
-            move |answer| reply::ioctl(reply, answer),
+            move |answer| {
+                if changes {
+                    kernel.forget_attributes(ino);
+                }
+                reply::ioctl(reply, answer);
+            },
         );
     }
 

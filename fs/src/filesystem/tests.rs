@@ -404,7 +404,11 @@ fn the_project_is_set_beside_flags_that_fsxattr_cannot_express() {
     let directory = at_once(fixture.filesystem.mkdir(creation("directory")))
         .unwrap()
         .ino;
-    let ask = |wish| at_once(fixture.filesystem.ioctl(CALLER, directory, wish, 8)).unwrap();
+    // A directory with `+D` waits for the disk.
+    let ask = |wish| {
+        let asked = fixture.filesystem.ioctl(CALLER, directory, wish, 8);
+        fixture.runtime.block_on(asked).unwrap()
+    };
     ask(Ioctl::SetFlags(
         InodeFlags::new(InodeFlags::DIRECTORY_SYNC).unwrap(),
     ));
@@ -455,6 +459,28 @@ fn times_are_set_to_now_or_to_what_is_given() {
     let changed = at_once(fixture.filesystem.setattr(CALLER, ino, change)).unwrap();
     assert_eq!(changed.atime, long_ago);
     assert!(changed.mtime >= before && changed.mtime <= now());
+}
+
+#[test]
+fn both_times_of_an_append_only_file_can_be_set_to_now() {
+    let fixture = Fixture::new();
+    let ino = fixture.create("file").ino;
+    let wish = Ioctl::SetFlags(InodeFlags::new(InodeFlags::APPEND).unwrap());
+    at_once(fixture.filesystem.ioctl(CALLER, ino, wish, 0)).unwrap();
+    let touch = |atime, mtime| {
+        let change = Change {
+            atime: Some(atime),
+            mtime: Some(mtime),
+            ..Change::default()
+        };
+        at_once(fixture.filesystem.setattr(CALLER, ino, change))
+    };
+    assert!(touch(NewTime::Now, NewTime::Now).is_ok());
+    let earlier = NewTime::At(Timestamp::default());
+    assert_eq!(
+        answer(touch(earlier, NewTime::Now)),
+        PosixError::NotPermitted
+    );
 }
 
 #[test]

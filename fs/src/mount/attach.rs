@@ -48,12 +48,13 @@ pub(super) fn attach<F: fuser::Filesystem>(
     path: &Path,
     options: &MountOptions,
 ) -> Result<Session<F>, MountError> {
-    let device = open_device()?;
     if geteuid().is_root() {
-        attach_as_root(filesystem, path, options, device)
-    } else {
-        drop(device);
+        attach_as_root(filesystem, path, options, open_device()?)
+    } else if Path::new(DEVICE).exists() {
+        // Whether this user may open it is for fusermount3 to decide.
         attach_as_user(filesystem, path, options)
+    } else {
+        Err(MountError::DeviceMissing)
     }
 }
 
@@ -191,7 +192,8 @@ fn session_config(options: &MountOptions, acl: SessionACL) -> Config {
     let mut config = Config::default();
     config.acl = acl;
     config.n_threads = Some(options.threads.max(1));
-    config.clone_fd = true;
+    // Who got the device from fusermount3 may not be allowed to open it again.
+    config.clone_fd = open_device().is_ok();
     config
 }
 

@@ -27,6 +27,12 @@ fn escaped_paths_are_found() {
 }
 
 #[test]
+fn paths_may_hold_any_bytes() {
+    let line = Line::parse(b"1 2 0:9 / /mnt/\xff\\134x rw - fuse a rw").unwrap();
+    assert_eq!(line.path.as_os_str().as_bytes(), b"/mnt/\xff\\x");
+}
+
+#[test]
 fn flags_of_the_mount_and_of_its_filesystem_are_read() {
     let flags = flags(&mount("/mnt/two", 46));
     assert_eq!(flags.atime.policy, AtimePolicy::Relatime);
