@@ -19,6 +19,11 @@ const KEYS_OF_EXTENT: usize = 2;
 /// more than any disk has, and less than [`FILE_BYTES_MAX`] for what is written.
 const RESERVED_BYTES_MAX: u64 = 1 << 62;
 
+/// How far before a position the extent that reaches to it is looked for in the direction of the scan.
+/// A file that is overwritten at random leaves traces of removed extents between those that are there:
+/// the store passes over them ten times faster forwards than backwards.
+const NEAR_BYTES: u64 = 64 * 1024;
+
 /// An extent and where it begins in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Placed {
@@ -55,29 +60,50 @@ impl Placed {
     }
 }
 
-/// The extents that overlap `start..end`, in their order, in one scan.
+/// The extents that overlap `start..end`, in their order, mostly in one scan.
 pub(super) fn overlapping(
     view: &(impl View + ?Sized),
     ino: InodeId,
     start: u64,
     end: u64,
 ) -> Result<Vec<Placed>, Fault> {
+    let near = start.saturating_sub(NEAR_BYTES);
     let mut found = Vec::new();
-    // From the end: the first extent of the range may begin anywhere before it.
-    view.scan_back(
-        &keys::extent(ino, 0),
+    let mut precedes = false;
+    view.scan(
+        &keys::extent(ino, near),
         &keys::extent(ino, end),
         &mut |key, value| {
             let placed = Placed::decode(key, value)?;
-            if placed.end() <= start {
-                return Ok(ControlFlow::Break(()));
+            precedes |= placed.offset <= start;
+            if placed.end() > start {
+                found.push(placed);
             }
-            found.push(placed);
             Ok(ControlFlow::Continue(()))
         },
     )?;
-    found.reverse();
+    if !precedes {
+        let before = last_before(view, ino, near)?;
+        if let Some(placed) = before.filter(|placed| placed.end() > start) {
+            found.insert(0, placed);
+        }
+    }
     Ok(found)
+}
+
+/// The last extent that begins before `end`.
+fn last_before(
+    view: &(impl View + ?Sized),
+    ino: InodeId,
+    end: u64,
+) -> Result<Option<Placed>, Fault> {
+    let mut last = None;
+    let (first, end) = (keys::extent(ino, 0), keys::extent(ino, end));
+    view.scan_back(&first, &end, &mut |key, value| {
+        last = Some(Placed::decode(key, value)?);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
 }
 
 /// The extent that begins at `start` and covers all of `start..end`: what most reads and overwrites
@@ -103,22 +129,17 @@ pub(crate) fn visit_from(
     start: u64,
     visit: &mut dyn FnMut(Placed) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
-    let (first, last) = keys::extents_of(ino);
-    let next = keys::extent(ino, start.saturating_add(1));
-    let mut flow = ControlFlow::Continue(());
-    view.scan_back(&first, &next, &mut |key, value| {
-        let placed = Placed::decode(key, value)?;
-        if placed.end() > start {
-            flow = visit(placed);
-        }
-        Ok(ControlFlow::Break(()))
-    })?;
-    if flow.is_continue() {
-        view.scan(&next, &last, &mut |key, value| {
-            Ok(visit(Placed::decode(key, value)?))
-        })?;
+    let mut before = overlapping(view, ino, start, start.saturating_add(1))?;
+    if let Some(placed) = before.pop()
+        && visit(placed).is_break()
+    {
+        return Ok(());
     }
-    Ok(())
+    let (_, last) = keys::extents_of(ino);
+    let next = keys::extent(ino, start.saturating_add(1));
+    view.scan(&next, &last, &mut |key, value| {
+        Ok(visit(Placed::decode(key, value)?))
+    })
 }
 
 /// Makes a hole of `start..end`; extents at its ends keep what is outside.
