@@ -156,7 +156,7 @@ fn both_engines_keep_the_same_state() {
     check(16, &generate::commands(60), |commands| {
         let directory = tempfile::tempdir().unwrap();
         let options = RocksOptions::default();
-        let on_disk = machine(RocksEngine::open(directory.path(), &options).unwrap());
+        let on_disk = machine(RocksEngine::create(directory.path(), &options).unwrap());
         let in_memory = machine(MemoryEngine::new());
         for command in &commands {
             let batch = std::slice::from_ref(command);
