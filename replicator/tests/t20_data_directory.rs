@@ -98,6 +98,18 @@ fn a_directory_in_use_names_the_process_and_the_mount() {
 }
 
 #[test]
+fn one_who_only_reads_is_not_taken_for_the_last_mount() {
+    let (_directory, data) = made();
+    let readers = [(); 2].map(|()| DataDirectory::open_read_only(&data).unwrap());
+    let message = NoOpReplicator::open(NoOpOptions::new(&data))
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("in use by another process"), "{message}");
+    drop(readers);
+    assert!(holds_the_file(&data));
+}
+
+#[test]
 fn a_stopped_replicator_leaves_the_directory_to_others() {
     let (_directory, data) = made();
     let stopped = NoOpReplicator::open(NoOpOptions::new(&data)).unwrap();

@@ -79,9 +79,14 @@ impl RocksEngine {
         let mut database = RocksOptions::database();
         database.set_info_logger(options::silent_logger());
         let error_if_log_exists = false;
-        DB::open_cf_descriptors_read_only(&database, path, options.families(), error_if_log_exists)
+        let families = options.families();
+        let opened =
+            DB::open_cf_descriptors_read_only(&database, path, families, error_if_log_exists);
+        let engine = opened
             .map(RocksEngine::new)
-            .map_err(|error| fault::at_open(&error))
+            .map_err(|error| fault::at_open(&error))?;
+        engine.check_blob_files()?;
+        Ok(engine)
     }
 
     /// Writes what is only in memory and in the write-ahead log to tables, so that the next open has
@@ -149,7 +154,11 @@ impl Engine for RocksEngine {
     type View<'a> = RocksView<'a>;
 
     fn view(&self) -> RocksView<'_> {
-        RocksView::new(&self.database)
+        RocksView::snapshot(&self.database)
+    }
+
+    fn latest(&self) -> RocksView<'_> {
+        RocksView::latest(&self.database)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), Fault> {

@@ -72,7 +72,11 @@ fn lock(directory: &Path, file: File, how: FlockArg) -> Result<Flock<File>, Open
     match Flock::lock(file, how) {
         Ok(locked) => Ok(locked),
         Err((mut file, Errno::EWOULDBLOCK)) => {
-            let (pid, mountpoint) = read_holder(&mut file);
+            let (pid, mountpoint) = if is_only_read(&file) {
+                (0, None)
+            } else {
+                read_holder(&mut file)
+            };
             Err(OpenError::InUse {
                 path: directory.to_owned(),
                 pid,
@@ -81,6 +85,12 @@ fn lock(directory: &Path, file: File, how: FlockArg) -> Result<Flock<File>, Open
         }
         Err((_, errno)) => Err(OpenError::io(directory, io::Error::from(errno))),
     }
+}
+
+/// Whether those who hold the lock share it: they leave no word, and what is there is of another.
+fn is_only_read(file: &File) -> bool {
+    file.try_clone()
+        .is_ok_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_ok())
 }
 
 fn describe(mountpoint: Option<&Path>) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! A snapshot that is read without copying and without waiting for commits.
+//! A state that is read without copying and without waiting for commits.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -10,10 +10,11 @@ use super::{BLOCKS, family, fault, is_block};
 use crate::fault::Fault;
 use crate::keys::Prefix;
 
-/// What [`RocksEngine::view`](super::RocksEngine) gives.
+/// What [`RocksEngine`](super::RocksEngine) shows of itself.
 pub struct RocksView<'a> {
     database: &'a DB,
-    snapshot: Snapshot<'a>,
+    /// Without one every read sees the last commit.
+    snapshot: Option<Snapshot<'a>>,
     /// For single keys: made once, because each costs an allocation in RocksDB.
     options: ReadOptions,
 }
@@ -32,14 +33,24 @@ enum Direction {
 }
 
 impl<'a> RocksView<'a> {
-    pub(super) fn new(database: &'a DB) -> RocksView<'a> {
+    /// The state as it is now, whatever is committed later.
+    pub(super) fn snapshot(database: &'a DB) -> RocksView<'a> {
         let snapshot = database.snapshot();
         let mut options = ReadOptions::default();
         options.set_snapshot(&snapshot);
         RocksView {
             database,
-            snapshot,
+            snapshot: Some(snapshot),
             options,
+        }
+    }
+
+    /// The state as it is at each read. Making a snapshot takes the lock of the whole database.
+    pub(super) fn latest(database: &'a DB) -> RocksView<'a> {
+        RocksView {
+            database,
+            snapshot: None,
+            options: ReadOptions::default(),
         }
     }
 
@@ -59,7 +70,9 @@ impl<'a> RocksView<'a> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>, Fault> {
         let mut options = ReadOptions::default();
-        options.set_snapshot(&self.snapshot);
+        if let Some(snapshot) = &self.snapshot {
+            options.set_snapshot(snapshot);
+        }
         options.set_iterate_lower_bound(piece.start);
         options.set_iterate_upper_bound(piece.end);
         let family = self.family(piece.blocks)?;
