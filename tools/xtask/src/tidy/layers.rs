@@ -41,6 +41,8 @@ fn check_manifest(path: &str, text: &str) -> Vec<Breach> {
             continue;
         };
         if let Some(ours) = dependency.strip_prefix("holdfast-")
+            // A crate names itself to turn a feature on for its own tests.
+            && ours != folder
             && !allowed.contains(&ours)
         {
             let message = format!("{folder}/ must not depend on {ours}/: layers point one way");
