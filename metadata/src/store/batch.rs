@@ -36,8 +36,11 @@ impl Batch {
     }
 
     /// Adds the changes of a later batch.
-    pub fn append(&mut self, mut later: Batch) {
-        self.changes.append(&mut later.changes);
+    ///
+    /// One at a time: `BTreeMap::append` builds the whole map anew, so that a batch of many commands
+    /// would take the square of their number.
+    pub fn append(&mut self, later: Batch) {
+        self.changes.extend(later.changes);
     }
 
     /// Whether nothing changes.
