@@ -135,9 +135,9 @@ impl Mount {
         parts.services.stop();
         match ended {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => {
+            Ok(Err(reason)) => {
                 self.free_mountpoint();
-                Err(serving(source))
+                Err(serving(reason))
             }
             Err(_) => {
                 self.free_mountpoint();
@@ -229,6 +229,6 @@ fn spawn<T: Send + 'static>(
         .map_err(serving)
 }
 
-fn serving(source: io::Error) -> MountError {
-    MountError::Serving { source }
+fn serving(reason: io::Error) -> MountError {
+    MountError::Serving { reason }
 }

@@ -1,4 +1,5 @@
-//! Why there is no mount: one line each, saying what to do.
+//! Why there is no mount: one line each, saying what to do. The line is complete: there is no source to
+//! add to it.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,12 +28,12 @@ pub enum MountError {
         path: PathBuf,
     },
     /// It cannot be looked at.
-    #[error("mountpoint {} cannot be used: {source}", path.display())]
+    #[error("mountpoint {} cannot be used: {reason}", path.display())]
     MountpointUnusable {
         /// As it was given.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The kernel has no FUSE here.
     #[error(
@@ -41,35 +42,38 @@ pub enum MountError {
     DeviceMissing,
     /// It may not be opened.
     #[error(
-        "/dev/fuse may not be opened: {source}; run as root, or make it readable and writable for this user"
+        "/dev/fuse may not be opened: {reason}; run as root, or make it readable and writable for this user"
     )]
     DeviceRefused {
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The caller may not mount.
-    #[error("not permitted to mount on {}: {reason}; run as root, or install fusermount3 (Debian package fuse3)", path.display())]
+    #[error("not permitted to mount on {}: {reason}; run as root, or permit it to this user", path.display())]
     NotPermitted {
         /// As it was given.
         path: PathBuf,
         /// What the system said.
         reason: String,
     },
+    /// Others than root mount with its help.
+    #[error("fusermount3 is missing: install it (Debian package fuse3), or run as root")]
+    FusermountMissing,
     /// The kernel did not accept the mount.
-    #[error("the kernel refused to mount on {}: {source}; check the mount options", path.display())]
+    #[error("the kernel refused to mount on {}: {reason}; check the mount options", path.display())]
     Refused {
         /// As it was given.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The kernel and the filesystem did not agree.
     #[error(
-        "the kernel did not complete the FUSE handshake: {source}; holdfast needs Linux 5.10 or later"
+        "the kernel did not complete the FUSE handshake: {reason}; holdfast needs Linux 5.10 or later"
     )]
     Handshake {
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The mount is there and does not answer.
     #[error("the mount on {} does not answer", path.display())]
@@ -79,12 +83,12 @@ pub enum MountError {
     },
     /// The state cannot be read.
     #[error("the filesystem is not served: {0}")]
-    Replicator(#[from] ReplicateError),
+    Replicator(ReplicateError),
     /// Threads cannot be started, or the mount ended with an error.
-    #[error("serving the mount failed: {source}")]
+    #[error("serving the mount failed: {reason}")]
     Serving {
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It is still there.
     #[error("{} cannot be unmounted: {reason}", path.display())]
@@ -94,4 +98,10 @@ pub enum MountError {
         /// What the system said.
         reason: String,
     },
+}
+
+impl From<ReplicateError> for MountError {
+    fn from(error: ReplicateError) -> MountError {
+        MountError::Replicator(error)
+    }
 }

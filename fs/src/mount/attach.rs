@@ -23,17 +23,17 @@ const DEVICE: &str = "/dev/fuse";
 /// The mountpoint as the kernel knows it, if it can be one.
 pub(super) fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
     let path = || mountpoint.to_owned();
-    let of = |source: io::Error| match Errno::try_from(source) {
+    let of = |reason: io::Error| match Errno::try_from(reason) {
         Ok(Errno::ENOENT) => MountError::MountpointMissing { path: path() },
         Ok(Errno::ENOTDIR) => MountError::NotADirectory { path: path() },
         Ok(Errno::ENOTCONN | Errno::ECONNABORTED) => MountError::DeadMount { path: path() },
         Ok(errno) => MountError::MountpointUnusable {
             path: path(),
-            source: errno.into(),
+            reason: errno.into(),
         },
-        Err(source) => MountError::MountpointUnusable {
+        Err(reason) => MountError::MountpointUnusable {
             path: path(),
-            source,
+            reason,
         },
     };
     if !fs::metadata(mountpoint).map_err(of)?.is_dir() {
@@ -48,13 +48,13 @@ pub(super) fn attach<F: fuser::Filesystem>(
     path: &Path,
     options: &MountOptions,
 ) -> Result<Session<F>, MountError> {
+    let device = open_device()?;
     if geteuid().is_root() {
-        attach_as_root(filesystem, path, options, open_device()?)
-    } else if Path::new(DEVICE).exists() {
-        // Whether this user may open it is for fusermount3 to decide.
-        attach_as_user(filesystem, path, options)
+        attach_as_root(filesystem, path, options, device)
     } else {
-        Err(MountError::DeviceMissing)
+        // fusermount3 opens it with the rights of this user.
+        drop(device);
+        attach_as_user(filesystem, path, options)
     }
 }
 
@@ -63,9 +63,9 @@ fn open_device() -> Result<File, MountError> {
         .read(true)
         .write(true)
         .open(DEVICE)
-        .map_err(|source| match source.raw_os_error() {
+        .map_err(|reason| match reason.raw_os_error() {
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => MountError::DeviceMissing,
-            _ => MountError::DeviceRefused { source },
+            _ => MountError::DeviceRefused { reason },
         })
 }
 
@@ -75,9 +75,9 @@ fn attach_as_root<F: fuser::Filesystem>(
     options: &MountOptions,
     device: File,
 ) -> Result<Session<F>, MountError> {
-    let kind = fs::metadata(path).map_err(|source| MountError::MountpointUnusable {
+    let kind = fs::metadata(path).map_err(|reason| MountError::MountpointUnusable {
         path: path.to_owned(),
-        source,
+        reason,
     })?;
     let data = kernel_data(options, device.as_raw_fd(), kind.mode());
     let file_system = match &options.subtype {
@@ -94,9 +94,9 @@ fn attach_as_root<F: fuser::Filesystem>(
         SessionACL::RootAndOwner
     };
     let config = session_config(options, acl);
-    Session::from_fd(filesystem, OwnedFd::from(device), acl, config).map_err(|source| {
+    Session::from_fd(filesystem, OwnedFd::from(device), acl, config).map_err(|reason| {
         crate::unmount::detach(path);
-        MountError::Handshake { source }
+        MountError::Handshake { reason }
     })
 }
 
@@ -110,7 +110,7 @@ fn refused(path: &Path, errno: Errno) -> MountError {
         Errno::ENODEV => MountError::DeviceMissing,
         errno => MountError::Refused {
             path,
-            source: errno.into(),
+            reason: errno.into(),
         },
     }
 }
@@ -160,9 +160,12 @@ fn attach_as_user<F: fuser::Filesystem>(
     };
     let mut config = session_config(options, acl);
     config.mount_options = user_options(options);
-    Session::new(filesystem, path, &config).map_err(|source| MountError::NotPermitted {
-        path: path.to_owned(),
-        reason: source.to_string().trim_end().replace('\n', "; "),
+    Session::new(filesystem, path, &config).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => MountError::FusermountMissing,
+        _ => MountError::NotPermitted {
+            path: path.to_owned(),
+            reason: error.to_string().trim_end().replace('\n', "; "),
+        },
     })
 }
 
@@ -192,8 +195,7 @@ fn session_config(options: &MountOptions, acl: SessionACL) -> Config {
     let mut config = Config::default();
     config.acl = acl;
     config.n_threads = Some(options.threads.max(1));
-    // Who got the device from fusermount3 may not be allowed to open it again.
-    config.clone_fd = open_device().is_ok();
+    config.clone_fd = true;
     config
 }
 
