@@ -2,7 +2,8 @@
 //!
 //! What it asserts: each outcome is one the model allows; after each command every invariant holds
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
-//! cut into batches, whichever engine keeps them, and through a snapshot; a retry changes nothing.
+//! cut into batches, whichever engine keeps them, and through a snapshot; a retry changes nothing; a
+//! listing that goes on while its directory changes misses nothing and shows nothing twice.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
 
@@ -10,6 +11,8 @@
 mod compare;
 #[cfg(test)]
 mod generate;
+#[cfg(test)]
+mod listing;
 #[cfg(test)]
 mod run;
 
@@ -101,6 +104,13 @@ fn how_a_log_is_cut_into_batches_changes_nothing() {
         prop_assert_eq!(outcomes, batched_outcomes);
         prop_assert_eq!(state(&single), state(&batched));
         Ok(())
+    });
+}
+
+#[test]
+fn a_listing_shows_once_what_is_there_all_the_time() {
+    check(256, &generate::commands(60), |commands| {
+        listing::interleaved(&machine(MemoryEngine::new()), &commands)
     });
 }
 
