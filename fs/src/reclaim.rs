@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 
 use crate::filesystem::now;
 
-/// Most inodes of one command.
-const BATCH: usize = 256;
+/// Most inodes of one command: operations of callers wait that long for their turn.
+const BATCH: usize = 64;
 /// Removals come in bursts: waiting a moment makes one command of many.
 const GATHER: Duration = Duration::from_millis(5);
 /// After a failure (a full disk) the next try waits, longer each time.
