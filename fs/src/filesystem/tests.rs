@@ -1,158 +1,16 @@
 //! What the operations promise, over the state machine in memory, without a mount.
 
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+mod fixture;
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, DirectoryEntry, FileKind, FileName, Format, InodeFlags, MemoryEngine, Mode, PosixError,
-    Rename, RenameFlags, SetXattr, SetXattrMode, Write, WritePosition,
+    Cookie, DirectoryEntry, FileKind, InodeFlags, PosixError, Rename, RenameFlags, SetXattr,
+    SetXattrMode, WritePosition,
 };
-use holdfast_replicator::NoOpReplicator;
-use tokio::runtime::Runtime;
 
+use self::fixture::{CALLER, Fixture, ROOT, answer, at_once, creation, file_name, memory};
 use super::*;
-use crate::atime::AtimeRules;
 use crate::ioctl::Ioctl;
-use crate::options::MountOptions;
-use crate::reclaim::Reclaimer;
-
-type Memory = NoOpReplicator<MemoryEngine>;
-
-const ROOT: InodeId = InodeId::ROOT;
-const CALLER: Caller = Caller {
-    uid: 0,
-    gid: 0,
-    pid: 0,
-};
-
-struct Fixture {
-    filesystem: Filesystem<Memory>,
-    reclaimer: Option<Reclaimer>,
-    runtime: Runtime,
-}
-
-impl Fixture {
-    fn new() -> Fixture {
-        Fixture::over(&memory())
-    }
-
-    fn over(replicator: &Arc<Memory>) -> Fixture {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
-        let queue = Arc::new(ReclaimQueue::default());
-        runtime
-            .block_on(queue.add_left_over(&**replicator))
-            .unwrap();
-        let atime = Atime::new(AtimeRules::of(&MountOptions::default()));
-        let filesystem = Filesystem::new(
-            Arc::clone(replicator),
-            Arc::clone(&queue),
-            Arc::new(atime),
-            Arc::default(),
-        );
-        let handle = runtime.handle().clone();
-        let reclaimer = Reclaimer::start(Arc::clone(replicator), queue, handle).unwrap();
-        Fixture {
-            filesystem,
-            reclaimer: Some(reclaimer),
-            runtime,
-        }
-    }
-
-    fn create(&self, name: &str) -> Attributes {
-        at_once(self.filesystem.create(creation(name), false, false)).unwrap()
-    }
-
-    fn write(&self, ino: InodeId, position: WritePosition, data: &[u8]) -> u64 {
-        let command = Write {
-            ino,
-            position,
-            data: Bytes::copy_from_slice(data),
-            clear_privileges: false,
-        };
-        at_once(self.filesystem.write(CALLER, command)).unwrap()
-    }
-
-    fn read(&self, ino: InodeId) -> Result<Vec<u8>, FilesystemError> {
-        at_once(self.filesystem.read(ino, 0, 4096, false))
-    }
-
-    fn unlink(&self, name: &str) {
-        at_once(self.filesystem.unlink(CALLER, ROOT, file_name(name))).unwrap();
-    }
-
-    fn statfs(&self) -> Statfs {
-        self.runtime.block_on(self.filesystem.statfs()).unwrap()
-    }
-
-    /// Waits until the inode is gone, as the reclaimer promises.
-    fn wait_until_gone(&self, ino: InodeId) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while at_once(self.filesystem.getattr(ino)).is_ok() {
-            assert!(Instant::now() < deadline, "{ino} is still there");
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        if let Some(reclaimer) = self.reclaimer.take() {
-            reclaimer.stop();
-        }
-    }
-}
-
-fn memory() -> Arc<Memory> {
-    let format = Format {
-        generation: 7,
-        now: now(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
-    let replicator = NoOpReplicator::in_memory(format).unwrap();
-    at_once(replicator.start()).unwrap();
-    Arc::new(replicator)
-}
-
-/// What a replicator that answers at once never waits for.
-fn at_once<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("the operation waits"),
-    }
-}
-
-fn file_name(name: &str) -> FileName {
-    FileName::new(name.as_bytes()).unwrap()
-}
-
-fn creation(name: &str) -> Creation {
-    Creation {
-        caller: CALLER,
-        parent: ROOT,
-        name: file_name(name),
-        mode: Mode::new(0o644),
-        umask: Mode::new(0o022),
-    }
-}
-
-fn answer<T: std::fmt::Debug>(result: Result<T, FilesystemError>) -> PosixError {
-    match result {
-        Err(FilesystemError::Posix(error)) => error,
-        other => panic!("not an answer: {other:?}"),
-    }
-}
 
 /// Takes a fixed number of entries.
 struct Shelf<const PLUS: bool> {
