@@ -23,10 +23,9 @@ run: build
 	@echo
 	@echo "    df -h $(MOUNTPOINT)"
 	@echo "    cp -a metadata $(MOUNTPOINT)/ && ls -l $(MOUNTPOINT)/metadata"
-	@echo "    setfattr -n user.colour -v blue $(MOUNTPOINT)/metadata && getfattr -d $(MOUNTPOINT)/metadata"
-	@echo "    $(HOLDFAST) bench $(MOUNTPOINT)      # how fast it is"
-	@echo "    $(HOLDFAST) --help                   # what else there is"
-	@echo "    make stop                            # unmount; the data stays for the next make run"
+	@echo "    $(HOLDFAST) bench $(MOUNTPOINT)   # how fast it is"
+	@echo "    $(HOLDFAST) --help      # what else there is"
+	@echo "    make stop   # unmount; the data stays for the next make run"
 	@echo
 
 # Unmounts what `make run` mounted.
