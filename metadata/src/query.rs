@@ -88,6 +88,26 @@ pub enum Query {
     },
 }
 
+impl Query {
+    /// Whether it reads a few records, so that it is soon done or tried again.
+    pub(crate) fn is_short(&self) -> bool {
+        match self {
+            Query::Lookup { .. }
+            | Query::Parent { .. }
+            | Query::Attributes { .. }
+            | Query::Readlink { .. }
+            | Query::GetXattr { .. }
+            | Query::Access { .. }
+            | Query::Statistics => true,
+            Query::ReadDirectory { .. }
+            | Query::Read { .. }
+            | Query::ListXattr { .. }
+            | Query::Seek { .. }
+            | Query::Orphans { .. } => false,
+        }
+    }
+}
+
 /// What [`Query::Seek`] looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeekTarget {

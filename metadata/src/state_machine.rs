@@ -4,12 +4,14 @@
 //! volume record, which carries the position in the log, changes in the same engine batch as the
 //! effects, so that a crash never separates the two.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use crate::apply;
 use crate::command::Command;
 use crate::fault::Fault;
 use crate::idempotency;
+use crate::inode_cache::{CachedView, InodeCache};
 use crate::keys;
 use crate::ops::{Context, Stop};
 use crate::outcome::{Outcome, PosixError, Reply};
@@ -40,6 +42,7 @@ pub struct StateMachine<E> {
     engine: E,
     /// The volume record as of the last commit; the lock makes apply sequential.
     volume: Mutex<Volume>,
+    inodes: InodeCache,
 }
 
 impl<E: Engine> StateMachine<E> {
@@ -53,6 +56,7 @@ impl<E: Engine> StateMachine<E> {
         Ok(StateMachine {
             engine,
             volume: Mutex::new(volume),
+            inodes: InodeCache::new(),
         })
     }
 
@@ -88,7 +92,7 @@ impl<E: Engine> StateMachine<E> {
         index: LogIndex,
         commands: &[Command],
     ) -> Result<Vec<Outcome>, Fault> {
-        let mut overlay = Overlay::new(self.engine.view());
+        let mut overlay = Overlay::new(CachedView::of_writer(self.engine.latest(), &self.inodes));
         let mut next = *volume;
         next.applied = index;
         let outcomes = commands
@@ -98,19 +102,30 @@ impl<E: Engine> StateMachine<E> {
         overlay.put(keys::volume(), next.encode());
         overlay.accept();
         let batch = overlay.into_batch();
-        self.engine.commit(batch)?;
+        self.inodes.commit(batch, |batch| self.engine.commit(batch))?;
         *volume = next;
         Ok(outcomes)
     }
 
     /// Answers a query from the state after the last batch whose apply returned.
     pub fn query(&self, query: &Query) -> Result<Result<Reply, PosixError>, Fault> {
-        let view = self.engine.view();
-        match queries::answer(&view, query) {
+        let answer = match self.query_undisturbed(query) {
+            Some(answer) => answer,
+            None => queries::answer(&self.engine.view(), query),
+        };
+        match answer {
             Ok(reply) => Ok(Ok(reply)),
             Err(Stop::Posix(error)) => Ok(Err(error)),
             Err(Stop::Fault(fault)) => Err(fault),
         }
+    }
+
+    /// Answers a short query without a snapshot of the store, if nothing is committed meanwhile.
+    fn query_undisturbed(&self, query: &Query) -> Option<Result<Reply, Stop>> {
+        let version = self.inodes.version().filter(|_| query.is_short())?;
+        let view = CachedView::of_reader(self.engine.latest(), &self.inodes);
+        let answer = queries::answer(&view, query);
+        self.inodes.is_at(version).then_some(answer)
     }
 
     /// Where the state is kept.
@@ -161,7 +176,24 @@ fn run<V: View>(
     Ok(outcome)
 }
 
+/// A store without a volume record is new, or what a restore left that did not come to its end.
+fn check_empty(view: &impl View) -> Result<(), Fault> {
+    let mut key = None;
+    view.scan(&[], &[u8::MAX], &mut |first, _| {
+        key = Some(first.escape_ascii().to_string());
+        Ok(ControlFlow::Break(()))
+    })?;
+    match key {
+        None => Ok(()),
+        Some(key) => Err(Fault::corrupt(
+            "volume record",
+            format!("missing from a store that has other keys ({key})"),
+        )),
+    }
+}
+
 fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
+    check_empty(&engine.view())?;
     let volume = Volume {
         generation: format.generation,
         applied: LogIndex::default(),
@@ -198,3 +230,6 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
     engine.sync()?;
     Ok(volume)
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,12 @@ pub trait Engine: Send + Sync + 'static {
     /// The state after the last commit that returned.
     fn view(&self) -> Self::View<'_>;
 
+    /// The same for who cannot be disturbed by a commit: who makes them, or who notices them. Two reads
+    /// of one such view may show different commits.
+    fn latest(&self) -> Self::View<'_> {
+        self.view()
+    }
+
     /// Applies a batch atomically. One caller at a time; readers need not wait.
     fn commit(&self, batch: Batch) -> Result<(), Fault>;
 
