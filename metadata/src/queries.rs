@@ -54,8 +54,7 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
 }
 
 fn statistics(view: &dyn View) -> Result<Reply, Stop> {
-    let volume =
-        load_volume(view)?.ok_or_else(|| Fault::corrupt("volume record", "not there"))?;
+    let volume = load_volume(view)?.ok_or_else(|| Fault::corrupt("volume record", "not there"))?;
     Ok(Reply::Statistics(Statistics {
         inodes: volume.inodes,
         allocated: volume.allocated,

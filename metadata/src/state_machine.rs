@@ -62,7 +62,10 @@ impl<E: Engine> StateMachine<E> {
 
     /// The last batch that was applied.
     pub fn applied(&self) -> LogIndex {
-        self.volume.lock().unwrap_or_else(PoisonError::into_inner).applied
+        self.volume
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .applied
     }
 
     /// Applies one batch at a position in the log; one outcome a command, in their order.
@@ -102,7 +105,8 @@ impl<E: Engine> StateMachine<E> {
         overlay.put(keys::volume(), next.encode());
         overlay.accept();
         let batch = overlay.into_batch();
-        self.inodes.commit(batch, |batch| self.engine.commit(batch))?;
+        self.inodes
+            .commit(batch, |batch| self.engine.commit(batch))?;
         *volume = next;
         Ok(outcomes)
     }

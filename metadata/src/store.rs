@@ -39,7 +39,9 @@ pub trait View {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let mut value = None;
-        self.with_value(key, &mut |bytes| value = Some(Bytes::copy_from_slice(bytes)))?;
+        self.with_value(key, &mut |bytes| {
+            value = Some(Bytes::copy_from_slice(bytes))
+        })?;
         Ok(value)
     }
 

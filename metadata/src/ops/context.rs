@@ -97,7 +97,10 @@ impl Context<'_> {
 
 /// Refuses every change of an inode that `chattr` has made immutable or append-only.
 pub(crate) fn check_changeable(inode: &Inode) -> Result<(), PosixError> {
-    if inode.flags.has_any(InodeFlags::IMMUTABLE | InodeFlags::APPEND) {
+    if inode
+        .flags
+        .has_any(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
+    {
         return Err(PosixError::NotPermitted);
     }
     Ok(())

@@ -154,7 +154,10 @@ impl Fixture {
                 .map(|entry| {
                     let attributes = entry.attributes.unwrap();
                     assert_eq!((attributes.ino, attributes.kind), (entry.ino, entry.kind));
-                    (String::from_utf8(entry.name.to_vec()).unwrap(), entry.cookie)
+                    (
+                        String::from_utf8(entry.name.to_vec()).unwrap(),
+                        entry.cookie,
+                    )
                 })
                 .collect(),
             other => panic!("{other:?}"),

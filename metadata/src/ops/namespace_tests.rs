@@ -14,10 +14,16 @@ fn create_makes_an_empty_file_and_touches_the_directory() {
     let ino = fixture.create(ROOT, "a");
     let attributes = fixture.attributes(ino).unwrap();
     assert_eq!(attributes.kind, FileKind::Regular);
-    assert_eq!((attributes.nlink, attributes.size, attributes.generation), (1, 0, 7));
+    assert_eq!(
+        (attributes.nlink, attributes.size, attributes.generation),
+        (1, 0, 7)
+    );
     assert_eq!(attributes.btime, fixture.now());
     let root = fixture.attributes(ROOT).unwrap();
-    assert_eq!((root.mtime, root.ctime, root.size), (fixture.now(), fixture.now(), 1));
+    assert_eq!(
+        (root.mtime, root.ctime, root.size),
+        (fixture.now(), fixture.now(), 1)
+    );
 }
 
 #[test]
@@ -39,7 +45,10 @@ fn create_without_exclusive_finds_what_is_there() {
         other => panic!("{other:?}"),
     }
     create.exclusive = true;
-    assert_eq!(fixture.run(Operation::Create(create)), Err(PosixError::Exists));
+    assert_eq!(
+        fixture.run(Operation::Create(create)),
+        Err(PosixError::Exists)
+    );
 }
 
 #[test]
@@ -66,13 +75,22 @@ fn mknod_makes_every_special_kind_and_no_directory() {
         device: 0x0103,
     };
     let attributes = entry(fixture.run(Operation::Mknod(mknod.clone())));
-    assert_eq!((attributes.kind, attributes.device), (FileKind::CharacterDevice, 0x0103));
+    assert_eq!(
+        (attributes.kind, attributes.device),
+        (FileKind::CharacterDevice, 0x0103)
+    );
     mknod.name = name("pipe");
     mknod.kind = FileKind::Fifo;
-    assert_eq!(entry(fixture.run(Operation::Mknod(mknod.clone()))).device, 0);
+    assert_eq!(
+        entry(fixture.run(Operation::Mknod(mknod.clone()))).device,
+        0
+    );
     mknod.name = name("directory");
     mknod.kind = FileKind::Directory;
-    assert_eq!(fixture.run(Operation::Mknod(mknod)), Err(PosixError::InvalidArgument));
+    assert_eq!(
+        fixture.run(Operation::Mknod(mknod)),
+        Err(PosixError::InvalidArgument)
+    );
 }
 
 #[test]
@@ -101,7 +119,10 @@ fn a_removed_directory_takes_no_new_names() {
     let directory = fixture.mkdir(ROOT, "d");
     let file = fixture.create(ROOT, "f");
     fixture.rmdir(ROOT, "d").unwrap();
-    assert_eq!(fixture.link(file, directory, "g"), Err(PosixError::NotFound));
+    assert_eq!(
+        fixture.link(file, directory, "g"),
+        Err(PosixError::NotFound)
+    );
 }
 
 #[test]
@@ -110,9 +131,15 @@ fn the_last_unlink_makes_an_orphan_that_stays_readable() {
     let ino = fixture.create(ROOT, "a");
     fixture.link(ino, ROOT, "b").unwrap();
     let orphaned = false;
-    assert_eq!(fixture.unlink(ROOT, "a"), Ok(Answer::Removed { ino, orphaned }));
+    assert_eq!(
+        fixture.unlink(ROOT, "a"),
+        Ok(Answer::Removed { ino, orphaned })
+    );
     let orphaned = true;
-    assert_eq!(fixture.unlink(ROOT, "b"), Ok(Answer::Removed { ino, orphaned }));
+    assert_eq!(
+        fixture.unlink(ROOT, "b"),
+        Ok(Answer::Removed { ino, orphaned })
+    );
     assert_eq!(fixture.attributes(ino).unwrap().nlink, 0);
     assert_eq!(fixture.link(ino, ROOT, "c"), Err(PosixError::NotFound));
 }
@@ -128,7 +155,10 @@ fn unlink_of_a_directory_is_eisdir() {
 fn link_to_a_directory_is_eperm() {
     let mut fixture = Fixture::new();
     let directory = fixture.mkdir(ROOT, "d");
-    assert_eq!(fixture.link(directory, ROOT, "e"), Err(PosixError::NotPermitted));
+    assert_eq!(
+        fixture.link(directory, ROOT, "e"),
+        Err(PosixError::NotPermitted)
+    );
 }
 
 #[test]
@@ -146,8 +176,14 @@ fn a_symlink_holds_up_to_4095_bytes() {
     let attributes = entry(fixture.symlink(ROOT, "long", &longest));
     assert_eq!((attributes.size, attributes.mode), (4095, Mode::new(0o777)));
     let longer = vec![b'x'; SYMLINK_BYTES_MAX + 1];
-    assert_eq!(fixture.symlink(ROOT, "longer", &longer), Err(PosixError::NameTooLong));
-    assert_eq!(fixture.symlink(ROOT, "empty", b""), Err(PosixError::NotFound));
+    assert_eq!(
+        fixture.symlink(ROOT, "longer", &longer),
+        Err(PosixError::NameTooLong)
+    );
+    assert_eq!(
+        fixture.symlink(ROOT, "empty", b""),
+        Err(PosixError::NotFound)
+    );
 }
 
 #[test]
@@ -155,7 +191,10 @@ fn names_in_a_file_are_enotdir_and_in_nothing_estale() {
     let mut fixture = Fixture::new();
     let file = fixture.create(ROOT, "f");
     assert_eq!(fixture.lookup(file, "x"), Err(PosixError::NotDirectory));
-    assert_eq!(fixture.lookup(InodeId::new(99), "x"), Err(PosixError::InodeGone));
+    assert_eq!(
+        fixture.lookup(InodeId::new(99), "x"),
+        Err(PosixError::InodeGone)
+    );
     assert_eq!(fixture.lookup(ROOT, "x"), Err(PosixError::NotFound));
     assert_eq!(fixture.unlink(file, "x"), Err(PosixError::NotDirectory));
 }

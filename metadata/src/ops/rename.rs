@@ -77,13 +77,7 @@ fn replace(
     check_changeable(&victim)?;
     leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
-    target.redirect(
-        context,
-        &rename.new_name,
-        replaced,
-        moved.ino,
-        moved.kind,
-    )?;
+    target.redirect(context, &rename.new_name, replaced, moved.ino, moved.kind)?;
     target.store(context);
     arrive(context, moved.ino, inode, rename.new_parent);
     let orphaned = drop_link(context, replaced.ino, victim)?;
@@ -126,11 +120,7 @@ fn check_may_move(
 }
 
 /// Refuses when `place` is `directory` or below it.
-fn check_not_below(
-    context: &Context<'_>,
-    place: InodeId,
-    directory: InodeId,
-) -> Result<(), Stop> {
+fn check_not_below(context: &Context<'_>, place: InodeId, directory: InodeId) -> Result<(), Stop> {
     let mut place = place;
     loop {
         if place == directory {

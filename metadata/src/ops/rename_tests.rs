@@ -42,7 +42,9 @@ fn a_moved_directory_knows_its_new_parent() {
     let mut fixture = Fixture::new();
     let above = fixture.mkdir(ROOT, "above");
     let moved = fixture.mkdir(ROOT, "moved");
-    fixture.rename((ROOT, "moved"), (above, "moved"), PLAIN).unwrap();
+    fixture
+        .rename((ROOT, "moved"), (above, "moved"), PLAIN)
+        .unwrap();
     assert_eq!(fixture.attributes(ROOT).unwrap().nlink, 3);
     assert_eq!(fixture.attributes(above).unwrap().nlink, 3);
     let outcome = fixture.rename((ROOT, "above"), (moved, "loop"), PLAIN);
@@ -65,7 +67,12 @@ fn a_replaced_file_becomes_an_orphan_and_the_place_in_the_listing_stays() {
     let new = fixture.create(ROOT, "source");
     let place = fixture.list(ROOT)[0].1;
     let outcome = fixture.rename((ROOT, "source"), (ROOT, "target"), PLAIN);
-    assert_eq!(outcome, Ok(Answer::Renamed { orphaned: Some(old) }));
+    assert_eq!(
+        outcome,
+        Ok(Answer::Renamed {
+            orphaned: Some(old)
+        })
+    );
     assert_eq!(fixture.lookup(ROOT, "target"), Ok(new));
     assert_eq!(fixture.names(ROOT), ["target", "middle"]);
     assert_eq!(fixture.list(ROOT)[0].1, place);
@@ -120,7 +127,9 @@ fn no_replace_refuses_an_existing_name() {
     fixture.create(ROOT, "b");
     let outcome = fixture.rename((ROOT, "a"), (ROOT, "b"), NO_REPLACE);
     assert_eq!(outcome, Err(PosixError::Exists));
-    fixture.rename((ROOT, "a"), (ROOT, "c"), NO_REPLACE).unwrap();
+    fixture
+        .rename((ROOT, "a"), (ROOT, "c"), NO_REPLACE)
+        .unwrap();
     assert_eq!(fixture.names(ROOT), ["b", "c"]);
 }
 

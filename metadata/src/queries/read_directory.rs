@@ -22,7 +22,10 @@ pub(crate) fn answer(
         return Err(PosixError::NotDirectory.into());
     };
     let mut entries = Vec::new();
-    for (name, ino, cookie) in [(".", ino, Cookie::DOT), ("..", body.parent, Cookie::DOT_DOT)] {
+    for (name, ino, cookie) in [
+        (".", ino, Cookie::DOT),
+        ("..", body.parent, Cookie::DOT_DOT),
+    ] {
         if after < cookie && entries.len() < entries_max {
             entries.push(special(name, ino, cookie));
         }
@@ -44,7 +47,10 @@ pub(crate) fn answer(
         Ok(ControlFlow::Continue(()))
     })?;
     if with_attributes {
-        for entry in entries.iter_mut().filter(|entry| entry.cookie >= Cookie::FIRST) {
+        for entry in entries
+            .iter_mut()
+            .filter(|entry| entry.cookie >= Cookie::FIRST)
+        {
             entry.attributes = Some(load_inode(view, entry.ino)?.attributes(entry.ino));
         }
     }

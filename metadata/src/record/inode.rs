@@ -138,7 +138,9 @@ impl Inode {
             .timestamp(self.btime);
         match &self.body {
             InodeBody::Directory(directory) => {
-                encoder.u64(directory.parent.get()).u64(directory.next_cookie.0);
+                encoder
+                    .u64(directory.parent.get())
+                    .u64(directory.next_cookie.0);
             }
             InodeBody::Symlink(target) => {
                 encoder.rest(target);

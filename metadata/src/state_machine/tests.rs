@@ -226,5 +226,8 @@ fn a_store_with_keys_but_no_volume_is_refused() {
         mode: Mode::new(0o755),
     };
     let fault = StateMachine::open(engine, format).unwrap_err();
-    assert!(fault.to_string().contains("missing from a store"), "{fault}");
+    assert!(
+        fault.to_string().contains("missing from a store"),
+        "{fault}"
+    );
 }

@@ -49,11 +49,17 @@ impl<V: View> Overlay<V> {
     }
 
     fn changed(&self, key: &[u8]) -> Option<&Option<Bytes>> {
-        self.current.change(key).or_else(|| self.accepted.change(key))
+        self.current
+            .change(key)
+            .or_else(|| self.accepted.change(key))
     }
 
     /// The changes of a range with the newer layer on top, in the order of their keys.
-    fn changes<'a>(&'a self, start: &'a [u8], end: &'a [u8]) -> Vec<(&'a Vec<u8>, &'a Option<Bytes>)> {
+    fn changes<'a>(
+        &'a self,
+        start: &'a [u8],
+        end: &'a [u8],
+    ) -> Vec<(&'a Vec<u8>, &'a Option<Bytes>)> {
         let mut newer = self.current.range(start, end).peekable();
         let mut older = self.accepted.range(start, end).peekable();
         let mut merged = Vec::new();

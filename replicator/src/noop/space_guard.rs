@@ -44,6 +44,11 @@ impl SpaceGuard {
         self.low.load(Ordering::Relaxed)
     }
 
+    /// Whether there is too little space for the operation.
+    pub(super) fn refuses(&self, operation: &Operation) -> bool {
+        grows(operation) && (self.is_low() || promised_bytes(operation) > self.space().available)
+    }
+
     /// Counts what a command adds; answers whether it is time to look at the disk.
     pub(super) fn count(&self, operation: &Operation) -> bool {
         let bytes = COMMAND_BYTES + data_bytes(operation);
@@ -65,6 +70,39 @@ impl SpaceGuard {
 /// What is kept back of a disk of this size.
 fn reserve(total: u64) -> u64 {
     (total / RESERVE_PART).min(RESERVE_BYTES_MAX)
+}
+
+/// Space that the operation asks for now and that only later commands fill.
+fn promised_bytes(operation: &Operation) -> u64 {
+    match operation {
+        Operation::Fallocate(fallocate) if grows(operation) => match fallocate.mode {
+            // A hole moves data, it promises nothing.
+            FallocateMode::InsertRange => 0,
+            FallocateMode::Allocate { .. }
+            | FallocateMode::ZeroRange { .. }
+            | FallocateMode::Unshare
+            | FallocateMode::PunchHole
+            | FallocateMode::CollapseRange => fallocate.length,
+        },
+        Operation::Fallocate(_)
+        | Operation::Write(_)
+        | Operation::SetXattr(_)
+        | Operation::Create(_)
+        | Operation::Mknod(_)
+        | Operation::Mkdir(_)
+        | Operation::Symlink(_)
+        | Operation::Link(_)
+        | Operation::Unlink(_)
+        | Operation::Rmdir(_)
+        | Operation::Rename(_)
+        | Operation::SetAttributes(_)
+        | Operation::SetFlags(_)
+        | Operation::TouchAtime(_)
+        | Operation::CopyRange(_)
+        | Operation::RemoveXattr(_)
+        | Operation::Reclaim(_)
+        | Operation::Sync => 0,
+    }
 }
 
 fn data_bytes(operation: &Operation) -> u64 {
@@ -91,7 +129,7 @@ fn data_bytes(operation: &Operation) -> u64 {
 }
 
 /// Whether the state is larger after the operation than before, so that it must wait for space.
-pub(super) fn grows(operation: &Operation) -> bool {
+fn grows(operation: &Operation) -> bool {
     match operation {
         Operation::Create(_)
         | Operation::Mknod(_)
@@ -117,5 +155,43 @@ pub(super) fn grows(operation: &Operation) -> bool {
         | Operation::RemoveXattr(_)
         | Operation::Reclaim(_)
         | Operation::Sync => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_metadata::{Fallocate, InodeId};
+
+    use super::*;
+
+    fn allocate(length: u64) -> Operation {
+        Operation::Fallocate(Fallocate {
+            ino: InodeId::ROOT,
+            offset: 0,
+            length,
+            mode: FallocateMode::Allocate { keep_size: false },
+        })
+    }
+
+    #[test]
+    fn more_than_there_is_cannot_be_promised() {
+        let guard = SpaceGuard::default();
+        guard.update(Space {
+            total: 80 * MIB,
+            available: 30 * MIB,
+        });
+        assert!(!guard.refuses(&allocate(20 * MIB)));
+        assert!(guard.refuses(&allocate(20 * MIB + 1)));
+    }
+
+    #[test]
+    fn a_nearly_full_disk_refuses_what_grows_and_nothing_else() {
+        let guard = SpaceGuard::default();
+        guard.update(Space {
+            total: 80 * MIB,
+            available: 9 * MIB,
+        });
+        assert!(guard.refuses(&allocate(1)));
+        assert!(!guard.refuses(&Operation::Sync));
     }
 }
