@@ -40,7 +40,7 @@ pub trait View {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let mut value = None;
         self.with_value(key, &mut |bytes| {
-            value = Some(Bytes::copy_from_slice(bytes))
+            value = Some(Bytes::copy_from_slice(bytes));
         })?;
         Ok(value)
     }

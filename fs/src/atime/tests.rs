@@ -1,3 +1,5 @@
+//! Which reads move the access time.
+
 use holdfast_metadata::{InodeId, Mode};
 
 use super::*;

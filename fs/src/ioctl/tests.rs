@@ -1,3 +1,5 @@
+//! The structures of `chattr` and what is refused.
+
 use holdfast_metadata::{FileKind, InodeId, Mode, Timestamp};
 
 use super::*;

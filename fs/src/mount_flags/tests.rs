@@ -1,3 +1,5 @@
+//! The flags of a mount, as the mount table shows them.
+
 use super::*;
 
 const SAMPLE: &[u8] = b"\

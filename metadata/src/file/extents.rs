@@ -91,18 +91,25 @@ pub(super) fn overlapping(
     Ok(found)
 }
 
-/// The last extent that begins before `end`.
+/// The last extent that begins before `end`: looked for forwards in what is not far away, then backwards.
 fn last_before(
     view: &(impl View + ?Sized),
     ino: InodeId,
     end: u64,
 ) -> Result<Option<Placed>, Fault> {
+    let near = end.saturating_sub(16 * NEAR_BYTES);
     let mut last = None;
-    let (first, end) = (keys::extent(ino, 0), keys::extent(ino, end));
-    view.scan_back(&first, &end, &mut |key, value| {
+    let (first, middle) = (keys::extent(ino, 0), keys::extent(ino, near));
+    view.scan(&middle, &keys::extent(ino, end), &mut |key, value| {
         last = Some(Placed::decode(key, value)?);
-        Ok(ControlFlow::Break(()))
+        Ok(ControlFlow::Continue(()))
     })?;
+    if last.is_none() {
+        view.scan_back(&first, &middle, &mut |key, value| {
+            last = Some(Placed::decode(key, value)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+    }
     Ok(last)
 }
 

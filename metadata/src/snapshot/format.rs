@@ -65,7 +65,7 @@ pub(super) fn frame_checksum(start: &[u8], payload: &[u8]) -> u32 {
 pub struct Summary {
     /// Keys and their values.
     pub entries: u64,
-    /// Of the state, as [`crate::digest`] computes it.
+    /// Of the state, as [`crate::digest()`] computes it.
     pub digest: Digest,
 }
 

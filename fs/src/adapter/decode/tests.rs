@@ -1,3 +1,5 @@
+//! Requests are decoded to what they mean.
+
 use std::time::Duration;
 
 use super::*;

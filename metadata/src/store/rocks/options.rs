@@ -22,6 +22,11 @@ const OPEN_FILES_MAX: i32 = 2048;
 /// Unwritten memory tables a family may have before commits wait.
 const WRITE_BUFFERS_MAX: i32 = 3;
 
+const DELETION_WINDOW_KEYS: usize = 1024;
+const DELETIONS_MAX: usize = 512;
+/// Removed keys that one scan may pass over in memory before they are written out.
+const SCAN_FLUSH: &str = "memtable_op_scan_flush_trigger=1000";
+
 /// How much memory and disk the engine may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RocksOptions {
@@ -88,7 +93,14 @@ impl RocksOptions {
         // Most creates ask for a name that is not there, most reads for one that is on disk.
         options.set_memtable_prefix_bloom_ratio(0.05);
         options.set_memtable_whole_key_filtering(true);
-        options
+        // A file that is overwritten at random leaves removed extents between those that are there: a
+        // scan that passes over many has them written to a table, and compaction drops them.
+        options.add_compact_on_deletion_collector_factory(
+            DELETION_WINDOW_KEYS,
+            DELETIONS_MAX,
+            0.0,
+        );
+        options.get_options_from_string(SCAN_FLUSH).unwrap_or(options)
     }
 
     fn blocks_family(&self, cache: &Cache) -> Options {
