@@ -3,7 +3,7 @@
 mod steps;
 mod tidy;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask verify   everything CI checks; changes nothing
@@ -29,7 +29,11 @@ fn main() -> ExitCode {
 }
 
 /// The top of the work tree: two directories above this package.
+///
+/// As cargo says when it runs this: a checkout that shares its target directory with another may run
+/// what was compiled there.
 fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    package.ancestors().nth(2).unwrap_or(&package).to_path_buf()
 }

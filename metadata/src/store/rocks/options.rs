@@ -22,10 +22,13 @@ const OPEN_FILES_MAX: i32 = 2048;
 /// Unwritten memory tables a family may have before commits wait.
 const WRITE_BUFFERS_MAX: i32 = 3;
 
-const DELETION_WINDOW_KEYS: usize = 1024;
-const DELETIONS_MAX: usize = 512;
-/// Removed keys that one scan may pass over in memory before they are written out.
+/// A file that is overwritten at random, or a directory that is emptied, leaves removed keys between
+/// those that are there, and every scan passes over them. When one scan passes over this many in memory
+/// they are written to a table (RocksDB's C interface has this option only as text) ...
 const SCAN_FLUSH: &str = "memtable_op_scan_flush_trigger=1000";
+/// ... and when a table has this many removed keys among so many, it is compacted, which drops them.
+const DELETIONS_MAX: usize = 512;
+const DELETION_WINDOW_KEYS: usize = 1024;
 
 /// How much memory and disk the engine may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,14 +96,8 @@ impl RocksOptions {
         // Most creates ask for a name that is not there, most reads for one that is on disk.
         options.set_memtable_prefix_bloom_ratio(0.05);
         options.set_memtable_whole_key_filtering(true);
-        // A file that is overwritten at random leaves removed extents between those that are there: a
-        // scan that passes over many has them written to a table, and compaction drops them.
-        options.add_compact_on_deletion_collector_factory(
-            DELETION_WINDOW_KEYS,
-            DELETIONS_MAX,
-            0.0,
-        );
-        options.get_options_from_string(SCAN_FLUSH).unwrap_or(options)
+        options.add_compact_on_deletion_collector_factory(DELETION_WINDOW_KEYS, DELETIONS_MAX, 0.0);
+        options
     }
 
     fn blocks_family(&self, cache: &Cache) -> Options {
@@ -128,7 +125,9 @@ impl RocksOptions {
         table.set_cache_index_and_filter_blocks_with_high_priority(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
         table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-        let mut options = Options::default();
+        let mut options = Options::default()
+            .get_options_from_string(SCAN_FLUSH)
+            .unwrap_or_default();
         options.set_block_based_table_factory(&table);
         options.set_write_buffer_size(self.write_buffer_bytes);
         options.set_max_write_buffer_number(WRITE_BUFFERS_MAX);
