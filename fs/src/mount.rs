@@ -135,6 +135,7 @@ impl Mount {
         parts.services.stop();
         match ended {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) if self.is_end_of_unmount(&reason) => Ok(()),
             Ok(Err(reason)) => {
                 self.free_mountpoint();
                 Err(serving(reason))
@@ -144,6 +145,12 @@ impl Mount {
                 Err(serving(io::Error::other("an event loop panicked")))
             }
         }
+    }
+
+    /// A loop that is taking a request from the kernel in the moment of the unmount is told that the
+    /// connection was aborted, not that the device is gone; so is every loop after an abort of ours.
+    fn is_end_of_unmount(&self, reason: &io::Error) -> bool {
+        reason.raw_os_error() == Some(libc::ECONNABORTED) && !self.unmounter.is_mounted()
     }
 
     /// A mount whose event loops failed answers nobody: better an empty directory.

@@ -24,10 +24,15 @@ impl Unmounter {
         }
     }
 
+    /// Whether one still sees the mount at its directory.
+    pub(crate) fn is_mounted(&self) -> bool {
+        self.mount.is_mounted()
+    }
+
     /// Takes the mount away from its directory. Files that are open stay usable, and the mount ends with
     /// the last of them; without any it ends now. Does nothing when it is gone already.
     pub fn unmount(&self) -> Result<(), MountError> {
-        if !self.mount.is_mounted() {
+        if !self.is_mounted() {
             return Ok(());
         }
         let path = &self.mount.path;
