@@ -24,5 +24,6 @@ mod statfs;
 mod times;
 mod truncate;
 mod unlink;
+mod unmount;
 mod write;
 mod xattr;
