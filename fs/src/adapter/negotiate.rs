@@ -6,15 +6,15 @@ use fuser::{InitFlags, KernelConfig};
 ///
 /// Not wanted: locks (one kernel sees all of them and keeps them itself), the writeback cache (a write
 /// is applied when it is answered), cached symlinks (their access time would stand still), clearing
-/// privileges by the server (fuser does not carry the kernel's wish with truncate and open).
-const WANTED: [InitFlags; 9] = [
+/// privileges by the server (fuser does not carry the kernel's wish with truncate and open),
+/// asynchronous direct I/O (the parts of one large append would arrive in any order).
+const WANTED: [InitFlags; 8] = [
     InitFlags::FUSE_EXPORT_SUPPORT,
     InitFlags::FUSE_DONT_MASK,
     InitFlags::FUSE_POSIX_ACL,
     InitFlags::FUSE_DO_READDIRPLUS.union(InitFlags::FUSE_READDIRPLUS_AUTO),
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_ATOMIC_O_TRUNC,
-    InitFlags::FUSE_ASYNC_DIO,
     InitFlags::FUSE_HAS_IOCTL_DIR,
     InitFlags::FUSE_ABORT_ERROR,
 ];

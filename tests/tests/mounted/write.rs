@@ -61,6 +61,32 @@ fn a_direct_write_is_read_through_the_page_cache_and_back() {
 }
 
 #[test]
+fn a_large_direct_append_arrives_in_order() {
+    const PIECE: usize = 1 << 20;
+    const PIECES: usize = 16;
+    let mounted = Mounted::new();
+    let mut buffer = Mapping::anonymous(PIECES * PIECE).unwrap();
+    for (number, piece) in buffer.bytes().chunks_mut(PIECE).enumerate() {
+        piece.fill(number as u8 + 1);
+    }
+    for round in 0..8 {
+        let path = mounted.path(&format!("file{round}"));
+        let mut direct = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .custom_flags(libc::O_DIRECT)
+            .open(&path)
+            .unwrap();
+        direct.write_all(buffer.bytes()).unwrap();
+        assert!(
+            fs::read(&path).unwrap() == buffer.bytes(),
+            "round {round}: the pieces are not in order"
+        );
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn a_shared_mapping_and_a_write_see_each_other() {
     let mut mounted = Mounted::new();
     let file = File::options()
