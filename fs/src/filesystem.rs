@@ -92,6 +92,8 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     ) -> Result<Answer, FilesystemError> {
         let is_durable = self.synchronous.is_asked_for(&operation);
         let answer = self.replicate(now, credentials, operation).await?;
+        // Before the sync, whose failure would lose the answer.
+        self.note_orphan(&answer);
         if is_durable {
             self.sync().await?;
         }
@@ -142,9 +144,18 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         }
     }
 
-    /// The inode lost its last name.
-    fn orphan(&self, ino: InodeId) {
-        if self.lookups.orphan(ino) {
+    /// Takes note of an inode that lost its last name.
+    fn note_orphan(&self, answer: &Answer) {
+        let orphan = match answer {
+            Answer::Removed { ino, orphaned } => orphaned.then_some(*ino),
+            Answer::Renamed { orphaned } => *orphaned,
+            Answer::Done
+            | Answer::Entry { .. }
+            | Answer::Attributes(_)
+            | Answer::Written { .. }
+            | Answer::Reclaimed { .. } => None,
+        };
+        if let Some(ino) = orphan.filter(|ino| self.lookups.orphan(*ino)) {
             self.reclaim.add(ino);
         }
     }

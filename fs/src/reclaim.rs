@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use holdfast_metadata::{Answer, Command, Credentials, InodeId, Operation, Query, Reclaim, Reply};
+use holdfast_metadata::{
+    Answer, Command, Credentials, InodeId, Operation, PosixError, Query, Reclaim, Reply,
+};
 use holdfast_replicator::{PosixMetadataReplicator, ReplicateError};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
@@ -184,6 +186,12 @@ fn work<R: PosixMetadataReplicator>(replicator: &R, queue: &ReclaimQueue, runtim
             Ok(Ok(Answer::Reclaimed { unfinished })) => {
                 retry = RETRY_FIRST;
                 queue.finish(unfinished, false);
+            }
+            Ok(Err(PosixError::NoSpace)) => {
+                let orphans = inodes.len();
+                tracing::warn!(orphans, "no space to reclaim orphans in: they wait");
+                retry = (retry * 2).min(RETRY_LAST);
+                queue.finish(inodes, true);
             }
             Ok(other) => {
                 tracing::warn!(

@@ -39,7 +39,10 @@ impl NewTime {
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn getattr(&self, ino: InodeId) -> Result<Attributes, FilesystemError> {
-        self.attributes_of(Query::Attributes { ino }).await
+        let attributes = self.attributes_of(Query::Attributes { ino }).await?;
+        // The root is never looked up; this is where its flags are seen.
+        self.synchronous.note(&attributes);
+        Ok(attributes)
     }
 
     pub(crate) async fn setattr(

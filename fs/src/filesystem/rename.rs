@@ -19,12 +19,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             .change(caller.credentials(), Operation::Rename(command))
             .await?
         {
-            Answer::Renamed { orphaned } => {
-                if let Some(ino) = orphaned {
-                    self.orphan(ino);
-                }
-                Ok(())
-            }
+            Answer::Renamed { .. } => Ok(()),
             _ => Err(FilesystemError::UnexpectedAnswer),
         }
     }

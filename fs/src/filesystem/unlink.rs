@@ -28,12 +28,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     async fn remove(&self, caller: Caller, operation: Operation) -> Result<(), FilesystemError> {
         match self.change(caller.credentials(), operation).await? {
-            Answer::Removed { ino, orphaned } => {
-                if orphaned {
-                    self.orphan(ino);
-                }
-                Ok(())
-            }
+            Answer::Removed { .. } => Ok(()),
             _ => Err(FilesystemError::UnexpectedAnswer),
         }
     }
