@@ -117,7 +117,7 @@ impl<E: Engine> PosixMetadataReplicator for NoOpReplicator<E> {
             };
         }
         let outcome = self.core.apply(&command)?;
-        if self.waits_for_disk(&command.operation) {
+        if outcome.is_ok() && self.waits_for_disk(&command.operation) {
             match self.core.durable().await {
                 Ok(()) => {}
                 // It is applied, and will be durable if the disk gets space before the power fails.

@@ -98,6 +98,19 @@ fn a_directory_in_use_names_the_process_and_the_mount() {
 }
 
 #[test]
+fn a_file_called_creating_beside_foreign_files_is_no_leave_to_remove_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    fs::write(data.join("CREATING"), "").unwrap();
+    fs::write(data.join("notes.txt"), "").unwrap();
+    fs::create_dir(data.join("store")).unwrap();
+    fs::write(data.join("store/mine"), "mine").unwrap();
+    let error = NoOpReplicator::open(NoOpOptions::new(data)).unwrap_err();
+    assert!(matches!(error, OpenError::NotADataDirectory(_)), "{error}");
+    assert_eq!(fs::read(data.join("store/mine")).unwrap(), b"mine");
+}
+
+#[test]
 fn one_who_only_reads_is_not_taken_for_the_last_mount() {
     let (_directory, data) = made();
     let readers = [(); 2].map(|()| DataDirectory::open_read_only(&data).unwrap());

@@ -11,6 +11,7 @@
 //! Making one begins with `CREATING` and ends with `FORMAT`. What is found without `FORMAT` is made
 //! anew only if `CREATING` is there; otherwise somebody lost `FORMAT`, and nothing is touched.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -28,11 +29,14 @@ use super::watermark::{Mark, Watermark};
 
 const FORMAT: &str = "FORMAT";
 const CREATING: &str = "CREATING";
+const CREATING_FORMAT: &str = "CREATING.format";
 const STORE: &str = "store";
 const SYNCED: &str = "SYNCED";
 const LOCK: &str = "LOCK";
 /// What a directory may hold before it is made a data directory: `mkfs` leaves the last one.
 const BEFORE: [&str; 2] = [LOCK, "lost+found"];
+/// What may be in one whose making was interrupted.
+const MAKING: [&str; 6] = [LOCK, "lost+found", CREATING, CREATING_FORMAT, STORE, SYNCED];
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -171,7 +175,13 @@ fn check_vacant(path: &Path) -> Result<(), OpenError> {
     }
     let has = |name: &str| names.iter().any(|found| found == name);
     if has(CREATING) {
-        return Ok(());
+        // A file of that name may be somebody else's: nothing of theirs may be removed.
+        let is_ours = |name: &OsString| MAKING.iter().any(|known| name == known);
+        return if names.iter().all(is_ours) {
+            Ok(())
+        } else {
+            Err(OpenError::NotADataDirectory(path.to_owned()))
+        };
     }
     if has(STORE) && has(SYNCED) {
         return Err(OpenError::fault(
@@ -232,7 +242,7 @@ fn make_store(
 fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
     sync_directory(&path.join(STORE))?;
     sync_directory(path)?;
-    let unfinished = path.join("CREATING.format");
+    let unfinished = path.join(CREATING_FORMAT);
     let mut file = File::create(&unfinished)?;
     file.write_all(format.encode().as_bytes())?;
     file.sync_all()?;
