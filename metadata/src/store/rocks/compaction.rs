@@ -5,7 +5,7 @@
 //! with few of them are emptied by rewriting those, table by table, so that little space is needed
 //! before some is gained.
 
-use rocksdb::{BottommostLevelCompaction, CompactOptions};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, DEFAULT_COLUMN_FAMILY_NAME};
 
 use super::{BLOB_BYTES, BLOCKS, RocksEngine};
 use crate::fault::Fault;
@@ -17,46 +17,49 @@ const GARBAGE_BYTES: &str = "rocksdb.live-blob-file-garbage-size";
 const AGE_CUTOFF: &str = "blob_garbage_collection_age_cutoff";
 
 impl RocksEngine {
-    /// Compacts what was removed. It asks before each step whether to go on, and is slow: run it
+    /// Compacts what was removed. It asks before each table whether to go on, and is slow: run it
     /// beside the commits.
     pub fn compact(&self, proceed: &dyn Fn() -> bool) -> Result<(), Fault> {
         self.check_not_poisoned()?;
         self.flush()?;
-        for family in [self.blocks()?, self.records()?] {
-            if !proceed() {
-                return Ok(());
-            }
-            let options = CompactOptions::default();
-            self.database
-                .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
+        let options = CompactOptions::default();
+        for family in [BLOCKS, DEFAULT_COLUMN_FAMILY_NAME] {
+            self.compact_tables(family, &options, &|| Ok(proceed()))?;
         }
         if !proceed() || !self.has_garbage()? {
             return Ok(());
         }
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         self.set_age_cutoff("1.0")?;
-        let collected = self.collect_blobs(proceed);
+        let collected =
+            self.compact_tables(BLOCKS, &options, &|| Ok(proceed() && self.has_garbage()?));
         self.set_age_cutoff(&super::options::BLOB_AGE_CUTOFF.to_string())?;
         collected
     }
 
-    fn collect_blobs(&self, proceed: &dyn Fn() -> bool) -> Result<(), Fault> {
-        let family = self.blocks()?;
-        let mut options = CompactOptions::default();
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+    /// One range a table, so that who stops the engine waits for one of them and not for all.
+    fn compact_tables(
+        &self,
+        name: &str,
+        options: &CompactOptions,
+        proceed: &dyn Fn() -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        let family = super::family(&self.database, name)?;
         let tables = self
             .database
             .live_files()
             .map_err(|error| self.failed(&error))?;
         for table in tables
             .iter()
-            .filter(|table| table.column_family_name == BLOCKS)
+            .filter(|table| table.column_family_name == name)
         {
-            if !proceed() || !self.has_garbage()? {
+            if !proceed()? {
                 break;
             }
             let (start, end) = (table.start_key.as_ref(), table.end_key.as_ref());
             self.database
-                .compact_range_cf_opt(family, start, end, &options);
+                .compact_range_cf_opt(family, start, end, options);
         }
         Ok(())
     }
