@@ -9,7 +9,7 @@
 //! and has not changed: then all of it was there together, at one moment of the call.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -58,6 +58,8 @@ impl InodeCache {
 
     /// Whether nothing was committed since.
     pub(crate) fn is_at(&self, version: Version) -> bool {
+        // What was read before must not be moved behind this look.
+        fence(Ordering::Acquire);
         self.version.load(Ordering::SeqCst) == version.0
     }
 

@@ -22,9 +22,14 @@ struct Holder {
 
 impl Holder {
     fn start(kind: &str, path: &Path) -> Holder {
+        Holder::start_all(kind, &[path])
+    }
+
+    /// Takes the locks of several files, one after the other.
+    fn start_all(kind: &str, paths: &[&Path]) -> Holder {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hold-lock"))
             .arg(kind)
-            .arg(path)
+            .args(paths)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -159,4 +164,26 @@ fn parts_of_a_file_are_locked_apart_and_the_holder_is_named() {
         (question.l_type, question.l_len),
         (libc::F_WRLCK as i16, 100)
     );
+}
+
+#[test]
+fn two_processes_that_wait_for_each_other_get_edeadlk() {
+    let mounted = Mounted::new();
+    let (first, second) = (mounted.path("first"), mounted.path("second"));
+    let mine = File::create_new(&first).unwrap();
+    File::create_new(&second).unwrap();
+    fcntl(&mine, FcntlArg::F_SETLK(&whole_file(libc::F_WRLCK))).unwrap();
+    let mut other = Holder::start_all("fcntl", &[&second, &first]);
+    other.wait_locked();
+    other.wait_blocked();
+    let theirs = File::options()
+        .read(true)
+        .write(true)
+        .open(&second)
+        .unwrap();
+    let crossed = fcntl(&theirs, FcntlArg::F_SETLKW(&whole_file(libc::F_WRLCK)));
+    assert_eq!(crossed, Err(Errno::EDEADLK));
+    fcntl(&mine, FcntlArg::F_SETLK(&whole_file(libc::F_UNLCK))).unwrap();
+    other.wait_locked();
+    other.release();
 }

@@ -56,10 +56,10 @@ fn died(status: ExitStatus, plan: &MountPlan) -> anyhow::Error {
         Some(signal) => format!("was killed by signal {signal}"),
         None => "ended".into(),
     };
-    let log = plan.data.join("holdfast.log");
+    // Its log begins with the live mount.
     anyhow!(
-        "the daemon {how} before the mount was live: see {}",
-        log.display()
+        "the daemon {how} before the mount of {} was live: run it with --foreground to see why",
+        plan.data.display()
     )
 }
 
