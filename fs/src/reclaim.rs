@@ -217,3 +217,6 @@ fn command(inodes: Vec<InodeId>) -> Command {
         operation: Operation::Reclaim(Reclaim { inodes }),
     }
 }
+
+#[cfg(test)]
+mod tests;
