@@ -2,6 +2,7 @@
 CARGO ?= cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 HOLDFAST := $(TARGET)/release/holdfast
+SHOWN := $(patsubst $(CURDIR)/%,%,$(HOLDFAST))
 PREFIX ?= /usr/local
 MOUNTPOINT ?= mnt
 DATA ?= .holdfast
@@ -23,8 +24,8 @@ run: build
 	@echo
 	@echo "    df -h $(MOUNTPOINT)"
 	@echo "    cp -a metadata $(MOUNTPOINT)/ && ls -l $(MOUNTPOINT)/metadata"
-	@echo "    $(HOLDFAST) bench $(MOUNTPOINT)   # how fast it is"
-	@echo "    $(HOLDFAST) --help      # what else there is"
+	@echo "    $(SHOWN) bench $(MOUNTPOINT)   # how fast it is (about a minute)"
+	@echo "    $(SHOWN) --help      # what else there is"
 	@echo "    make stop   # unmount; the data stays for the next make run"
 	@echo
 
