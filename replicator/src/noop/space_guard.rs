@@ -72,36 +72,16 @@ fn reserve(total: u64) -> u64 {
     (total / RESERVE_PART).min(RESERVE_BYTES_MAX)
 }
 
-/// Space that the operation asks for now and that only later commands fill.
+/// Space that the operation takes into its promise and that later commands fill.
 fn promised_bytes(operation: &Operation) -> u64 {
-    match operation {
-        Operation::Fallocate(fallocate) if grows(operation) => match fallocate.mode {
-            // A hole moves data, it promises nothing.
-            FallocateMode::InsertRange => 0,
-            FallocateMode::Allocate { .. }
-            | FallocateMode::ZeroRange { .. }
-            | FallocateMode::Unshare
-            | FallocateMode::PunchHole
-            | FallocateMode::CollapseRange => fallocate.length,
-        },
-        Operation::Fallocate(_)
-        | Operation::Write(_)
-        | Operation::SetXattr(_)
-        | Operation::Create(_)
-        | Operation::Mknod(_)
-        | Operation::Mkdir(_)
-        | Operation::Symlink(_)
-        | Operation::Link(_)
-        | Operation::Unlink(_)
-        | Operation::Rmdir(_)
-        | Operation::Rename(_)
-        | Operation::SetAttributes(_)
-        | Operation::SetFlags(_)
-        | Operation::TouchAtime(_)
-        | Operation::CopyRange(_)
-        | Operation::RemoveXattr(_)
-        | Operation::Reclaim(_)
-        | Operation::Sync => 0,
+    let Operation::Fallocate(fallocate) = operation else {
+        return 0;
+    };
+    match fallocate.mode {
+        FallocateMode::Allocate { .. }
+        | FallocateMode::ZeroRange { .. }
+        | FallocateMode::Unshare => fallocate.length,
+        FallocateMode::InsertRange | FallocateMode::PunchHole | FallocateMode::CollapseRange => 0,
     }
 }
 
