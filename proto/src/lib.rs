@@ -1,0 +1,19 @@
+//! What holdfast says on the wire and writes to its logs.
+//!
+//! The messages are generated from `proto/holdfast/v1/*.proto`; the conversions between them and the
+//! types of the state machine are written by hand, so that neither side bends to the other.
+
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the documentation is in the .proto files"
+)]
+mod generated {
+    tonic::include_proto!("holdfast.v1");
+}
+
+pub use generated::*;

@@ -1,0 +1,4 @@
+//! Many Raft groups on one node: the order of commands is decided by a quorum.
+
+mod poison;
+mod type_config;

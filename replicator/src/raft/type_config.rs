@@ -1,0 +1,73 @@
+//! What openraft is told about our types, and the names they have in the rest of this module.
+
+use std::fmt;
+
+use bytes::Bytes;
+use holdfast_metadata::Outcome;
+use holdfast_metadata::catalog::CatalogOutcome;
+
+/// Names a group in every message, log key and metric. Group 0 is the catalog; a volume's number is
+/// the number of its first group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct GroupId(pub(crate) u64);
+
+impl GroupId {
+    /// The group that knows the nodes and the volumes.
+    pub(crate) const CATALOG: GroupId = GroupId(0);
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// An encoded [`holdfast_proto::Proposal`]: it goes to the log and to the followers as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proposal(pub(crate) Bytes);
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes", self.0.len())
+    }
+}
+
+/// What applying an entry answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// An entry of Raft's own.
+    Nothing,
+    /// A command of a volume.
+    Command(Outcome),
+    /// A command of the catalog.
+    Catalog(CatalogOutcome),
+}
+
+/// A node as the membership of a group knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Peer {
+    /// `host:port`
+    pub(crate) address: String,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(formatter)
+    }
+}
+
+openraft::declare_raft_types!(
+    /// The parameters of openraft.
+    pub(crate) TypeConfig:
+        D = Proposal,
+        R = Applied,
+        NodeId = u64,
+        Node = Peer,
+);
+
+pub(crate) type Entry = openraft::alias::EntryOf<TypeConfig>;
+pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;
+pub(crate) type Vote = openraft::alias::VoteOf<TypeConfig>;
+pub(crate) type Membership = openraft::Membership<u64, Peer>;
+pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;
+pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
