@@ -5,11 +5,12 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use crate::cli::MountArguments;
 use crate::mount_options::Settings;
-use crate::{data_path, mount_table};
+use crate::mount_table::{self, MountEntry};
+use crate::{data_path, presence};
 
 /// A mount whose paths and options are understood.
 #[derive(Debug)]
@@ -62,26 +63,56 @@ fn check_fuse() -> anyhow::Result<()> {
 }
 
 fn check_mountpoint(given: &Path) -> anyhow::Result<PathBuf> {
+    let unusable = |error| unusable(given, error);
+    let path = mount_table::resolve(given).map_err(unusable)?;
+    let below = mount_table::find(&path).map_err(unusable)?;
+    // Asked before the directory is looked at: a daemon that hangs would not answer that.
+    if let Some(below) = &below
+        && let Some(daemon) = presence::daemon_of(below)
+    {
+        return Err(taken(given, below, Some(daemon)));
+    }
+    let data = fs::metadata(&path).map_err(unusable)?;
+    if let Some(below) = below.filter(MountEntry::is_holdfast) {
+        return Err(taken(given, &below, None));
+    }
+    ensure!(
+        data.is_dir(),
+        "mountpoint {} is not a directory: choose a directory",
+        given.display()
+    );
+    Ok(path)
+}
+
+fn unusable(given: &Path, error: io::Error) -> anyhow::Error {
     let shown = given.display();
-    let mountpoint = match mount_table::resolve(given).and_then(|path| {
-        let data = fs::metadata(&path)?;
-        Ok((path, data.is_dir()))
-    }) {
-        Ok((path, true)) => path,
-        Ok((_, false)) => bail!("mountpoint {shown} is not a directory: choose a directory"),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("mountpoint {shown} does not exist: make it first (mkdir -p {shown})")
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            bail!("mountpoint {shown} is not a directory: a part of its path is a file")
-        }
-        Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => bail!(
+    if error.raw_os_error() == Some(libc::ENOTCONN) {
+        return anyhow!(
             "the daemon of an earlier mount at {shown} has died: unmount it first (holdfast umount \
              {shown})"
-        ),
-        Err(error) => return Err(error).context(format!("cannot use mountpoint {shown}")),
-    };
-    Ok(mountpoint)
+        );
+    }
+    // ErrorKind has kinds we have nothing to say about, and will get more.
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            anyhow!("mountpoint {shown} does not exist: make it first (mkdir -p {shown})")
+        }
+        io::ErrorKind::NotADirectory => {
+            anyhow!("mountpoint {shown} is not a directory: a part of its path is a file")
+        }
+        _ => anyhow!(error).context(format!("cannot use mountpoint {shown}")),
+    }
+}
+
+/// A second mount on top of one of ours would hide it, and both would have to be unmounted in turn.
+/// Other filesystems may lie below: an empty tmpfs for one is a fine mountpoint.
+fn taken(given: &Path, below: &MountEntry, daemon: Option<u32>) -> anyhow::Error {
+    let (shown, source) = (given.display(), below.source.display());
+    let process = daemon.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    anyhow!(
+        "mountpoint {shown} is in use: {source} is mounted there{process}: unmount it first \
+         (holdfast umount {shown}) or choose another directory"
+    )
 }
 
 /// A data directory under its own mountpoint could not be reached any more, and the other way round

@@ -19,6 +19,14 @@ pub(crate) struct MountEntry {
     pub(crate) source: OsString,
 }
 
+impl MountEntry {
+    /// Whether the type says that it is one of ours. Those of type `fuse` are told by their daemon
+    /// ([`crate::presence::daemon_of`]).
+    pub(crate) fn is_holdfast(&self) -> bool {
+        self.kind == "fuse.holdfast"
+    }
+}
+
 /// The mount on top at exactly this path, if one is.
 pub(crate) fn find(mountpoint: &Path) -> io::Result<Option<MountEntry>> {
     Ok(find_in(&fs::read("/proc/self/mountinfo")?, mountpoint))

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &UmountArguments) -> anyhow::Result<()> {
         .with_context(|| format!("{given} is not a mountpoint: nothing is mounted there"))?;
     let daemon = presence::daemon_of(&mount);
     ensure!(
-        mount.kind == "fuse.holdfast" || daemon.is_some(),
+        mount.is_holdfast() || daemon.is_some(),
         "{given} is not a holdfast mount but one of type {}: use umount(8)",
         mount.kind
     );

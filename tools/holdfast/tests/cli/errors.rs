@@ -50,11 +50,38 @@ fn a_data_directory_in_use_is_refused_with_its_mountpoint() {
     let pid = scene.daemon().to_string();
     let mountpoint = scene.mountpoint();
     let parts = ["in use", &*pid, mountpoint.to_str().unwrap(), "unmount"];
-    assert_fails(&mount(&scene, "mnt"), 1, &parts);
     fs::create_dir(scene.path("other")).unwrap();
     assert_fails(&mount(&scene, "other"), 1, &parts);
     assert_eq!(scene.daemon().to_string(), pid);
     scene.umount();
+}
+
+#[test]
+fn nothing_is_mounted_on_top_of_a_holdfast_mount() {
+    // Of type `fuse` it is known by its daemon.
+    for options in ["rw", "fstype=fuse"] {
+        let scene = Scene::new();
+        scene.mount(options);
+        let pid = format!("(process {})", scene.daemon());
+        let parts = ["data is mounted there", &*pid, "(holdfast umount mnt)"];
+        for data in ["data", "other"] {
+            let finished = scene.holdfast(&["mount", "--data", data, "mnt"]);
+            assert_fails(&finished, 1, &parts);
+        }
+        assert!(!scene.path("other").exists());
+        scene.umount();
+        assert_eq!(scene.mounted(), None);
+    }
+}
+
+#[test]
+fn another_filesystem_may_lie_below_the_mount() {
+    let scene = Scene::new();
+    scene.run("mount", &["-t", "tmpfs", "-o", "size=1m", "none", "mnt"]);
+    scene.mount("rw");
+    assert_eq!(scene.mounted().unwrap().kind, "fuse.holdfast");
+    scene.umount();
+    assert_eq!(scene.mounted().unwrap().kind, "tmpfs");
 }
 
 #[test]
