@@ -16,4 +16,6 @@ mod generated {
     tonic::include_proto!("holdfast.v1");
 }
 
+pub mod identity;
+
 pub use generated::*;
