@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueHint};
 use holdfast_metadata::invariant::{self, Progress, Violation};
 use holdfast_metadata::{Engine, Fault, RocksEngine};
@@ -12,7 +12,7 @@ use holdfast_replicator::{DataDirectory, OpenError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::{complain, data_path, one_line};
+use crate::{complain, data_path, mount_table, one_line};
 
 /// Something is wrong with the data.
 const EXIT_VIOLATIONS: u8 = 1;
@@ -98,7 +98,7 @@ fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
     let directory = match opened {
         Ok(directory) => directory,
         Err(OpenError::Corrupt { what, detail, .. }) => return Ok(store_damaged(&what, &detail)),
-        Err(error) => return Err(anyhow::Error::from(error).context(cannot())),
+        Err(error) => return Err(advise(error).context(cannot())),
     };
     match check_records(&directory.store()) {
         Err(Fault::Corrupt { what, detail }) => Ok(store_damaged(&what, &detail)),
@@ -106,6 +106,33 @@ fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
             Err(anyhow::Error::from(fault).context(cannot()))
         }
         Ok(violations) => Ok(violations.into_iter().map(Finding::from).collect()),
+    }
+}
+
+/// Whoever checks is looking for what is there: the advice to choose a new directory is for mount.
+fn advise(error: OpenError) -> anyhow::Error {
+    let path = match &error {
+        OpenError::NotADataDirectory(path) | OpenError::NotADirectory(path) => path,
+        OpenError::InUse { .. }
+        | OpenError::OtherFormat { .. }
+        | OpenError::Corrupt { .. }
+        | OpenError::ReadOnly(_)
+        | OpenError::NoSpace(_)
+        | OpenError::NotFound(_)
+        | OpenError::PermissionDenied(_)
+        | OpenError::Io { .. } => return error.into(),
+    };
+    let shown = path.display();
+    match mount_table::find(path) {
+        Ok(Some(mount)) if mount.is_holdfast() => anyhow!(
+            "{shown} is where {source} is mounted: unmount it (holdfast umount {shown}) and check \
+             its data directory",
+            source = mount.source.display()
+        ),
+        Ok(_) | Err(_) => anyhow!(
+            "{shown} is not a data directory of holdfast: give the one that `holdfast mount` named \
+             (\"mounted DATA at MOUNTPOINT\")"
+        ),
     }
 }
 
@@ -120,10 +147,13 @@ fn check_records(store: &Path) -> Result<Vec<Violation>, Fault> {
 }
 
 fn store_damaged(what: &str, detail: &str) -> Vec<Finding> {
-    vec![Finding {
-        rule: "store",
-        detail: format!("{what}: {detail}"),
-    }]
+    let rule = "store";
+    let detail = if what == rule {
+        detail.to_owned()
+    } else {
+        format!("{what}: {detail}")
+    };
+    vec![Finding { rule, detail }]
 }
 
 /// Draws nothing where standard error is not a terminal.

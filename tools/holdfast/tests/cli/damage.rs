@@ -85,6 +85,21 @@ fn a_file_of_the_store_that_is_gone_is_noticed() {
 }
 
 #[test]
+fn what_is_wrong_with_the_store_is_said_without_its_name_twice() {
+    let scene = used();
+    let entries = fs::read_dir(scene.path("data/store")).unwrap().flatten();
+    let mut tables = entries.filter(|entry| entry.path().extension().is_some_and(|it| it == "sst"));
+    fs::write(tables.next().unwrap().path(), "").unwrap();
+    let checked = scene.holdfast(&["fsck", "--data", "data"]);
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let first = checked.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("store: ") && !first.starts_with("store: store: "),
+        "{checked:?}"
+    );
+}
+
+#[test]
 fn a_read_only_disk_is_refused_but_can_be_checked() {
     let scene = Scene::new();
     fs::create_dir(scene.path("disk")).unwrap();

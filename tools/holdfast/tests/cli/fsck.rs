@@ -25,12 +25,26 @@ fn what_is_not_a_data_directory_cannot_be_checked() {
         2,
         &["absent", "does not exist"],
     );
+    fs::create_dir(scene.path("foreign")).unwrap();
+    fs::write(scene.path("foreign/file"), "1").unwrap();
+    for data in ["mnt", "foreign", "foreign/file"] {
+        let finished = scene.holdfast(&["fsck", "--data", data]);
+        let parts = [data, "is not a data directory", "`holdfast mount` named"];
+        assert_fails(&finished, 2, &parts);
+    }
+    assert_eq!(fs::read_dir(scene.mountpoint()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_mountpoint_is_told_from_its_data_directory() {
+    let scene = Scene::new();
+    scene.mount("rw");
     assert_fails(
         &scene.holdfast(&["fsck", "--data", "mnt"]),
         2,
-        &["not a data directory"],
+        &["/mnt is where data is mounted", "holdfast umount"],
     );
-    assert_eq!(fs::read_dir(scene.mountpoint()).unwrap().count(), 0);
+    scene.umount();
 }
 
 #[test]
