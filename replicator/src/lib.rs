@@ -5,6 +5,7 @@ mod noop;
 mod replicator;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watermark;
 
 pub use error::ReplicateError;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};

@@ -18,7 +18,6 @@ mod space_guard;
 mod syncer;
 #[cfg(test)]
 mod tests;
-mod watermark;
 
 use std::fmt;
 use std::sync::Arc;

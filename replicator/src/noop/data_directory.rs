@@ -25,7 +25,7 @@ use super::format_file::{self, FormatError, FormatFile, VolumeId};
 use super::lock_file::LockFile;
 use super::open_error::OpenError;
 use super::options::NoOpOptions;
-use super::watermark::{Mark, Watermark};
+use crate::watermark::{Mark, Watermark};
 
 const FORMAT: &str = "FORMAT";
 const CREATING: &str = "CREATING";
@@ -106,13 +106,13 @@ impl DataDirectory {
         let store = self.store();
         let fault = |fault| OpenError::fault(&self.path, fault);
         self.mark.manifest.check(&store).map_err(fault)?;
-        let applied = recovered(&store).map_err(fault)?;
-        if applied < self.mark.applied {
+        let applied = recovered(&store).map_err(fault)?.0;
+        if applied < self.mark.position {
             let detail = format!(
                 "writes that were made durable are missing ({} of {}): \
                  a file in store/ was truncated or damaged",
-                self.mark.applied.0 - applied.0,
-                self.mark.applied.0
+                self.mark.position - applied,
+                self.mark.position
             );
             return Err(fault(Fault::corrupt(STORE, detail)));
         }

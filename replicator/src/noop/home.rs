@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use super::data_directory::{DataDirectory, volume_format};
 use super::open_error::OpenError;
 use super::options::NoOpOptions;
-use super::watermark::{Mark, Watermark};
 use crate::replicator::Space;
+use crate::watermark::{Mark, Watermark};
 
 /// What a replicator needs from the place where its engine keeps the state.
 pub(super) trait Home<E>: Send + Sync + 'static {
@@ -88,7 +88,7 @@ impl Home<RocksEngine> for DiskHome {
             return Ok(());
         };
         let mut mark = Mark {
-            applied,
+            position: applied.0,
             ..watermark.mark()
         };
         match mark.manifest.advance(&self.store) {

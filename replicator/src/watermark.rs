@@ -1,4 +1,4 @@
-//! The file `SYNCED` of a data directory: what is known to be durable.
+//! The file `SYNCED` beside a store: what is known to be durable in it.
 //!
 //! The store recovers a prefix of the commits, but cannot tell the prefix that a power failure leaves
 //! from the one that a cut file leaves. This file can: it is written after each sync, so what it says
@@ -8,7 +8,7 @@
 //! with the later index counts. All numbers are big-endian.
 //!
 //! ```text
-//! magic 4 | log index 8 | manifest number 8 | manifest length 8 | manifest CRC-32 4 | CRC-32 4
+//! magic 4 | position 8 | manifest number 8 | manifest length 8 | manifest CRC-32 4 | CRC-32 4
 //! ```
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use holdfast_metadata::{LogIndex, ManifestMark};
+use holdfast_metadata::ManifestMark;
 
 const NAME: &str = "SYNCED";
 const MAGIC: [u8; 4] = *b"HFS1";
@@ -27,16 +27,16 @@ const SLOTS: usize = 2;
 
 /// What is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Mark {
-    /// Every batch up to here.
-    pub(super) applied: LogIndex,
+pub(crate) struct Mark {
+    /// Every batch up to here, as the owner of the store numbers them.
+    pub(crate) position: u64,
     /// This much of the store's manifest.
-    pub(super) manifest: ManifestMark,
+    pub(crate) manifest: ManifestMark,
 }
 
 /// Keeps the mark.
 #[derive(Debug)]
-pub(super) struct Watermark {
+pub(crate) struct Watermark {
     file: File,
     mark: Mark,
     /// The one to be written next.
@@ -44,8 +44,8 @@ pub(super) struct Watermark {
 }
 
 impl Watermark {
-    /// Writes the file of a new data directory.
-    pub(super) fn create(directory: &Path) -> io::Result<()> {
+    /// Writes the file for a new store.
+    pub(crate) fn create(directory: &Path) -> io::Result<()> {
         let file = File::create(directory.join(NAME))?;
         let mut bytes = Vec::with_capacity(SLOTS * SLOT_BYTES);
         for _ in 0..SLOTS {
@@ -57,13 +57,13 @@ impl Watermark {
     }
 
     /// The mark that is in the file; an error of kind `InvalidData` when no slot is whole.
-    pub(super) fn read(directory: &Path) -> io::Result<Mark> {
+    pub(crate) fn read(directory: &Path) -> io::Result<Mark> {
         let (mark, _) = read(&File::open(directory.join(NAME))?)?;
         Ok(mark)
     }
 
     /// Opens the file for advancing the mark.
-    pub(super) fn open(directory: &Path) -> io::Result<Watermark> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Watermark> {
         let file = File::options()
             .read(true)
             .write(true)
@@ -77,12 +77,12 @@ impl Watermark {
     }
 
     /// Where it stands.
-    pub(super) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         self.mark
     }
 
     /// Moves the mark to what has become durable.
-    pub(super) fn advance(&mut self, mark: Mark) -> io::Result<()> {
+    pub(crate) fn advance(&mut self, mark: Mark) -> io::Result<()> {
         if mark == self.mark {
             return Ok(());
         }
@@ -109,14 +109,14 @@ fn read(file: &File) -> io::Result<(Mark, usize)> {
     last.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no slot is whole"))
 }
 
-fn order(mark: Mark) -> (LogIndex, u64, u64) {
-    (mark.applied, mark.manifest.number, mark.manifest.length)
+fn order(mark: Mark) -> (u64, u64, u64) {
+    (mark.position, mark.manifest.number, mark.manifest.length)
 }
 
 fn encode(mark: Mark) -> [u8; RECORD_BYTES] {
     let mut record = Vec::with_capacity(RECORD_BYTES);
     record.extend_from_slice(&MAGIC);
-    record.extend_from_slice(&mark.applied.0.to_be_bytes());
+    record.extend_from_slice(&mark.position.to_be_bytes());
     record.extend_from_slice(&mark.manifest.number.to_be_bytes());
     record.extend_from_slice(&mark.manifest.length.to_be_bytes());
     record.extend_from_slice(&mark.manifest.checksum.to_be_bytes());
@@ -132,12 +132,12 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<Mark> {
         return None;
     }
     let (magic, rest) = content.split_first_chunk::<4>()?;
-    let (applied, rest) = rest.split_first_chunk::<8>()?;
+    let (position, rest) = rest.split_first_chunk::<8>()?;
     let (number, rest) = rest.split_first_chunk::<8>()?;
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let (manifest_checksum, _) = rest.split_first_chunk::<4>()?;
     (*magic == MAGIC).then(|| Mark {
-        applied: LogIndex(u64::from_be_bytes(*applied)),
+        position: u64::from_be_bytes(*position),
         manifest: ManifestMark {
             number: u64::from_be_bytes(*number),
             length: u64::from_be_bytes(*length),
@@ -152,7 +152,7 @@ mod tests {
 
     fn mark(number: u64) -> Mark {
         Mark {
-            applied: LogIndex(number),
+            position: number,
             manifest: ManifestMark {
                 number: 5,
                 length: number * 10,
