@@ -4,6 +4,7 @@
 //! nothing to a filesystem. Those are known and passed over; an unknown one is an error, because a
 //! mount that ignores what it was asked for is worse than none.
 
+mod help;
 mod table;
 
 use std::time::Duration;
@@ -30,17 +31,28 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OptionError {
     /// Nothing of that name is known.
-    #[error("unknown mount option {name:?}; known are: {}", table::names())]
+    #[error(
+        "unknown mount option {name:?}: there are {} (holdfast help mount explains them)",
+        table::names()
+    )]
     Unknown {
         /// As it was given.
         name: String,
     },
-    /// It needs a value, or another one.
+    /// It has none.
+    #[error("mount option {name:?} needs a value, as in {typed}")]
+    MissingValue {
+        /// The name.
+        name: String,
+        /// How it is typed.
+        typed: String,
+    },
+    /// It needs another one.
     #[error("mount option {name}={value:?}: expected {expected}")]
     BadValue {
         /// The name.
         name: String,
-        /// As it was given; empty if it was not.
+        /// As it was given.
         value: String,
         /// What it takes.
         expected: &'static str,
@@ -101,7 +113,10 @@ impl Settings {
         let Some(known) = table::find(name, value.is_some()) else {
             return Err(match (table::find(name, value.is_none()), value) {
                 (Some(_), Some(_)) => OptionError::UnwantedValue { name: name.into() },
-                (Some(known), None) => bad_value(known, ""),
+                (Some(known), None) => OptionError::MissingValue {
+                    name: name.into(),
+                    typed: table::signature(known),
+                },
                 (None, _) => OptionError::Unknown { name: name.into() },
             });
         };
@@ -123,16 +138,25 @@ impl Settings {
     }
 }
 
-/// The part of the manual that tells of the options.
+/// What `-o` takes, for the manuals: how an option is typed, and what it does.
+pub(crate) fn entries() -> impl Iterator<Item = (String, &'static str)> {
+    table::entries()
+}
+
+/// What the manuals say of the options that are not in them.
+pub(crate) const OTHERS: &str =
+    "Words for mount(8), systemd and fstab (defaults, noauto, x-*, ...) are accepted.";
+
+/// The part of the help that tells of the options.
 pub(crate) fn help() -> String {
-    table::help()
+    help::table()
 }
 
 fn bad_value(known: &Known, value: &str) -> OptionError {
     OptionError::BadValue {
         name: known.name.into(),
         value: value.into(),
-        expected: known.value.unwrap_or_default(),
+        expected: known.value.map_or("no value", |value| value.expected),
     }
 }
 

@@ -1,6 +1,4 @@
-//! Every mount option there is: the parser, the error that lists them and the manual read this.
-
-use std::fmt::Write;
+//! Every mount option there is: the parser, the error that lists them and the manuals read this.
 
 use holdfast_fs::AtimePolicy;
 use holdfast_replicator::Durability;
@@ -12,13 +10,35 @@ pub(super) struct Known {
     /// As it is typed; ends with `*` when it is only the beginning of a name.
     pub(super) name: &'static str,
     /// What the value is, if it takes one.
-    pub(super) value: Option<&'static str>,
+    pub(super) value: Option<Value>,
     /// Who acts on it.
     pub(super) scope: Scope,
     /// For the manual; options without are not in it.
     about: &'static str,
     pub(super) effect: Effect,
 }
+
+/// The value of an option.
+#[derive(Clone, Copy)]
+pub(super) struct Value {
+    /// In the manual: `fsname=NAME`.
+    placeholder: &'static str,
+    /// In the error, after "expected".
+    pub(super) expected: &'static str,
+}
+
+const SECONDS: Value = Value {
+    placeholder: "SECONDS",
+    expected: "a number of seconds, such as 0.5",
+};
+const NAME: Value = Value {
+    placeholder: "NAME",
+    expected: "a name",
+};
+const ANYTHING: Value = Value {
+    placeholder: "VALUE",
+    expected: "a value",
+};
 
 /// What an option does to the settings.
 pub(super) enum Effect {
@@ -61,7 +81,7 @@ const fn daemon(name: &'static str, about: &'static str, set: fn(&mut Settings))
 
 const fn valued(
     name: &'static str,
-    value: &'static str,
+    value: Value,
     about: &'static str,
     set: fn(&mut Settings, &str) -> Option<()>,
 ) -> Known {
@@ -74,7 +94,7 @@ const fn valued(
     }
 }
 
-const fn without_effect(scope: Scope, name: &'static str, value: Option<&'static str>) -> Known {
+const fn without_effect(scope: Scope, name: &'static str, value: Option<Value>) -> Known {
     Known {
         name,
         value,
@@ -84,12 +104,12 @@ const fn without_effect(scope: Scope, name: &'static str, value: Option<&'static
     }
 }
 
-const fn others(name: &'static str, value: Option<&'static str>) -> Known {
+const fn others(name: &'static str, value: Option<Value>) -> Known {
     without_effect(Scope::Others, name, value)
 }
 
 const fn remount_only(name: &'static str) -> Known {
-    without_effect(Scope::RemountOnly, name, Some("a number"))
+    without_effect(Scope::RemountOnly, name, Some(ANYTHING))
 }
 
 const KNOWN: &[Known] = &[
@@ -108,7 +128,7 @@ const KNOWN: &[Known] = &[
     kernel("strictatime", "every read sets the access time", |s| {
         s.mount.atime = AtimePolicy::Strict;
     }),
-    kernel("atime", "the opposite of noatime", |s| {
+    kernel("atime", "the opposite of noatime: as relatime", |s| {
         s.mount.atime = AtimePolicy::Relatime;
     }),
     without_effect(Scope::Kernel, "norelatime", None),
@@ -116,25 +136,35 @@ const KNOWN: &[Known] = &[
     kernel("nodiratime", "no access times of directories", |s| {
         s.mount.directory_atime = false;
     }),
-    kernel("diratime", "the opposite (default)", |s| {
-        s.mount.directory_atime = true;
-    }),
+    kernel(
+        "diratime",
+        "access times of directories too (default)",
+        |s| {
+            s.mount.directory_atime = true;
+        },
+    ),
     without_effect(Scope::Kernel, "lazytime", None),
     without_effect(Scope::Kernel, "nolazytime", None),
     kernel("dev", "device files work (default for root)", |s| {
         s.mount.device_files = true;
     }),
-    kernel("nodev", "they do not", |s| s.mount.device_files = false),
+    kernel("nodev", "device files do not work", |s| {
+        s.mount.device_files = false;
+    }),
     kernel(
         "suid",
         "set-user-id and set-group-id work (default for root)",
         |s| s.mount.set_id = true,
     ),
-    kernel("nosuid", "they do not", |s| s.mount.set_id = false),
+    kernel("nosuid", "set-user-id and set-group-id do not work", |s| {
+        s.mount.set_id = false;
+    }),
     kernel("exec", "programs can be run (default)", |s| {
         s.mount.execute = true;
     }),
-    kernel("noexec", "they cannot", |s| s.mount.execute = false),
+    kernel("noexec", "programs cannot be run", |s| {
+        s.mount.execute = false;
+    }),
     kernel("sync", "every write is durable before it returns", |s| {
         s.mount.synchronous = true;
     }),
@@ -148,8 +178,12 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "sync",
-        "commit or fsync",
-        "what is durable when it returns: every change, or only fsync, the rest a second later (default)",
+        Value {
+            placeholder: "commit|fsync",
+            expected: "commit or fsync",
+        },
+        "what is durable when it returns: every change, or only what was synced with fsync and \
+         the rest about a second later (default: fsync)",
         |s, value| {
             s.durability = match value {
                 "commit" => Durability::Commit,
@@ -167,7 +201,7 @@ const KNOWN: &[Known] = &[
     ),
     daemon(
         "noallow_other",
-        "they may not, not even root (default)",
+        "other users may not enter, not even root (default)",
         |s| s.mount.allow_other = false,
     ),
     daemon(
@@ -177,12 +211,12 @@ const KNOWN: &[Known] = &[
     ),
     daemon(
         "nodefault_permissions",
-        "they are not: whoever can enter may do anything",
+        "modes and access lists are not enforced: whoever can enter may do anything",
         |s| s.mount.default_permissions = false,
     ),
     valued(
         "fsname",
-        "a name",
+        NAME,
         "the first column of df and of the mount table; the data directory if not given",
         |s, value| {
             value.clone_into(&mut s.mount.source);
@@ -191,8 +225,11 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "fstype",
-        "fuse or fuse.NAME",
-        "the type in the mount table (default: fuse.holdfast)",
+        Value {
+            placeholder: "TYPE",
+            expected: "fuse or fuse.NAME",
+        },
+        "the type in the mount table: fuse or fuse.NAME (default: fuse.holdfast)",
         |s, value| {
             s.mount.subtype = match value.split_once('.') {
                 None if value == "fuse" => None,
@@ -204,8 +241,8 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "subtype",
-        "a name",
-        "the same, without the \"fuse.\"",
+        NAME,
+        "the same as fstype=fuse.NAME",
         |s, value| {
             s.mount.subtype = (!value.is_empty()).then(|| value.into());
             Some(())
@@ -213,8 +250,8 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "entry_timeout",
-        "seconds",
-        "how long the kernel may trust a name without asking",
+        SECONDS,
+        "how long the kernel may trust where a name leads without asking (default: 3600)",
         |s, value| {
             s.mount.entry_timeout = seconds(value)?;
             Some(())
@@ -222,8 +259,8 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "attr_timeout",
-        "seconds",
-        "how long the kernel may trust attributes without asking",
+        SECONDS,
+        "how long the kernel may trust attributes without asking (default: 3600)",
         |s, value| {
             s.mount.attribute_timeout = seconds(value)?;
             Some(())
@@ -231,8 +268,11 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "threads",
-        "a number from 1 to 256",
-        "how many threads serve the kernel",
+        Value {
+            placeholder: "NUMBER",
+            expected: "a number from 1 to 256",
+        },
+        "how many threads serve the kernel, 1 to 256 (default: 4)",
         |s, value| {
             s.mount.threads = value
                 .parse()
@@ -243,8 +283,8 @@ const KNOWN: &[Known] = &[
     ),
     valued(
         "slow_operation",
-        "seconds",
-        "operations that take longer are logged",
+        SECONDS,
+        "an operation that takes longer is logged (default: 1)",
         |s, value| {
             s.mount.slow_operation = seconds(value)?;
             Some(())
@@ -261,7 +301,7 @@ const KNOWN: &[Known] = &[
     others("noauto", None),
     others("nofail", None),
     others("user", None),
-    others("user", Some("a name")),
+    others("user", Some(NAME)),
     others("nouser", None),
     others("users", None),
     others("nousers", None),
@@ -273,13 +313,13 @@ const KNOWN: &[Known] = &[
     others("_rnetdev", None),
     others("silent", None),
     others("loud", None),
-    others("comment", Some("anything")),
-    others("helper", Some("a name")),
-    others("uhelper", Some("a name")),
+    others("comment", Some(ANYTHING)),
+    others("helper", Some(NAME)),
+    others("uhelper", Some(NAME)),
     others("x-*", None),
-    others("x-*", Some("anything")),
+    others("x-*", Some(ANYTHING)),
     others("X-*", None),
-    others("X-*", Some("anything")),
+    others("X-*", Some(ANYTHING)),
     remount_only("fd"),
     remount_only("rootmode"),
     remount_only("user_id"),
@@ -299,33 +339,25 @@ pub(super) fn find(name: &str, valued: bool) -> Option<&'static Known> {
     })
 }
 
-/// All names but those only the kernel makes up.
+/// What the manual tells of, as it is typed.
 pub(super) fn names() -> String {
-    let told = KNOWN
-        .iter()
-        .filter(|known| known.scope != Scope::RemountOnly);
-    let mut names: Vec<String> = told.map(signature).collect();
-    names.dedup();
-    names.join(" ")
+    let names: Vec<String> = documented().map(signature).collect();
+    names.join(", ")
 }
 
-/// A paragraph for the manual.
-pub(super) fn help() -> String {
-    let mut text = String::from("Mount options:\n");
-    for known in KNOWN.iter().filter(|known| !known.about.is_empty()) {
-        // Writing to a string cannot fail.
-        writeln!(text, "  {:<22} {}", signature(known), known.about).ok();
-    }
-    text.push_str(
-        "\nWords for mount(8), systemd and fstab (defaults, noauto, x-*, ...) are accepted.",
-    );
-    text
+/// How each option in the manual is typed, and what it does.
+pub(super) fn entries() -> impl Iterator<Item = (String, &'static str)> {
+    documented().map(|known| (signature(known), known.about))
 }
 
-fn signature(known: &Known) -> String {
+fn documented() -> impl Iterator<Item = &'static Known> {
+    KNOWN.iter().filter(|known| !known.about.is_empty())
+}
+
+/// As it is typed.
+pub(super) fn signature(known: &Known) -> String {
     match known.value {
         None => known.name.into(),
-        Some("commit or fsync") => "sync=commit|fsync".into(),
-        Some(_) => format!("{}=", known.name),
+        Some(value) => format!("{}={}", known.name, value.placeholder),
     }
 }

@@ -98,9 +98,12 @@ fn timeouts_are_seconds() {
 fn an_unknown_option_is_named_and_the_known_ones_are_listed() {
     let text = error("rw,dax").to_string();
     assert!(
-        text.contains("\"dax\"") && text.contains("noatime"),
+        text.contains("\"dax\"") && text.contains("noatime, ") && text.contains("fsname=NAME"),
         "{text}"
     );
+    for internal in ["_netdev", "uhelper", "rootmode", "x-*"] {
+        assert!(!text.contains(internal), "{internal} is in {text}");
+    }
     assert_eq!(
         error("inlinecrypt=1"),
         OptionError::Unknown {
@@ -111,7 +114,10 @@ fn an_unknown_option_is_named_and_the_known_ones_are_listed() {
         error("ro=1"),
         OptionError::UnwantedValue { name: "ro".into() }
     );
-    assert!(error("fsname").to_string().contains("expected a name"));
+    assert_eq!(
+        error("fsname").to_string(),
+        "mount option \"fsname\" needs a value, as in fsname=NAME"
+    );
 }
 
 #[test]
@@ -131,4 +137,19 @@ fn a_remount_keeps_the_words_for_the_kernel_in_their_order() {
             name: "user_id".into()
         }
     );
+}
+
+#[test]
+fn the_manual_tells_the_defaults_that_hold() {
+    let defaults = parse("").mount;
+    for (option, default) in [
+        ("entry_timeout=SECONDS", defaults.entry_timeout.as_secs()),
+        ("attr_timeout=SECONDS", defaults.attribute_timeout.as_secs()),
+        ("slow_operation=SECONDS", defaults.slow_operation.as_secs()),
+        ("threads=NUMBER", defaults.threads as u64),
+    ] {
+        let (_, about) = entries().find(|(known, _)| known == option).unwrap();
+        let expected = format!("(default: {default})");
+        assert!(about.contains(&expected), "{option}: {about}");
+    }
 }
