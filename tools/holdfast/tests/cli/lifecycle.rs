@@ -47,7 +47,10 @@ fn mounting_again_right_after_umount_waits_for_the_last_daemon() {
     for round in 0..5 {
         scene.mount("rw");
         fs::write(scene.path(&format!("mnt/{round}")), vec![1; 1 << 20]).unwrap();
-        umount2(&scene.mountpoint(), MntFlags::empty()).unwrap();
+        // Busy while a program that another test starts has our files: from its fork to its exec.
+        wait_until("it is unmounted", SOON, || {
+            umount2(&scene.mountpoint(), MntFlags::empty()).is_ok()
+        });
     }
     scene.mount("rw");
     assert_eq!(fs::read_dir(scene.mountpoint()).unwrap().count(), 5);

@@ -83,10 +83,18 @@ impl Scene {
             .success();
     }
 
-    /// Unmounts `mnt`.
+    /// Unmounts `mnt`. It may be busy for a moment: a program that another test starts has our open
+    /// files from its fork to its exec.
     #[track_caller]
     pub(crate) fn umount(&self) {
-        self.holdfast(&["umount", "mnt"]).success();
+        let mut finished = self.holdfast(&["umount", "mnt"]);
+        becomes_true(SOON, || {
+            if finished.stderr.contains(" is in use") {
+                finished = self.holdfast(&["umount", "mnt"]);
+            }
+            !finished.stderr.contains(" is in use")
+        });
+        finished.success();
     }
 
     /// What is mounted at `mnt`.
