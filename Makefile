@@ -36,9 +36,10 @@ stop:
 build: packages
 	$(CARGO) build --release --package holdfast
 
-# Also lets `mount -t holdfast` and fstab find it.
+# Also lets `mount -t holdfast`, fstab and man find it.
 install: build
 	install -D -m 755 $(HOLDFAST) $(DESTDIR)$(PREFIX)/bin/holdfast
+	$(HOLDFAST) man $(DESTDIR)$(PREFIX)/share/man
 	install -d $(DESTDIR)/sbin
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.holdfast
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.fuse.holdfast

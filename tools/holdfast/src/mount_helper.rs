@@ -28,17 +28,21 @@ const EXIT_FAILURE: u8 = 32;
 
 /// Mount a Holdfast data directory; called by mount(8).
 ///
-/// Usually by way of `mount -t holdfast /srv/data /mnt/files` or a line in /etc/fstab:
-///
-///     /srv/data  /mnt/files  holdfast  defaults  0  0
+/// Usually by way of `mount -t holdfast /srv/data /mnt/files`, or of a line in /etc/fstab such as
+/// `/srv/data /mnt/files holdfast defaults 0 0`.
 ///
 /// The options are those of holdfast-mount(1). Mounted by root this way, other users may enter
 /// (`allow_other`), as with any filesystem in fstab.
 #[derive(Debug, Parser)]
-#[command(name = "mount.holdfast", version = command::version::TEXT.as_str())]
+#[command(
+    name = "mount.holdfast",
+    version = command::version::TEXT.as_str(),
+    override_usage = "mount.holdfast SOURCE MOUNTPOINT [-fnsv] [-o OPTIONS] [-t TYPE]",
+    max_term_width = 100
+)]
 pub(crate) struct HelperArguments {
     /// The data directory; made if it does not exist
-    #[arg(value_hint = ValueHint::DirPath)]
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::DirPath)]
     source: PathBuf,
     /// Where the files appear
     #[arg(value_hint = ValueHint::DirPath)]
@@ -49,16 +53,16 @@ pub(crate) struct HelperArguments {
     /// Do nothing but check the arguments
     #[arg(short)]
     fake: bool,
-    /// Accepted: there is no /etc/mtab to write
+    /// Accepted without effect: there is no /etc/mtab to write
     #[arg(short)]
     no_mtab: bool,
-    /// Accepted: unknown options are errors all the same
+    /// Accepted without effect: unknown options are errors all the same
     #[arg(short)]
     sloppy: bool,
     /// Say what is mounted where
     #[arg(short)]
     verbose: bool,
-    /// The type, with or without a subtype
+    /// The type, such as `holdfast` or `fuse.holdfast`
     #[arg(short = 't', value_name = "TYPE")]
     kind: Option<String>,
     /// Refused: mount inside the namespace instead

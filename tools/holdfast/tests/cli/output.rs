@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::scene::{Scene, assert_one_line};
+use crate::scene::{Scene, assert_fails, assert_one_line};
 
 #[test]
 fn every_shell_gets_completions() {
@@ -14,20 +14,47 @@ fn every_shell_gets_completions() {
 }
 
 #[test]
-fn every_subcommand_has_a_man_page() {
+fn every_subcommand_has_a_man_page_where_man_looks_for_it() {
     let scene = Scene::new();
     scene.holdfast(&["man", "man"]).success();
     for (page, part) in [
-        ("holdfast.1", "fsck"),
-        ("holdfast-mount.1", "noatime"),
-        ("holdfast-umount.1", "lazy"),
-        ("holdfast-fsck.1", "Exit code"),
-        ("holdfast-bench.1", "threads"),
-        ("mount.holdfast.8", "fstab"),
+        ("man1/holdfast.1", "fsck"),
+        ("man1/holdfast-mount.1", "noatime"),
+        ("man1/holdfast-umount.1", "lazy"),
+        ("man1/holdfast-fsck.1", "Exit code"),
+        ("man1/holdfast-bench.1", "threads"),
+        ("man8/mount.holdfast.8", "fstab"),
     ] {
         let text = fs::read_to_string(scene.path("man").join(page)).unwrap();
         assert!(text.contains(part), "{part:?} is not in {page}");
     }
+    fs::write(scene.path("file"), "").unwrap();
+    let finished = scene.holdfast(&["man", "file"]);
+    assert_fails(&finished, 1, &["cannot write", "file/man1"]);
+}
+
+#[test]
+fn a_man_page_has_a_synopsis_with_values_and_an_entry_an_option() {
+    let scene = Scene::new();
+    scene.holdfast(&["man", "man"]).success();
+    let page = |name: &str| fs::read_to_string(scene.path("man").join(name)).unwrap();
+    let mount = page("man1/holdfast-mount.1");
+    for part in [
+        "\\fBholdfast mount\\fR [OPTIONS] <MOUNTPOINT>\n",
+        ".TP\n\\fBnoatime\\fR\nno access times\n",
+        ".TP\n\\fBentry_timeout=SECONDS\\fR\nhow long",
+    ] {
+        assert!(mount.contains(part), "{part:?} is not in {mount}");
+    }
+    assert!(page("man1/holdfast-fsck.1").contains(" \\-\\-data <DIR>\n"));
+    let helper = page("man8/mount.holdfast.8");
+    assert!(
+        helper.contains("SOURCE MOUNTPOINT [\\-fnsv] [\\-o OPTIONS] [\\-t TYPE]\n"),
+        "{helper}"
+    );
+    // What man(1) has too little room for, it prints over the title.
+    let title = helper.lines().find(|line| line.starts_with(".TH")).unwrap();
+    assert!(title.len() < 70, "{title}");
 }
 
 #[test]
