@@ -35,6 +35,7 @@ fn posix(error: PosixError) -> i32 {
         PosixError::OutOfRange => libc::ERANGE,
         PosixError::NoSuchPosition => libc::ENXIO,
         PosixError::NotSupported => libc::EOPNOTSUPP,
+        PosixError::SessionGone => libc::EIO,
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
             PosixError::OutOfRange,
             PosixError::NoSuchPosition,
             PosixError::NotSupported,
+            PosixError::SessionGone,
         ];
         let numbers: std::collections::BTreeSet<i32> = all.into_iter().map(posix).collect();
         assert_eq!(numbers.len(), all.len());

@@ -80,7 +80,11 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         Operation::CopyRange(command) => ([Some(command.destination), None], false),
         Operation::SetXattr(command) => ([Some(command.ino), None], false),
         Operation::RemoveXattr(command) => ([Some(command.ino), None], false),
-        Operation::TouchAtime(_) | Operation::Reclaim(_) | Operation::Sync => ([None, None], false),
+        Operation::TouchAtime(_)
+        | Operation::Reclaim(_)
+        | Operation::Sync
+        | Operation::OpenSession(_)
+        | Operation::CloseSession => ([None, None], false),
     }
 }
 

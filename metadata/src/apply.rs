@@ -25,5 +25,7 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::RemoveXattr(remove) => ops::remove_xattr::apply(context, remove),
         Operation::Reclaim(reclaim) => ops::reclaim::apply(context, reclaim),
         Operation::Sync => Ok(Answer::Done),
+        Operation::OpenSession(open) => ops::open_session::apply(context, open),
+        Operation::CloseSession => ops::close_session::apply(context),
     }
 }

@@ -58,6 +58,10 @@ pub enum Operation {
     Reclaim(Reclaim),
     /// `fsync(2)`: changes nothing; once it is acknowledged, everything before it is durable.
     Sync,
+    /// The session of the request may send commands from now on.
+    OpenSession(OpenSession),
+    /// The session of the request sends nothing any more, and can never be opened again.
+    CloseSession,
 }
 
 /// Makes a regular file, or finds it when `exclusive` is not asked for.
@@ -323,4 +327,19 @@ pub struct RemoveXattr {
 pub struct Reclaim {
     /// Those that have a name again, or are gone, are passed over.
     pub inodes: Vec<InodeId>,
+}
+
+/// Registers a session, and says who it is for whoever lists the sessions.
+///
+/// No text is longer than [`crate::limits::SESSION_TEXT_BYTES_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Name of the machine.
+    pub host: String,
+    /// Number of the process.
+    pub process: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Where the volume is mounted there.
+    pub mountpoint: String,
 }

@@ -2,6 +2,7 @@
 //!
 //! | key | value |
 //! |---|---|
+//! | `A` | what the keeper of the log noted of the last batch |
 //! | `V` | the volume record: counters and the position in the log |
 //! | `I` ino | inode |
 //! | `D` parent name | dentry: where a name leads |
@@ -12,6 +13,10 @@
 //! | `N` block | number of extents that share the block, when there are several |
 //! | `Q` ino | orphan: an inode without a name, and how far its data is given back |
 //! | `R` session sequence | idempotency record: the outcome of a request |
+//! | `S` session | session: who sends requests, and which of their outcomes have arrived |
+//! | `C` session | session that was closed and is never opened again |
+//!
+//! The catalog is a map of its own; its prefixes are small letters ([`crate::catalog`]).
 
 use crate::types::{Cookie, InodeId, RequestId, SessionId};
 
@@ -19,8 +24,12 @@ use crate::types::{Cookie, InodeId, RequestId, SessionId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Prefix {
+    /// The position in the log.
+    Position = b'A',
     /// Bytes of blocks.
     Block = b'B',
+    /// Sessions that were closed.
+    ClosedSession = b'C',
     /// Names.
     Dentry = b'D',
     /// Extents.
@@ -35,6 +44,8 @@ pub enum Prefix {
     Orphan = b'Q',
     /// Idempotency records.
     Request = b'R',
+    /// Sessions.
+    Session = b'S',
     /// The volume record.
     Volume = b'V',
     /// Extended attributes.
@@ -48,6 +59,11 @@ pub struct BlockId(pub u64);
 /// Where all keys of a prefix begin and end.
 pub fn all(prefix: Prefix) -> (Vec<u8>, Vec<u8>) {
     (vec![prefix as u8], vec![prefix as u8 + 1])
+}
+
+/// `A`
+pub fn position() -> Vec<u8> {
+    vec![Prefix::Position as u8]
 }
 
 /// `V`
@@ -118,15 +134,39 @@ pub fn orphan(ino: InodeId) -> Vec<u8> {
 
 /// `R` session sequence
 pub fn request(request: RequestId) -> Vec<u8> {
-    paired(Prefix::Request, request.session.0, request.sequence)
+    request_of(request.session, request.sequence)
 }
 
-/// Where the requests of a session below a sequence begin and end.
-pub fn requests_below(session: SessionId, sequence: u64) -> (Vec<u8>, Vec<u8>) {
+/// The same of a session and a sequence.
+pub fn request_of(session: SessionId, sequence: u64) -> Vec<u8> {
+    paired(Prefix::Request, session.0, sequence)
+}
+
+/// Where the requests of a session from a sequence to before another begin and end.
+pub fn requests_between(session: SessionId, from: u64, to: u64) -> (Vec<u8>, Vec<u8>) {
     (
-        paired(Prefix::Request, session.0, 0),
-        paired(Prefix::Request, session.0, sequence),
+        paired(Prefix::Request, session.0, from),
+        paired(Prefix::Request, session.0, to),
     )
+}
+
+/// Where the requests of a session begin and end.
+pub fn requests_of(session: SessionId) -> (Vec<u8>, Vec<u8>) {
+    let end = match session.0.checked_add(1) {
+        Some(next) => numbered(Prefix::Request, next),
+        None => all(Prefix::Request).1,
+    };
+    (numbered(Prefix::Request, session.0), end)
+}
+
+/// `S` session
+pub fn session(session: SessionId) -> Vec<u8> {
+    numbered(Prefix::Session, session.0)
+}
+
+/// `C` session
+pub fn closed_session(session: SessionId) -> Vec<u8> {
+    numbered(Prefix::ClosedSession, session.0)
 }
 
 /// The number after the prefix: ino, block or session.

@@ -34,6 +34,7 @@
 //! ```
 
 mod apply;
+pub mod catalog;
 mod command;
 mod digest;
 mod fault;
@@ -58,13 +59,13 @@ mod types;
 mod xattr;
 
 pub use command::{
-    Command, CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, Operation, Reclaim,
-    RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr, SetXattrMode,
-    Symlink, TouchAtime, Unlink, Write, WritePosition,
+    Command, CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, OpenSession,
+    Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;
-pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, Statistics};
+pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, SessionInfo, Statistics};
 pub use query::{Query, SeekTarget};
 pub use state_machine::{Format, StateMachine};
 pub use store::{Engine, MemoryEngine};
@@ -72,5 +73,5 @@ pub use store::{Engine, MemoryEngine};
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
     Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
-    RequestId, SessionId, Timestamp,
+    Position, RequestId, SessionId, Timestamp,
 };

@@ -16,6 +16,8 @@ pub const XATTR_VALUE_BYTES_MAX: usize = 64 * 1024;
 pub const WRITE_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes a read asks for.
 pub const READ_BYTES_MAX: u32 = 16 * 1024 * 1024;
+/// Longest text a session tells of itself.
+pub const SESSION_TEXT_BYTES_MAX: usize = 4096;
 /// Small neighbouring writes are joined into one block up to this size.
 pub const BLOCK_JOIN_BYTES_MAX: usize = 4096;
 /// `st_blksize` and the unit of `statfs`.

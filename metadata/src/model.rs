@@ -11,6 +11,7 @@ mod file;
 mod namespace;
 mod node;
 mod rename;
+mod sessions;
 mod space;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 pub use content::Cell;
 use node::{Body, Node};
+use sessions::Sessions;
 
 use crate::command::{Command, Operation, Reclaim};
-use crate::outcome::{Answer, Outcome, PosixError, Statistics};
+use crate::outcome::{Answer, Outcome, PosixError, SessionInfo, Statistics};
 use crate::state_machine::Format;
 use crate::types::{Attributes, Credentials, FileKind, FileName, InodeId, Mode, Timestamp};
 
@@ -50,6 +52,7 @@ pub struct Model {
     generation: u32,
     now: Timestamp,
     credentials: Credentials,
+    sessions: Sessions,
 }
 
 impl Model {
@@ -63,6 +66,7 @@ impl Model {
             generation: format.generation,
             now: format.now,
             credentials: Credentials::ROOT,
+            sessions: Sessions::default(),
         }
     }
 
@@ -70,7 +74,25 @@ impl Model {
     pub fn apply(&mut self, command: &Command) -> Expected {
         self.now = command.now;
         self.credentials = command.credentials.clone();
-        Expected(match &command.operation {
+        match (&command.operation, command.request) {
+            (Operation::OpenSession(open), request) => {
+                Expected(self.sessions.open(request, command.now, open))
+            }
+            (Operation::CloseSession, request) => Expected(self.sessions.close(request)),
+            (operation, None) => Expected(self.run(operation)),
+            (operation, Some(request)) => {
+                if let Some(expected) = self.sessions.answer(request) {
+                    return expected;
+                }
+                let expected = Expected(self.run(operation));
+                self.sessions.answered(request, &expected);
+                expected
+            }
+        }
+    }
+
+    fn run(&mut self, operation: &Operation) -> Checked<Answer> {
+        match operation {
             Operation::Create(create) => self.create(create),
             Operation::Mknod(mknod) => self.mknod(mknod),
             Operation::Mkdir(mkdir) => self.mkdir(mkdir),
@@ -88,8 +110,15 @@ impl Model {
             Operation::SetXattr(set) => self.set_xattr(set),
             Operation::RemoveXattr(remove) => self.remove_xattr(remove),
             Operation::Reclaim(reclaim) => Ok(self.reclaim(reclaim)),
-            Operation::Sync => Ok(Answer::Done),
-        })
+            Operation::Sync | Operation::OpenSession(_) | Operation::CloseSession => {
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    /// The open sessions.
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.sessions.list()
     }
 
     /// Every inode, orphans included.

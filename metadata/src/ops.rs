@@ -12,12 +12,14 @@ mod namespace_tests;
 #[cfg(test)]
 mod rename_tests;
 
+pub(crate) mod close_session;
 pub(crate) mod copy_range;
 pub(crate) mod create;
 pub(crate) mod fallocate;
 pub(crate) mod link;
 pub(crate) mod mkdir;
 pub(crate) mod mknod;
+pub(crate) mod open_session;
 pub(crate) mod reclaim;
 pub(crate) mod remove_xattr;
 pub(crate) mod rename;

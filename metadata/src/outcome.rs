@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::types::{Attributes, Cookie, FileKind, FileName, InodeId};
+use crate::types::{Attributes, Cookie, FileKind, FileName, InodeId, SessionId, Timestamp};
 
 /// The result of one command: an answer or the error POSIX promises. Both are deterministic.
 pub type Outcome = Result<Answer, PosixError>;
@@ -85,6 +85,8 @@ pub enum Reply {
     Statistics(Statistics),
     /// Inodes without a name, in the order of their numbers.
     Orphans(Vec<InodeId>),
+    /// The open sessions, in the order of their numbers.
+    Sessions(Vec<SessionInfo>),
 }
 
 /// One line of a directory.
@@ -113,6 +115,25 @@ impl DirectoryEntry {
             attributes: None,
         }
     }
+}
+
+/// An open session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its number.
+    pub session: SessionId,
+    /// Every outcome below this sequence has arrived.
+    pub acknowledged: u64,
+    /// When it was opened, by the clock of who opened it.
+    pub opened: Timestamp,
+    /// Name of the machine.
+    pub host: String,
+    /// Number of the process.
+    pub process: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Where the volume is mounted there.
+    pub mountpoint: String,
 }
 
 /// Counts of the whole volume.
@@ -181,4 +202,7 @@ pub enum PosixError {
     /// `EOPNOTSUPP`
     #[error("operation not supported")]
     NotSupported,
+    /// `EIO`: the session of the request is not open, or has said that nobody waits for the outcome.
+    #[error("the session of the request is gone")]
+    SessionGone,
 }

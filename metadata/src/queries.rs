@@ -10,6 +10,7 @@ pub(crate) mod read;
 pub(crate) mod read_directory;
 pub(crate) mod readlink;
 pub(crate) mod seek;
+pub(crate) mod sessions;
 
 use crate::fault::Fault;
 use crate::ops::Stop;
@@ -50,6 +51,7 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
         } => access::answer(view, *ino, *mask, credentials),
         Query::Statistics => statistics(view),
         Query::Orphans { after, inodes_max } => orphans::answer(view, *after, *inodes_max),
+        Query::Sessions => sessions::answer(view),
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Query {
         /// Longest page.
         inodes_max: usize,
     },
+    /// Who is connected: the open sessions.
+    Sessions,
 }
 
 impl Query {
@@ -103,7 +105,8 @@ impl Query {
             | Query::Read { .. }
             | Query::ListXattr { .. }
             | Query::Seek { .. }
-            | Query::Orphans { .. } => false,
+            | Query::Orphans { .. }
+            | Query::Sessions => false,
         }
     }
 }

@@ -7,19 +7,21 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use crate::apply;
 use crate::command::Command;
 use crate::fault::Fault;
-use crate::idempotency;
+use crate::idempotency::{self, Admission};
 use crate::inode_cache::{CachedView, InodeCache};
 use crate::keys;
 use crate::ops::{Context, Stop};
 use crate::outcome::{Outcome, PosixError, Reply};
 use crate::queries;
 use crate::query::Query;
-use crate::record::{DirectoryBody, Inode, InodeBody, Volume};
+use crate::record::{DirectoryBody, Inode, InodeBody, PositionRecord, Volume};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
-use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Timestamp};
+use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, Timestamp};
 
 /// What a new volume begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,26 +75,43 @@ impl<E: Engine> StateMachine<E> {
     /// A batch at or below [`StateMachine::applied`] is a fault: the caller lost its place.
     pub fn apply(&self, index: LogIndex, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
-        if index <= volume.applied {
-            return Err(Fault::corrupt(
-                "log",
-                format!("batch {} after batch {}", index.0, volume.applied.0),
-            ));
-        }
-        self.apply_locked(&mut volume, index, commands)
+        check_order(volume.applied, index)?;
+        self.apply_locked(&mut volume, index, None, commands)
+    }
+
+    /// The same, and keeps what the position says in the same write. There may be no command.
+    pub fn apply_at(
+        &self,
+        position: Position,
+        commands: &[Command],
+    ) -> Result<Vec<Outcome>, Fault> {
+        let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
+        check_order(volume.applied, position.index)?;
+        self.apply_locked(
+            &mut volume,
+            position.index,
+            Some(&position.record),
+            commands,
+        )
+    }
+
+    /// What the last position said; nothing when there was none.
+    pub fn position(&self) -> Result<Option<Bytes>, Fault> {
+        load_position(&self.engine.view())
     }
 
     /// Applies one batch at the next position in the log.
     pub fn apply_next(&self, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         let index = volume.applied.next();
-        self.apply_locked(&mut volume, index, commands)
+        self.apply_locked(&mut volume, index, None, commands)
     }
 
     fn apply_locked(
         &self,
         volume: &mut Volume,
         index: LogIndex,
+        note: Option<&Bytes>,
         commands: &[Command],
     ) -> Result<Vec<Outcome>, Fault> {
         let mut overlay = Overlay::new(CachedView::of_writer(self.engine.latest(), &self.inodes));
@@ -103,6 +122,9 @@ impl<E: Engine> StateMachine<E> {
             .map(|command| run(&mut overlay, &mut next, command))
             .collect::<Result<Vec<Outcome>, Fault>>()?;
         overlay.put(keys::volume(), next.encode());
+        if let Some(note) = note {
+            overlay.put(keys::position(), PositionRecord::encode(note));
+        }
         overlay.accept();
         let batch = overlay.into_batch();
         self.inodes
@@ -144,15 +166,32 @@ pub(crate) fn load_volume(view: &(impl View + ?Sized)) -> Result<Option<Volume>,
     bytes.map(|bytes| Volume::decode(&bytes)).transpose()
 }
 
+/// What the last position in the log said.
+pub(crate) fn load_position(view: &impl View) -> Result<Option<Bytes>, Fault> {
+    let mut note = Ok(None);
+    view.with_value(&keys::position(), &mut |bytes| {
+        note = PositionRecord::decode(bytes).map(|note| Some(Bytes::copy_from_slice(note)));
+    })?;
+    note
+}
+
+/// A batch comes after all that were applied, or the caller has lost its place.
+pub(crate) fn check_order(applied: LogIndex, index: LogIndex) -> Result<(), Fault> {
+    if index > applied {
+        return Ok(());
+    }
+    let detail = format!("batch {} after batch {}", index.0, applied.0);
+    Err(Fault::corrupt("log", detail))
+}
+
 /// Runs one command; a refused one leaves no trace but its idempotency record.
 fn run<V: View>(
     overlay: &mut Overlay<V>,
     volume: &mut Volume,
     command: &Command,
 ) -> Result<Outcome, Fault> {
-    if let Some(request) = command.request
-        && let Some(outcome) = idempotency::recall(overlay, request)?
-    {
+    let admission = idempotency::admit(overlay, command)?;
+    if let Admission::Answered(outcome) = admission {
         return Ok(outcome);
     }
     let mut changed = *volume;
@@ -161,6 +200,7 @@ fn run<V: View>(
         volume: &mut changed,
         now: command.now,
         credentials: &command.credentials,
+        session: command.request.map(|request| request.session),
     };
     let outcome = match apply::apply(&mut context, &command.operation) {
         Ok(answer) => {
@@ -173,15 +213,15 @@ fn run<V: View>(
         }
         Err(Stop::Fault(fault)) => return Err(fault),
     };
-    if let Some(request) = command.request {
-        idempotency::remember(overlay, request, &outcome)?;
+    if let Admission::RunOnce(place) = admission {
+        idempotency::remember(overlay, place, &outcome)?;
     }
     overlay.accept();
     Ok(outcome)
 }
 
-/// A store without a volume record is new, or what a restore left that did not come to its end.
-fn check_empty(view: &impl View) -> Result<(), Fault> {
+/// A store without its first record is new, or what a restore left that did not come to its end.
+pub(crate) fn check_empty(view: &impl View, first_record: &str) -> Result<(), Fault> {
     let mut key = None;
     view.scan(&[], &[u8::MAX], &mut |first, _| {
         key = Some(first.escape_ascii().to_string());
@@ -190,14 +230,14 @@ fn check_empty(view: &impl View) -> Result<(), Fault> {
     match key {
         None => Ok(()),
         Some(key) => Err(Fault::corrupt(
-            "volume record",
+            first_record,
             format!("missing from a store that has other keys ({key})"),
         )),
     }
 }
 
 fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
-    check_empty(&engine.view())?;
+    check_empty(&engine.view(), "volume record")?;
     let volume = Volume {
         generation: format.generation,
         applied: LogIndex::default(),

@@ -9,6 +9,7 @@ mod inode_flags;
 mod inode_id;
 mod log_index;
 mod mode;
+mod position;
 mod request_id;
 mod timestamp;
 
@@ -21,5 +22,6 @@ pub use inode_flags::InodeFlags;
 pub use inode_id::InodeId;
 pub use log_index::LogIndex;
 pub use mode::Mode;
+pub use position::Position;
 pub use request_id::{RequestId, SessionId};
 pub use timestamp::Timestamp;

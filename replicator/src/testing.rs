@@ -17,8 +17,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use holdfast_metadata::{
-    Answer, Attributes, Command, Create, Credentials, FileName, InodeId, Mkdir, Mode, Operation,
-    Outcome, PosixError, Query, Reply, RequestId, SessionId, Timestamp, Unlink,
+    Answer, Attributes, Command, Create, Credentials, FileName, InodeId, Mkdir, Mode, OpenSession,
+    Operation, Outcome, PosixError, Query, Reply, RequestId, SessionId, Timestamp, Unlink,
 };
 
 use crate::{PosixMetadataReplicator, ReplicateError};
@@ -210,6 +210,16 @@ pub fn a_retry_takes_effect_once<R: PosixMetadataReplicator, G>((replicator, _gu
             acknowledged: 1,
         })
     };
+    let open = Command {
+        request: request(0),
+        ..command(Operation::OpenSession(OpenSession {
+            host: "host".to_owned(),
+            process: 1,
+            version: "1".to_owned(),
+            mountpoint: "/mnt".to_owned(),
+        }))
+    };
+    assert_eq!(replicate(replicator, open), Ok(Answer::Done));
     let first = Command {
         request: request(1),
         ..create("a")

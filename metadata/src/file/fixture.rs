@@ -62,6 +62,7 @@ impl Fixture {
             state: &mut overlay,
             volume: &mut volume,
             now: Timestamp::default(),
+            session: None,
             credentials: &self.credentials,
         };
         match operation(&mut context) {

@@ -7,14 +7,17 @@ use super::report::{Report, shown};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{
-    Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, Shared, Volume, Xattr,
+    Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, PositionRecord, SessionRecord,
+    Shared, Volume, Xattr,
 };
 use crate::store::View;
 use crate::types::FileName;
 
 /// In the order of their bytes.
-const PREFIXES: [Prefix; 10] = [
+const PREFIXES: [Prefix; 13] = [
+    Prefix::Position,
     Prefix::Block,
+    Prefix::ClosedSession,
     Prefix::Dentry,
     Prefix::Extent,
     Prefix::Inode,
@@ -22,6 +25,7 @@ const PREFIXES: [Prefix; 10] = [
     Prefix::Order,
     Prefix::Orphan,
     Prefix::Request,
+    Prefix::Session,
     Prefix::Volume,
     Prefix::Xattr,
 ];
@@ -86,6 +90,10 @@ fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         Prefix::Xattr => Xattr::decode(value).map(drop),
         Prefix::Request => OutcomeRecord::decode(value).map(drop),
         Prefix::Orphan => Orphan::decode(value).map(drop),
+        Prefix::Position => PositionRecord::decode(value).map(drop),
+        Prefix::Session => SessionRecord::decode(value).map(drop),
+        Prefix::ClosedSession if value.is_empty() => Ok(()),
+        Prefix::ClosedSession => Err(Fault::corrupt("closed session", "too long")),
         Prefix::Block => Ok(()),
     }
 }
@@ -105,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_key_of_an_unknown_prefix_is_reported() {
-        for key in [&b"A"[..], b"Cx", b"z\x01"] {
+        for key in [&b"7"[..], b"Fx", b"z\x01"] {
             let mut state = State::sound();
             state.put(key.to_vec(), b"");
             state.expect("records: unknown key");

@@ -5,7 +5,7 @@ use crate::keys::{self, BlockId};
 use crate::outcome::PosixError;
 use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
-use crate::types::{Credentials, InodeFlags, InodeId, Timestamp};
+use crate::types::{Credentials, InodeFlags, InodeId, SessionId, Timestamp};
 
 /// Why an operation did not go on.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     /// Who asks.
     pub(crate) credentials: &'a Credentials,
+    /// The session the command belongs to.
+    pub(crate) session: Option<SessionId>,
 }
 
 /// The inode, or `InodeGone` when it does not exist.

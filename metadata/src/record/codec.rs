@@ -49,7 +49,7 @@ impl Encoder {
         self.u32(value.nanoseconds)
     }
 
-    /// Bytes up to the end of the record.
+    /// Bytes as they are.
     pub fn rest(&mut self, value: &[u8]) -> &mut Encoder {
         self.bytes.extend_from_slice(value);
         self
@@ -111,6 +111,17 @@ impl<'a> Decoder<'a> {
             .ok_or_else(|| self.corrupt("a second has a thousand million nanoseconds or more"))
     }
 
+    /// So many bytes.
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+        match self.rest.split_at_checked(length) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(bytes)
+            }
+            None => Err(self.corrupt("too short")),
+        }
+    }
+
     /// Bytes up to the end of the record.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
@@ -125,7 +136,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    /// As many bytes as the array has.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         match self.rest.split_first_chunk::<N>() {
             Some((chunk, rest)) => {
                 self.rest = rest;

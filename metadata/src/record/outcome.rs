@@ -197,6 +197,7 @@ fn error_to_number(error: PosixError) -> u16 {
         PosixError::OutOfRange => 16,
         PosixError::NoSuchPosition => 17,
         PosixError::NotSupported => 18,
+        PosixError::SessionGone => 19,
     }
 }
 
@@ -220,6 +221,7 @@ fn error_from_number(number: u16) -> Option<PosixError> {
         16 => PosixError::OutOfRange,
         17 => PosixError::NoSuchPosition,
         18 => PosixError::NotSupported,
+        19 => PosixError::SessionGone,
         _ => return None,
     })
 }

@@ -9,6 +9,7 @@
 //! what survives a power failure.
 
 mod blob_files;
+mod checkpoint;
 mod compaction;
 mod fault;
 mod manifest;

@@ -46,6 +46,8 @@ pub(crate) fn everything<E: Engine>(machine: &StateMachine<E>, model: &Model) ->
         inodes_max: 1000,
     };
     prop_assert_eq!(ask(machine, &orphans), Ok(Reply::Orphans(model.orphans())));
+    let sessions = Reply::Sessions(model.sessions());
+    prop_assert_eq!(ask(machine, &Query::Sessions), Ok(sessions));
     let statistics = ask(machine, &Query::Statistics);
     prop_assert_eq!(statistics, Ok(Reply::Statistics(model.statistics())));
     Ok(())
@@ -70,7 +72,7 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::SetXattr(set) => vec![set.ino],
         Operation::RemoveXattr(remove) => vec![remove.ino],
         Operation::Reclaim(reclaim) => reclaim.inodes.clone(),
-        Operation::Sync => Vec::new(),
+        Operation::Sync | Operation::OpenSession(_) | Operation::CloseSession => Vec::new(),
     }
 }
 

@@ -104,7 +104,9 @@ fn data_bytes(operation: &Operation) -> u64 {
         | Operation::CopyRange(_)
         | Operation::RemoveXattr(_)
         | Operation::Reclaim(_)
-        | Operation::Sync => 0,
+        | Operation::Sync
+        | Operation::OpenSession(_)
+        | Operation::CloseSession => 0,
     }
 }
 
@@ -134,7 +136,10 @@ fn grows(operation: &Operation) -> bool {
         | Operation::TouchAtime(_)
         | Operation::RemoveXattr(_)
         | Operation::Reclaim(_)
-        | Operation::Sync => false,
+        | Operation::Sync
+        // Who wants to remove something needs a session first.
+        | Operation::OpenSession(_)
+        | Operation::CloseSession => false,
     }
 }
 

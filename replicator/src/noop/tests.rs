@@ -6,7 +6,8 @@ use std::sync::Arc;
 use holdfast_metadata::store::{Batch, MemoryEngine};
 use holdfast_metadata::{
     Answer, Command, Credentials, Engine, Fault, FileName, Format, InodeId, LogIndex, Mkdir, Mode,
-    Operation, Outcome, PosixError, Query, RequestId, Rmdir, SessionId, StateMachine, Timestamp,
+    OpenSession, Operation, Outcome, PosixError, Query, RequestId, Rmdir, SessionId, StateMachine,
+    Timestamp,
 };
 use parking_lot::Mutex;
 
@@ -231,16 +232,27 @@ fn with_little_space_only_what_frees_some_is_admitted() {
     );
     assert!(replicate(&replicator, rmdir("a")).unwrap().is_ok());
     // A command that can be tried again may have been executed before: its outcome is remembered.
-    let command = Command {
+    let request = |sequence, operation| Command {
         request: Some(RequestId {
             session: SessionId(1),
-            sequence: 1,
+            sequence,
             acknowledged: 0,
         }),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
-        operation: mkdir("c"),
+        operation,
     };
+    let open = request(
+        0,
+        Operation::OpenSession(OpenSession {
+            host: "host".to_owned(),
+            process: 1,
+            version: "1".to_owned(),
+            mountpoint: "/mnt".to_owned(),
+        }),
+    );
+    assert!(wait(replicator.replicate(open)).unwrap().is_ok());
+    let command = request(1, mkdir("c"));
     assert!(wait(replicator.replicate(command)).unwrap().is_ok());
     shared.lock().available = 8 * GIB;
     assert_eq!(replicator.status().space.available, free);

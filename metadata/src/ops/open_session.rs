@@ -1,0 +1,33 @@
+//! Opens the session of the request.
+
+use super::{Context, Stop};
+use crate::command::OpenSession;
+use crate::keys;
+use crate::limits::SESSION_TEXT_BYTES_MAX;
+use crate::outcome::{Answer, PosixError};
+use crate::record::SessionRecord;
+
+pub(crate) fn apply(context: &mut Context<'_>, open: &OpenSession) -> Result<Answer, Stop> {
+    let session = context.session.ok_or(PosixError::InvalidArgument)?;
+    let texts = [&open.host, &open.version, &open.mountpoint];
+    if texts.iter().any(|text| text.len() > SESSION_TEXT_BYTES_MAX) {
+        return Err(PosixError::InvalidArgument.into());
+    }
+    // Opened again, it would let through every duplicate of what it sent before.
+    if context.state.contains(&keys::closed_session(session))? {
+        return Err(PosixError::SessionGone.into());
+    }
+    let key = keys::session(session);
+    if !context.state.contains(&key)? {
+        let record = SessionRecord {
+            acknowledged: 0,
+            opened: context.now,
+            process: open.process,
+            host: open.host.clone(),
+            version: open.version.clone(),
+            mountpoint: open.mountpoint.clone(),
+        };
+        context.state.put(key, record.encode());
+    }
+    Ok(Answer::Done)
+}
