@@ -24,6 +24,8 @@ pub(crate) struct Adapter<R> {
     filesystem: Arc<Filesystem<R>>,
     runner: Runner,
     timeouts: Timeouts,
+    /// Whether other mounts may change the same tree.
+    shared: bool,
     kernel: Kernel,
 }
 
@@ -56,14 +58,22 @@ impl<R: PosixMetadataReplicator> Adapter<R> {
         filesystem: Arc<Filesystem<R>>,
         runner: Runner,
         timeouts: Timeouts,
+        shared: bool,
         kernel: Kernel,
     ) -> Adapter<R> {
         Adapter {
             filesystem,
             runner,
             timeouts,
+            shared,
             kernel,
         }
+    }
+
+    /// A record that is appended through the page cache leaves in pieces, and another mount's could land between
+    /// them; with direct I/O it is one request.
+    fn appends_directly(&self, flags: i32) -> bool {
+        self.shared && flags & libc::O_APPEND != 0
     }
 
     fn run<T, W>(

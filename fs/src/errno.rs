@@ -12,6 +12,7 @@ pub(crate) fn errno(error: &FilesystemError) -> i32 {
         FilesystemError::Replicate(error) => replicate(error),
         FilesystemError::UnknownIoctl => libc::ENOTTY,
         FilesystemError::UnexpectedAnswer => libc::EIO,
+        FilesystemError::Interrupted => libc::EINTR,
     }
 }
 

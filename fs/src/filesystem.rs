@@ -49,6 +49,8 @@ pub(crate) struct Filesystem<R> {
     reclaim: Arc<ReclaimQueue>,
     atime: Arc<Atime>,
     synchronous: Arc<Synchronous>,
+    /// Whether other mounts may change the same tree.
+    shared: bool,
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
@@ -57,6 +59,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         reclaim: Arc<ReclaimQueue>,
         atime: Arc<Atime>,
         synchronous: Arc<Synchronous>,
+        shared: bool,
     ) -> Filesystem<R> {
         Filesystem {
             replicator,
@@ -64,6 +67,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             reclaim,
             atime,
             synchronous,
+            shared,
         }
     }
 

@@ -20,6 +20,7 @@ mod mount_flags;
 mod options;
 mod reclaim;
 mod run;
+mod signals;
 mod synchronous;
 mod unmount;
 

@@ -78,6 +78,7 @@ impl Mount {
             queue,
             Arc::clone(&atime),
             Arc::clone(&synchronous),
+            options.shared,
         );
         let timeouts = Timeouts {
             entry: options.entry_timeout,
@@ -85,7 +86,13 @@ impl Mount {
         };
         let kernel = Kernel::default();
         let runner = services.runner.clone();
-        let adapter = Adapter::new(Arc::new(filesystem), runner, timeouts, kernel.clone());
+        let adapter = Adapter::new(
+            Arc::new(filesystem),
+            runner,
+            timeouts,
+            options.shared,
+            kernel.clone(),
+        );
         let session = match attach::attach(adapter, &path, &options) {
             Ok(session) => session,
             Err(error) => {
@@ -184,7 +191,11 @@ impl Services {
             .enable_time()
             .build()
             .map_err(serving)?;
-        let queue = Arc::new(ReclaimQueue::default());
+        let queue = Arc::new(if options.shared {
+            ReclaimQueue::idle()
+        } else {
+            ReclaimQueue::default()
+        });
         let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;
         let handle = runtime.handle().clone();
         let reclaimer =
@@ -194,7 +205,7 @@ impl Services {
             tracing::info!(left_over, "reclaiming what an unclean end left behind");
             runtime.block_on(queue.settled());
         }
-        let runner = Runner::new(handle, options.slow_operation);
+        let runner = Runner::new(handle, options.slow_operation, options.shared);
         let services = Services {
             runtime,
             runner,

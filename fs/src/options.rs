@@ -29,6 +29,9 @@ pub struct MountOptions {
     pub synchronous: bool,
     /// Whether every change of a directory is.
     pub directory_synchronous: bool,
+    /// Whether other mounts may change the same tree: then the kernel keeps nothing that it does not
+    /// ask about again, appends go out whole, and operations that wait for a quorum can be interrupted.
+    pub shared: bool,
     /// How long the kernel may believe where a name leads.
     pub entry_timeout: Duration,
     /// How long the kernel may believe attributes.
@@ -55,10 +58,23 @@ impl Default for MountOptions {
             execute: true,
             synchronous: false,
             directory_synchronous: false,
+            shared: false,
             entry_timeout: NO_OTHER_WRITER,
             attribute_timeout: NO_OTHER_WRITER,
             threads: 4,
             slow_operation: Duration::from_secs(1),
+        }
+    }
+}
+
+impl MountOptions {
+    /// The defaults of a tree that other mounts change too.
+    pub fn shared() -> MountOptions {
+        MountOptions {
+            shared: true,
+            entry_timeout: Duration::ZERO,
+            attribute_timeout: Duration::ZERO,
+            ..MountOptions::default()
         }
     }
 }

@@ -12,6 +12,7 @@ use tracing::Span;
 
 use crate::errno::errno;
 use crate::filesystem::FilesystemError;
+use crate::signals;
 
 /// Where operations run that have to wait, and which are still there.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Runner {
     runtime: Handle,
     waiting: Arc<Waiting>,
     slow_operation: Duration,
+    /// Whether a signal ends the wait of its caller.
+    interruptible: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +45,7 @@ impl Drop for Ticket {
 pub(crate) struct Call {
     name: &'static str,
     ino: u64,
+    pid: u32,
     began: Instant,
     span: Span,
 }
@@ -52,6 +56,7 @@ impl Call {
         Call {
             name,
             ino,
+            pid,
             began: Instant::now(),
             span: tracing::debug_span!("operation", name, ino, pid),
         }
@@ -74,11 +79,12 @@ impl Call {
 }
 
 impl Runner {
-    pub(crate) fn new(runtime: Handle, slow_operation: Duration) -> Runner {
+    pub(crate) fn new(runtime: Handle, slow_operation: Duration, interruptible: bool) -> Runner {
         Runner {
             runtime,
             waiting: Arc::default(),
             slow_operation,
+            interruptible,
         }
     }
 
@@ -111,9 +117,11 @@ impl Runner {
     {
         let waiting = Arc::clone(&self.waiting);
         let slow_operation = self.slow_operation;
+        let caller = self.interruptible.then_some(call.pid);
         *waiting.count.lock() += 1;
         let ticket = Ticket(waiting);
         self.runtime.spawn(async move {
+            let operation = interruptible(operation, caller);
             let result = tracing::Instrument::instrument(operation, call.span.clone()).await;
             finish(&call, result, answer, slow_operation);
             drop(ticket);
@@ -135,6 +143,21 @@ impl Runner {
             }
         }
         true
+    }
+}
+
+/// Ends the wait when the caller is told to end; what it asked for may still happen.
+async fn interruptible<T>(
+    operation: impl Future<Output = Result<T, FilesystemError>>,
+    caller: Option<u32>,
+) -> Result<T, FilesystemError> {
+    let Some(caller) = caller else {
+        return operation.await;
+    };
+    tokio::select! {
+        biased;
+        result = operation => result,
+        () = signals::told_to_end(caller) => Err(FilesystemError::Interrupted),
     }
 }
 

@@ -19,11 +19,20 @@ const WANTED: [InitFlags; 8] = [
     InitFlags::FUSE_ABORT_ERROR,
 ];
 
+/// Wanted beside those where other mounts may change the same tree: cached pages go when the attributes
+/// show that the file has changed, and a file that is appended to directly can still be mapped.
+const WANTED_SHARED: [InitFlags; 2] = [
+    InitFlags::FUSE_AUTO_INVAL_DATA,
+    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+];
+
 /// Requests of read-ahead and of the page cache that may be under way.
 const BACKGROUND: u16 = 128;
 
-pub(super) fn negotiate(config: &mut KernelConfig) {
-    for flags in WANTED {
+pub(super) fn negotiate(config: &mut KernelConfig, shared: bool) {
+    let beside: &[InitFlags] = if shared { &WANTED_SHARED } else { &[] };
+    for flags in WANTED.iter().chain(beside) {
+        let flags = *flags;
         if let Err(missing) = config.add_capabilities(flags) {
             tracing::info!(?missing, "the kernel does not offer a capability");
         }

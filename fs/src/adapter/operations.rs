@@ -24,7 +24,7 @@ use crate::ioctl::Ioctl;
 
 impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        negotiate::negotiate(config);
+        negotiate::negotiate(config, self.shared);
         Ok(())
     }
 
@@ -210,10 +210,11 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (caller, mode) = (decode::caller(request), decode::open_mode(flags));
+        let direct = self.appends_directly(flags.0);
         self.run(
             call("open", request, ino),
             move |fs| async move { fs.open(caller, decode::ino(ino), mode).await },
-            move |answer| reply::opened(reply, answer),
+            move |answer| reply::opened(reply, answer, direct),
         );
     }
 
@@ -452,11 +453,11 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         let creation = decode::creation(request, parent, name, mode, umask);
         let exclusive = flags & libc::O_EXCL != 0;
         let truncate = flags & libc::O_TRUNC != 0;
-        let timeouts = self.timeouts;
+        let (timeouts, direct) = (self.timeouts, self.appends_directly(flags));
         self.run(
             call("create", request, parent),
             move |fs| async move { fs.create(creation?, exclusive, truncate).await },
-            move |answer| reply::created(reply, answer, timeouts),
+            move |answer| reply::created(reply, answer, timeouts, direct),
         );
     }
 

@@ -55,24 +55,38 @@ pub(super) fn attributes(reply: ReplyAttr, answer: Answer<Attributes>, timeouts:
 }
 
 /// FUSE has one timeout here for the entry and its attributes.
-pub(super) fn created(reply: ReplyCreate, answer: Answer<Attributes>, timeouts: Timeouts) {
+pub(super) fn created(
+    reply: ReplyCreate,
+    answer: Answer<Attributes>,
+    timeouts: Timeouts,
+    direct: bool,
+) {
     match answer {
         Ok(made) => reply.created(
             &timeouts.attribute.min(timeouts.entry),
             &encode::attributes(&made),
             encode::generation(&made),
             FileHandle(0),
-            FopenFlags::empty(),
+            direct_flag(direct),
         ),
         Err(errno) => reply.error(Errno::from_i32(errno)),
     }
 }
 
-pub(super) fn opened(reply: ReplyOpen, answer: Answer<Opened>) {
+/// Whether reads and writes go past the kernel's page cache.
+fn direct_flag(direct: bool) -> FopenFlags {
+    if direct {
+        FopenFlags::FOPEN_DIRECT_IO
+    } else {
+        FopenFlags::empty()
+    }
+}
+
+pub(super) fn opened(reply: ReplyOpen, answer: Answer<Opened>, direct: bool) {
     match answer {
         Ok(opened) => {
-            let mut flags = FopenFlags::empty();
-            flags.set(FopenFlags::FOPEN_KEEP_CACHE, opened.keep_cache);
+            let mut flags = direct_flag(direct);
+            flags.set(FopenFlags::FOPEN_KEEP_CACHE, opened.keep_cache && !direct);
             reply.opened(FileHandle(0), flags);
         }
         Err(errno) => reply.error(Errno::from_i32(errno)),

@@ -14,4 +14,6 @@ pub(crate) enum FilesystemError {
     UnknownIoctl,
     #[error("the replicator answered something that was not asked")]
     UnexpectedAnswer,
+    #[error("the caller was told to end while it waited")]
+    Interrupted,
 }

@@ -19,7 +19,8 @@ pub(crate) struct OpenMode {
 /// How the kernel may use an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// Pages it has may be read without asking: such a read would change no access time.
+    /// Pages it has may be read without asking: nobody else changes the file, and such a read would
+    /// change no access time.
     pub(crate) keep_cache: bool,
 }
 
@@ -40,7 +41,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             self.setattr(caller, ino, empty).await?;
         }
         Ok(Opened {
-            keep_cache: !self.atime.is_due(&attributes, now()),
+            keep_cache: !self.shared && !self.atime.is_due(&attributes, now()),
         })
     }
 }

@@ -50,6 +50,7 @@ impl Fixture {
             Arc::clone(&queue),
             Arc::new(atime),
             Arc::default(),
+            false,
         );
         let handle = runtime.handle().clone();
         let reclaimer = Reclaimer::start(Arc::clone(replicator), queue, handle).unwrap();
