@@ -140,7 +140,7 @@ fn queries_beside_commands_see_one_moment_on_disk() {
 /// Lets something happen after the first dentry that is read without a snapshot.
 #[derive(Default)]
 struct Interfering {
-    inner: MemoryEngine,
+    inner: Arc<MemoryEngine>,
     event: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -199,8 +199,13 @@ impl View for InterferingView<'_> {
 
 #[test]
 fn a_query_that_was_overtaken_is_answered_again() {
-    let machine = Arc::new(machine(Interfering::default()));
-    create(&machine, 1);
+    let earlier = machine(Interfering::default());
+    create(&earlier, 1);
+    // Opened anew, so that the name is not at hand.
+    let machine = Arc::new(machine(Interfering {
+        inner: Arc::clone(&earlier.engine().inner),
+        event: Mutex::default(),
+    }));
     let meanwhile = Arc::clone(&machine);
     *machine.engine().event.lock().unwrap() = Some(Box::new(move || remove(&meanwhile, 2)));
     let lookup = Query::Lookup {
