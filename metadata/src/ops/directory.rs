@@ -13,7 +13,7 @@ use crate::types::{Attributes, Cookie, FileKind, FileName, InodeFlags, InodeId, 
 ///
 /// An operation on two directories stores the first before it loads the second, because they may be
 /// the same.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Directory {
     pub(crate) ino: InodeId,
     pub(crate) inode: Inode,
@@ -116,6 +116,21 @@ impl Directory {
         context.state.delete(keys::order(self.ino, dentry.cookie));
         self.touch(context);
         Ok(())
+    }
+
+    /// Gives an entry a name that is not there; its place in the listing stays, so that a reader sees it
+    /// once, under the one name or the other.
+    pub(crate) fn rename(
+        &mut self,
+        context: &mut Context<'_>,
+        old_name: &FileName,
+        new_name: &FileName,
+        dentry: Dentry,
+    ) {
+        context
+            .state
+            .delete(keys::dentry(self.ino, old_name.as_bytes()));
+        self.put(context, new_name, dentry);
     }
 
     /// Lets a name lead elsewhere; its place in the listing stays, so that a reader sees it once.

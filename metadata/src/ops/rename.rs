@@ -17,7 +17,11 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
         return Err(PosixError::InvalidArgument.into());
     }
     let source = Directory::load(context, rename.parent)?;
-    let target = Directory::load(context, rename.new_parent)?;
+    let target = if rename.new_parent == rename.parent {
+        source.clone()
+    } else {
+        Directory::load(context, rename.new_parent)?
+    };
     let moved = source.expect(context, &rename.name)?;
     let replaced = target.find(context, &rename.new_name)?;
     // What is there comes before what is permitted (`do_renameat2` and `vfs_rename` in the kernel).
@@ -33,6 +37,9 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     source.check_may_remove()?;
     target.check_may_add()?;
     let Some(replaced) = replaced else {
+        if rename.parent == rename.new_parent && !flags.whiteout {
+            return stay_under_new_name(context, rename, source, moved);
+        }
         return move_to_new_name(context, rename, moved);
     };
     target.check_may_remove()?;
@@ -41,6 +48,19 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     } else {
         replace(context, rename, moved, replaced)
     }
+}
+
+fn stay_under_new_name(
+    context: &mut Context<'_>,
+    rename: &Rename,
+    mut directory: Directory,
+    moved: Dentry,
+) -> Result<Answer, Stop> {
+    let inode = check_may_move(context, moved, rename.new_parent)?;
+    directory.rename(context, &rename.name, &rename.new_name, moved);
+    directory.store(context);
+    arrive(context, moved.ino, inode, rename.new_parent);
+    Ok(Answer::Renamed { orphaned: None })
 }
 
 fn move_to_new_name(

@@ -3,7 +3,7 @@
 use super::fixture::Fixture;
 use crate::command::RenameFlags;
 use crate::outcome::{Answer, PosixError};
-use crate::types::{FileKind, InodeId};
+use crate::types::{Cookie, FileKind, InodeId};
 
 const ROOT: InodeId = InodeId::ROOT;
 const PLAIN: RenameFlags = RenameFlags {
@@ -35,6 +35,23 @@ fn a_file_moves_and_keeps_its_inode() {
     assert_eq!(fixture.names(ROOT), ["d"]);
     assert_eq!(fixture.attributes(file).unwrap().ctime, fixture.now());
     assert_eq!(fixture.attributes(directory).unwrap().mtime, fixture.now());
+}
+
+#[test]
+fn a_new_name_in_the_same_directory_keeps_its_place_in_the_listing() {
+    let mut fixture = Fixture::new();
+    for text in ["a", "b", "c"] {
+        fixture.create(ROOT, text);
+    }
+    let before = fixture.list(ROOT);
+    let outcome = fixture.rename((ROOT, "b"), (ROOT, "z"), NO_REPLACE);
+    assert_eq!(outcome, Ok(Answer::Renamed { orphaned: None }));
+    assert_eq!(fixture.names(ROOT), ["a", "z", "c"]);
+    let cookies = |list: &[(String, Cookie)]| list.iter().map(|(_, cookie)| *cookie).collect();
+    let after: Vec<Cookie> = cookies(&fixture.list(ROOT));
+    assert_eq!(after, cookies(&before));
+    assert_eq!(fixture.lookup(ROOT, "b"), Err(PosixError::NotFound));
+    assert_eq!(fixture.attributes(ROOT).unwrap().mtime, fixture.now());
 }
 
 #[test]
@@ -130,7 +147,7 @@ fn no_replace_refuses_an_existing_name() {
     fixture
         .rename((ROOT, "a"), (ROOT, "c"), NO_REPLACE)
         .unwrap();
-    assert_eq!(fixture.names(ROOT), ["b", "c"]);
+    assert_eq!(fixture.names(ROOT), ["c", "b"]);
 }
 
 #[test]
