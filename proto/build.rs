@@ -2,11 +2,15 @@
 
 use std::error::Error;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 8] = [
     "holdfast/v1/admin.proto",
     "holdfast/v1/catalog.proto",
     "holdfast/v1/client.proto",
+    "holdfast/v1/command.proto",
+    "holdfast/v1/outcome.proto",
+    "holdfast/v1/query.proto",
     "holdfast/v1/raft.proto",
+    "holdfast/v1/types.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -16,6 +16,15 @@ mod generated {
     tonic::include_proto!("holdfast.v1");
 }
 
+mod conversion;
 pub mod identity;
+mod malformed;
 
+pub use conversion::{
+    ProposalBody, decode_catalog_command, decode_catalog_message, decode_command, decode_outcome,
+    decode_proposal, decode_query, decode_reply, encode_catalog_command, encode_catalog_message,
+    encode_command, encode_outcome, encode_proposal_catalog, encode_proposal_command, encode_query,
+    encode_reply,
+};
 pub use generated::*;
+pub use malformed::Malformed;

@@ -1,0 +1,147 @@
+//! Queries: what is asked of a volume.
+
+use bytes::Bytes;
+use holdfast_metadata::{Cookie, InodeId, Query};
+use prost::Message;
+
+use super::values::{
+    decode_credentials, decode_name, decode_seek_target, encode_credentials, encode_name,
+    encode_seek_target,
+};
+use crate::generated as wire;
+use crate::generated::query::Question;
+use crate::malformed::Malformed;
+
+/// The bytes of a query.
+pub fn encode_query(query: &Query) -> Bytes {
+    let message = wire::Query {
+        question: Some(encode_question(query)),
+    };
+    message.encode_to_vec().into()
+}
+
+/// A query from its bytes.
+pub fn decode_query(bytes: Bytes) -> Result<Query, Malformed> {
+    let message = wire::Query::decode(bytes)?;
+    let question = message.question;
+    decode_question(question.ok_or(Malformed::missing("the question of a query"))?)
+}
+
+fn encode_question(query: &Query) -> Question {
+    match query {
+        Query::Lookup { parent, name } => Question::Lookup(wire::Lookup {
+            parent: parent.get(),
+            name: encode_name(name),
+        }),
+        Query::Parent { ino } => Question::Parent(wire::ParentOf { ino: ino.get() }),
+        Query::Attributes { ino } => Question::Attributes(wire::AttributesOf { ino: ino.get() }),
+        Query::Readlink { ino } => Question::Readlink(wire::Readlink { ino: ino.get() }),
+        Query::ReadDirectory {
+            ino,
+            after,
+            entries_max,
+            with_attributes,
+        } => Question::ReadDirectory(wire::ReadDirectory {
+            ino: ino.get(),
+            after: after.0,
+            entries_max: *entries_max as u64,
+            with_attributes: *with_attributes,
+        }),
+        Query::Read {
+            ino,
+            offset,
+            length,
+        } => Question::Read(wire::Read {
+            ino: ino.get(),
+            offset: *offset,
+            length: *length,
+        }),
+        Query::GetXattr { ino, name } => Question::GetXattr(wire::GetXattr {
+            ino: ino.get(),
+            name: Bytes::copy_from_slice(name),
+        }),
+        Query::ListXattr { ino } => Question::ListXattr(wire::ListXattr { ino: ino.get() }),
+        Query::Seek {
+            ino,
+            offset,
+            target,
+        } => Question::Seek(wire::Seek {
+            ino: ino.get(),
+            offset: *offset,
+            target: encode_seek_target(*target),
+        }),
+        Query::Access {
+            ino,
+            mask,
+            credentials,
+        } => Question::Access(wire::Access {
+            ino: ino.get(),
+            mask: u32::from(*mask),
+            credentials: Some(encode_credentials(credentials)),
+        }),
+        Query::Statistics => Question::Statistics(wire::StatisticsOfVolume {}),
+        Query::Orphans { after, inodes_max } => Question::Orphans(wire::Orphans {
+            after: after.get(),
+            inodes_max: *inodes_max as u64,
+        }),
+        Query::Sessions => Question::Sessions(wire::SessionsOfVolume {}),
+    }
+}
+
+fn decode_question(question: Question) -> Result<Query, Malformed> {
+    Ok(match question {
+        Question::Lookup(lookup) => Query::Lookup {
+            parent: InodeId::new(lookup.parent),
+            name: decode_name(&lookup.name)?,
+        },
+        Question::Parent(parent) => Query::Parent {
+            ino: InodeId::new(parent.ino),
+        },
+        Question::Attributes(attributes) => Query::Attributes {
+            ino: InodeId::new(attributes.ino),
+        },
+        Question::Readlink(readlink) => Query::Readlink {
+            ino: InodeId::new(readlink.ino),
+        },
+        Question::ReadDirectory(read) => Query::ReadDirectory {
+            ino: InodeId::new(read.ino),
+            after: Cookie(read.after),
+            entries_max: decode_page(read.entries_max)?,
+            with_attributes: read.with_attributes,
+        },
+        Question::Read(read) => Query::Read {
+            ino: InodeId::new(read.ino),
+            offset: read.offset,
+            length: read.length,
+        },
+        Question::GetXattr(get) => Query::GetXattr {
+            ino: InodeId::new(get.ino),
+            name: Box::from(&*get.name),
+        },
+        Question::ListXattr(list) => Query::ListXattr {
+            ino: InodeId::new(list.ino),
+        },
+        Question::Seek(seek) => Query::Seek {
+            ino: InodeId::new(seek.ino),
+            offset: seek.offset,
+            target: decode_seek_target(seek.target)?,
+        },
+        Question::Access(access) => Query::Access {
+            ino: InodeId::new(access.ino),
+            mask: u8::try_from(access.mask)
+                .map_err(|_| Malformed::invalid("an access mask", &access.mask))?,
+            credentials: decode_credentials(access.credentials)?,
+        },
+        Question::Statistics(wire::StatisticsOfVolume {}) => Query::Statistics,
+        Question::Orphans(orphans) => Query::Orphans {
+            after: InodeId::new(orphans.after),
+            inodes_max: decode_page(orphans.inodes_max)?,
+        },
+        Question::Sessions(wire::SessionsOfVolume {}) => Query::Sessions,
+    })
+}
+
+/// The length of a page.
+fn decode_page(length: u64) -> Result<usize, Malformed> {
+    usize::try_from(length).map_err(|_| Malformed::invalid("the length of a page", &length))
+}

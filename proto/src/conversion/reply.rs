@@ -1,0 +1,151 @@
+//! Replies: what a query answers.
+
+use bytes::Bytes;
+use holdfast_metadata::{
+    Cookie, DirectoryEntry, InodeId, PosixError, Reply, SessionId, SessionInfo, Statistics,
+};
+use prost::Message;
+
+use super::attributes::{decode_attributes, decode_set_attributes, encode_attributes};
+use super::values::{
+    decode_error, decode_inodes, decode_kind, decode_set_time, encode_error, encode_inodes,
+    encode_kind, encode_time,
+};
+use crate::generated as wire;
+use crate::generated::query_reply::Result as WireResult;
+use crate::malformed::Malformed;
+
+/// The bytes of a reply. It is taken by value, because the bytes of a file are then copied once less.
+pub fn encode_reply(reply: Result<Reply, PosixError>) -> Bytes {
+    let result = match reply {
+        Err(error) => WireResult::Error(encode_error(error)),
+        Ok(reply) => encode_answer(reply),
+    };
+    let message = wire::QueryReply {
+        result: Some(result),
+    };
+    message.encode_to_vec().into()
+}
+
+/// A reply from its bytes; the error without is that of the bytes.
+pub fn decode_reply(bytes: Bytes) -> Result<Result<Reply, PosixError>, Malformed> {
+    let message = wire::QueryReply::decode(bytes)?;
+    let result = message
+        .result
+        .ok_or(Malformed::missing("the result of a query"))?;
+    Ok(match result {
+        WireResult::Error(number) => Err(decode_error(number)?),
+        WireResult::Granted(wire::Granted {}) => Ok(Reply::Granted),
+        WireResult::Attributes(attributes) => Ok(Reply::Attributes(decode_attributes(attributes)?)),
+        WireResult::Target(target) => Ok(Reply::Target {
+            target: target.target,
+            attributes: decode_set_attributes(target.attributes)?,
+        }),
+        WireResult::Directory(page) => Ok(Reply::Directory {
+            entries: decode_all(page.entries, decode_entry)?,
+            attributes: decode_set_attributes(page.attributes)?,
+        }),
+        WireResult::Data(data) => Ok(Reply::Data {
+            bytes: data.bytes.into(),
+            attributes: decode_set_attributes(data.attributes)?,
+        }),
+        WireResult::Xattr(value) => Ok(Reply::Xattr(value)),
+        WireResult::XattrNames(names) => Ok(Reply::XattrNames(names.into())),
+        WireResult::Offset(offset) => Ok(Reply::Offset(offset)),
+        WireResult::Statistics(statistics) => Ok(Reply::Statistics(Statistics {
+            inodes: statistics.inodes,
+            allocated: statistics.allocated,
+        })),
+        WireResult::Orphans(orphans) => Ok(Reply::Orphans(decode_inodes(orphans.inodes))),
+        WireResult::Sessions(sessions) => Ok(Reply::Sessions(decode_all(
+            sessions.sessions,
+            decode_session,
+        )?)),
+    })
+}
+
+fn encode_answer(reply: Reply) -> WireResult {
+    match reply {
+        Reply::Granted => WireResult::Granted(wire::Granted {}),
+        Reply::Attributes(attributes) => WireResult::Attributes(encode_attributes(&attributes)),
+        Reply::Target { target, attributes } => WireResult::Target(wire::SymlinkTarget {
+            target,
+            attributes: Some(encode_attributes(&attributes)),
+        }),
+        Reply::Directory {
+            entries,
+            attributes,
+        } => WireResult::Directory(wire::DirectoryPage {
+            entries: entries.into_iter().map(encode_entry).collect(),
+            attributes: Some(encode_attributes(&attributes)),
+        }),
+        Reply::Data { bytes, attributes } => WireResult::Data(wire::FileData {
+            bytes: bytes.into(),
+            attributes: Some(encode_attributes(&attributes)),
+        }),
+        Reply::Xattr(value) => WireResult::Xattr(value),
+        Reply::XattrNames(names) => WireResult::XattrNames(names.into()),
+        Reply::Offset(offset) => WireResult::Offset(offset),
+        Reply::Statistics(statistics) => WireResult::Statistics(wire::Statistics {
+            inodes: statistics.inodes,
+            allocated: statistics.allocated,
+        }),
+        Reply::Orphans(inodes) => WireResult::Orphans(wire::Inodes {
+            inodes: encode_inodes(&inodes),
+        }),
+        Reply::Sessions(sessions) => WireResult::Sessions(wire::Sessions {
+            sessions: sessions.into_iter().map(encode_session).collect(),
+        }),
+    }
+}
+
+fn decode_all<Message, Value>(
+    messages: Vec<Message>,
+    decode: impl Fn(Message) -> Result<Value, Malformed>,
+) -> Result<Vec<Value>, Malformed> {
+    messages.into_iter().map(decode).collect()
+}
+
+fn encode_entry(entry: DirectoryEntry) -> wire::DirectoryEntry {
+    wire::DirectoryEntry {
+        name: entry.name.into(),
+        ino: entry.ino.get(),
+        kind: encode_kind(entry.kind),
+        cookie: entry.cookie.0,
+        attributes: entry.attributes.as_ref().map(encode_attributes),
+    }
+}
+
+fn decode_entry(entry: wire::DirectoryEntry) -> Result<DirectoryEntry, Malformed> {
+    Ok(DirectoryEntry {
+        name: Vec::from(entry.name).into(),
+        ino: InodeId::new(entry.ino),
+        kind: decode_kind(entry.kind)?,
+        cookie: Cookie(entry.cookie),
+        attributes: entry.attributes.map(decode_attributes).transpose()?,
+    })
+}
+
+fn encode_session(session: SessionInfo) -> wire::SessionInfo {
+    wire::SessionInfo {
+        session: session.session.0,
+        acknowledged: session.acknowledged,
+        opened: Some(encode_time(session.opened)),
+        host: session.host,
+        process: session.process,
+        version: session.version,
+        mountpoint: session.mountpoint,
+    }
+}
+
+fn decode_session(session: wire::SessionInfo) -> Result<SessionInfo, Malformed> {
+    Ok(SessionInfo {
+        session: SessionId(session.session),
+        acknowledged: session.acknowledged,
+        opened: decode_set_time(session.opened, "when a session was opened")?,
+        host: session.host,
+        process: session.process,
+        version: session.version,
+        mountpoint: session.mountpoint,
+    })
+}

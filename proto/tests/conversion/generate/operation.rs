@@ -1,0 +1,211 @@
+//! Every operation.
+
+use holdfast_metadata::{
+    CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, OpenSession, Operation,
+    Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
+};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{boxed_bytes, bytes, flags, inode, inodes, kind, mode, name, number, text, time};
+
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        making(),
+        naming(),
+        attributes(),
+        xattrs(),
+        content(),
+        rest()
+    ]
+}
+
+fn making() -> impl Strategy<Value = Operation> {
+    let place = || (inode(), name());
+    prop_oneof![
+        (place(), mode(), mode(), any::<bool>()).prop_map(
+            |((parent, name), mode, umask, exclusive)| Operation::Create(Create {
+                parent,
+                name,
+                mode,
+                umask,
+                exclusive,
+            })
+        ),
+        (place(), kind(), mode(), mode(), any::<u32>()).prop_map(
+            |((parent, name), kind, mode, umask, device)| Operation::Mknod(Mknod {
+                parent,
+                name,
+                kind,
+                mode,
+                umask,
+                device,
+            })
+        ),
+        (place(), mode(), mode()).prop_map(|((parent, name), mode, umask)| {
+            Operation::Mkdir(Mkdir {
+                parent,
+                name,
+                mode,
+                umask,
+            })
+        }),
+        (place(), bytes()).prop_map(|((parent, name), target)| {
+            Operation::Symlink(Symlink {
+                parent,
+                name,
+                target,
+            })
+        }),
+    ]
+}
+
+fn naming() -> impl Strategy<Value = Operation> {
+    let place = || (inode(), name());
+    let rename = (place(), place(), any::<[bool; 3]>());
+    prop_oneof![
+        (inode(), place()).prop_map(|(ino, (parent, name))| Operation::Link(Link {
+            ino,
+            parent,
+            name
+        })),
+        place().prop_map(|(parent, name)| Operation::Unlink(Unlink { parent, name })),
+        place().prop_map(|(parent, name)| Operation::Rmdir(Rmdir { parent, name })),
+        rename.prop_map(|((parent, name), (new_parent, new_name), flags)| {
+            let [no_replace, exchange, whiteout] = flags;
+            Operation::Rename(Rename {
+                parent,
+                name,
+                new_parent,
+                new_name,
+                flags: RenameFlags {
+                    no_replace,
+                    exchange,
+                    whiteout,
+                },
+            })
+        }),
+    ]
+}
+
+fn attributes() -> impl Strategy<Value = Operation> {
+    let owners = (option::of(any::<u32>()), option::of(any::<u32>()));
+    let times = (option::of(time()), option::of(time()), option::of(time()));
+    let set = (
+        inode(),
+        option::of(mode()),
+        owners,
+        option::of(number()),
+        times,
+    );
+    prop_oneof![
+        set.prop_map(|(ino, mode, (uid, gid), size, (atime, mtime, ctime))| {
+            Operation::SetAttributes(SetAttributes {
+                ino,
+                mode,
+                uid,
+                gid,
+                size,
+                atime,
+                mtime,
+                ctime,
+            })
+        }),
+        (inode(), flags(), option::of(any::<u32>())).prop_map(|(ino, flags, project)| {
+            Operation::SetFlags(SetFlags {
+                ino,
+                flags,
+                project,
+            })
+        }),
+        inode().prop_map(|ino| Operation::TouchAtime(TouchAtime { ino })),
+    ]
+}
+
+fn xattrs() -> impl Strategy<Value = Operation> {
+    let mode = prop::sample::select(vec![
+        SetXattrMode::Either,
+        SetXattrMode::Create,
+        SetXattrMode::Replace,
+    ]);
+    prop_oneof![
+        (inode(), boxed_bytes(), bytes(), mode).prop_map(|(ino, name, value, mode)| {
+            Operation::SetXattr(SetXattr {
+                ino,
+                name,
+                value,
+                mode,
+            })
+        }),
+        (inode(), boxed_bytes())
+            .prop_map(|(ino, name)| Operation::RemoveXattr(RemoveXattr { ino, name })),
+    ]
+}
+
+fn content() -> impl Strategy<Value = Operation> {
+    let position = prop_oneof![
+        number().prop_map(WritePosition::At),
+        Just(WritePosition::End)
+    ];
+    let write = (inode(), position, bytes(), any::<bool>());
+    let copy = (inode(), number(), inode(), number(), number());
+    prop_oneof![
+        write.prop_map(|(ino, position, data, clear_privileges)| {
+            Operation::Write(Write {
+                ino,
+                position,
+                data,
+                clear_privileges,
+            })
+        }),
+        (inode(), number(), number(), fallocate_mode()).prop_map(|(ino, offset, length, mode)| {
+            Operation::Fallocate(Fallocate {
+                ino,
+                offset,
+                length,
+                mode,
+            })
+        }),
+        copy.prop_map(
+            |(source, source_offset, destination, destination_offset, length)| {
+                Operation::CopyRange(CopyRange {
+                    source,
+                    source_offset,
+                    destination,
+                    destination_offset,
+                    length,
+                })
+            }
+        ),
+        inodes().prop_map(|inodes| Operation::Reclaim(Reclaim { inodes })),
+    ]
+}
+
+fn fallocate_mode() -> impl Strategy<Value = FallocateMode> {
+    prop::sample::select(vec![
+        FallocateMode::Allocate { keep_size: false },
+        FallocateMode::Allocate { keep_size: true },
+        FallocateMode::PunchHole,
+        FallocateMode::ZeroRange { keep_size: false },
+        FallocateMode::ZeroRange { keep_size: true },
+        FallocateMode::CollapseRange,
+        FallocateMode::InsertRange,
+        FallocateMode::Unshare,
+    ])
+}
+
+fn rest() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        Just(Operation::Sync),
+        (text(), any::<u32>(), text(), text()).prop_map(|(host, process, version, mountpoint)| {
+            Operation::OpenSession(OpenSession {
+                host,
+                process,
+                version,
+                mountpoint,
+            })
+        }),
+        Just(Operation::CloseSession),
+    ]
+}
