@@ -31,7 +31,11 @@ run: build
 
 # Unmounts what `make run` mounted.
 stop:
-	@if mountpoint -q $(MOUNTPOINT); then $(HOLDFAST) umount $(MOUNTPOINT); fi
+	@if mountpoint -q $(MOUNTPOINT); then \
+		$(HOLDFAST) umount $(MOUNTPOINT) && echo "unmounted $(MOUNTPOINT); its data stays in $(DATA)"; \
+	else \
+		echo "nothing is mounted on $(MOUNTPOINT)"; \
+	fi
 
 build: packages
 	$(CARGO) build --release --package holdfast
