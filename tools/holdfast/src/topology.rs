@@ -33,7 +33,10 @@ impl Topology {
             mountpoint: Some(plan.mountpoint.clone()),
             ..NoOpOptions::new(plan.data.clone())
         };
-        let replicator = Arc::new(takeover::open(&options, termination)?);
+        let open = || NoOpReplicator::open(options.clone());
+        let opened = takeover::open(open, || termination.check().is_ok());
+        termination.check()?;
+        let replicator = Arc::new(opened.map_err(takeover::explain)?);
         runtime.block_on(replicator.start())?;
         let options = plan.settings.mount.clone();
         match Mount::new(Arc::clone(&replicator), &plan.mountpoint, options) {

@@ -12,7 +12,7 @@ use holdfast_replicator::{DataDirectory, OpenError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::{complain, data_path, mount_table, one_line};
+use crate::{complain, data_path, mount_table, one_line, takeover};
 
 /// Something is wrong with the data.
 const EXIT_VIOLATIONS: u8 = 1;
@@ -91,7 +91,8 @@ pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
 fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
     let cannot = || format!("cannot check {}", arguments.data.display());
     let data = data_path::resolve(&arguments.data).with_context(cannot)?;
-    let opened = DataDirectory::open_read_only(&data).and_then(|directory| {
+    let open = || DataDirectory::open_read_only(&data);
+    let opened = takeover::open(open, || true).and_then(|directory| {
         directory.check_durable()?;
         Ok(directory)
     });
@@ -120,7 +121,7 @@ fn advise(error: OpenError) -> anyhow::Error {
         | OpenError::NoSpace(_)
         | OpenError::NotFound(_)
         | OpenError::PermissionDenied(_)
-        | OpenError::Io { .. } => return error.into(),
+        | OpenError::Io { .. } => return takeover::explain(error),
     };
     let shown = path.display();
     match mount_table::find(path) {

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::scene::{Scene, assert_fails, assert_one_line};
+use holdfast_tests::wait_until;
+use nix::mount::{MntFlags, umount2};
+
+use crate::scene::{SOON, Scene, assert_fails, assert_one_line};
 
 #[test]
 fn a_directory_in_use_cannot_be_checked() {
@@ -45,6 +48,21 @@ fn a_mountpoint_is_told_from_its_data_directory() {
         &["/mnt is where data is mounted", "holdfast umount"],
     );
     scene.umount();
+}
+
+#[test]
+fn right_after_umount_it_waits_for_the_daemon() {
+    let scene = Scene::new();
+    for round in 0..5 {
+        scene.mount("rw");
+        fs::write(scene.path(&format!("mnt/{round}")), vec![1; 1 << 20]).unwrap();
+        // Busy while a program that another test starts has our files: from its fork to its exec.
+        wait_until("it is unmounted", SOON, || {
+            umount2(&scene.mountpoint(), MntFlags::empty()).is_ok()
+        });
+        let said = scene.holdfast(&["fsck", "--data", "data"]).success();
+        assert_one_line(&said, &["data is clean"]);
+    }
 }
 
 #[test]
