@@ -70,7 +70,7 @@ fn check_mountpoint(given: &Path) -> anyhow::Result<PathBuf> {
     if let Some(below) = &below
         && let Some(daemon) = presence::daemon_of(below)
     {
-        return Err(taken(given, below, Some(daemon)));
+        return Err(taken(given, below, Some(daemon.pid)));
     }
     let data = fs::metadata(&path).map_err(unusable)?;
     if let Some(below) = below.filter(MountEntry::is_holdfast) {
@@ -86,7 +86,8 @@ fn check_mountpoint(given: &Path) -> anyhow::Result<PathBuf> {
 
 fn unusable(given: &Path, error: io::Error) -> anyhow::Error {
     let shown = given.display();
-    if error.raw_os_error() == Some(libc::ENOTCONN) {
+    // The second one while the kernel still takes the connection down.
+    if let Some(libc::ENOTCONN | libc::ECONNABORTED) = error.raw_os_error() {
         return anyhow!(
             "the daemon of an earlier mount at {shown} has died: unmount it first (holdfast umount \
              {shown})"

@@ -13,7 +13,7 @@ use crate::mount_plan::MountPlan;
 use crate::presence::Presence;
 use crate::termination::{Request, Termination};
 use crate::topology::Topology;
-use crate::{daemon, logging, mount_table, remount};
+use crate::{daemon, logging, mount_table, one_line, remount};
 
 /// Exit code when files were open at the end; nothing that was written is lost.
 const EXIT_CUT_OFF: i32 = 0;
@@ -98,6 +98,9 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
     let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());
     tracing::info!(%data, %mountpoint, "mounted");
     let served = topology.serve();
+    if let (Some(presence), Err(error)) = (&presence, &served) {
+        presence.tell(&one_line(error));
+    }
     drop(presence);
     tracing::info!(%data, %mountpoint, "ended");
     announced.and(served)

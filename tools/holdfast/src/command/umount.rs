@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &UmountArguments) -> anyhow::Result<()> {
     let given = arguments.mountpoint.display();
     let mountpoint = match mount_table::resolve(&arguments.mountpoint) {
         Ok(mountpoint) => mountpoint,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if is_missing(&error) => {
             bail!("{given} does not exist: nothing is mounted there")
         }
         Err(error) => return Err(error).context(format!("cannot use {given}")),
@@ -53,9 +53,22 @@ pub(crate) fn run(arguments: &UmountArguments) -> anyhow::Result<()> {
     );
     unmount(&mount, arguments.lazy)?;
     match daemon {
-        Some(daemon) if !arguments.lazy => wait_for_the_end_of(daemon, &mount),
+        Some(daemon) if !arguments.lazy => {
+            wait_for_the_end_of(daemon.pid, &mount)?;
+            match daemon.last_words() {
+                None => Ok(()),
+                Some(fault) => bail!("{given} is unmounted, but its daemon failed: {fault}"),
+            }
+        }
         Some(_) | None => Ok(()),
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 fn unmount(mount: &MountEntry, lazy: bool) -> anyhow::Result<()> {

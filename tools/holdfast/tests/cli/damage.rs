@@ -21,6 +21,13 @@ fn store_file(scene: &Scene, prefix: &str) -> PathBuf {
     found.unwrap().path()
 }
 
+fn store_file_of_kind(scene: &Scene, extension: &str) -> PathBuf {
+    let entries = fs::read_dir(scene.path("data/store")).unwrap().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    let found = paths.find(|path| path.extension().is_some_and(|found| found == extension));
+    found.unwrap()
+}
+
 fn assert_refused(scene: &Scene, parts: &[&str]) {
     let finished = scene.holdfast(&["mount", "--data", "data", "mnt"]);
     assert_fails(&finished, 1, parts);
@@ -87,9 +94,7 @@ fn a_file_of_the_store_that_is_gone_is_noticed() {
 #[test]
 fn what_is_wrong_with_the_store_is_said_without_its_name_twice() {
     let scene = used();
-    let entries = fs::read_dir(scene.path("data/store")).unwrap().flatten();
-    let mut tables = entries.filter(|entry| entry.path().extension().is_some_and(|it| it == "sst"));
-    fs::write(tables.next().unwrap().path(), "").unwrap();
+    fs::write(store_file_of_kind(&scene, "sst"), "").unwrap();
     let checked = scene.holdfast(&["fsck", "--data", "data"]);
     assert_eq!(checked.status.code(), Some(1), "{checked:?}");
     let first = checked.stdout.lines().next().unwrap();
@@ -97,6 +102,25 @@ fn what_is_wrong_with_the_store_is_said_without_its_name_twice() {
         first.starts_with("store: ") && !first.starts_with("store: store: "),
         "{checked:?}"
     );
+}
+
+#[test]
+fn umount_tells_of_the_fault_that_stopped_the_filesystem() {
+    let scene = Scene::new();
+    scene.mount("rw");
+    fs::write(scene.path("mnt/file"), vec![7; 1 << 20]).unwrap();
+    scene.umount();
+    let blob = fs::File::options()
+        .write(true)
+        .open(store_file_of_kind(&scene, "blob"))
+        .unwrap();
+    blob.write_all_at(b"not what was written", 1000).unwrap();
+    scene.mount("rw");
+    fs::read(scene.path("mnt/file")).unwrap_err();
+    let finished = scene.holdfast(&["umount", "mnt"]);
+    let parts = ["mnt is unmounted, but its daemon failed", "corrupt store"];
+    assert_fails(&finished, 1, &parts);
+    assert_eq!(scene.mounted(), None);
 }
 
 #[test]
