@@ -48,7 +48,16 @@ fn complain(name: &str, error: &anyhow::Error) {
 /// The whole chain of causes, without line breaks.
 fn one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    without_numbers(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Without the ` (os error 20)` that the standard library adds to the words of the system.
+fn without_numbers(line: &str) -> String {
+    let mut parts = line.split(" (os error ");
+    let words = parts.next().unwrap_or_default().to_owned();
+    parts.fold(words, |words, part| {
+        words + part.split_once(')').map_or(part, |(_, rest)| rest)
+    })
 }
 
 /// Whether whoever reads the output, `head` for one, has seen enough.
@@ -56,4 +65,20 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_without_numbers() {
+        let missing = io::Error::from_raw_os_error(2);
+        let error = anyhow::anyhow!(missing).context("cannot read\n  it (here)");
+        assert_eq!(
+            one_line(&error),
+            "cannot read it (here): No such file or directory"
+        );
+        assert_eq!(without_numbers("a (os error 2), b (os error 20)"), "a, b");
+    }
 }

@@ -152,6 +152,12 @@ fn umount_says_what_is_not_a_holdfast_mount() {
         1,
         &["absent does not exist"],
     );
+    fs::write(scene.path("file"), "").unwrap();
+    assert_fails(
+        &scene.holdfast(&["umount", "file/below"]),
+        1,
+        &["file/below does not exist"],
+    );
     assert_fails(
         &scene.holdfast(&["umount", "/proc"]),
         1,

@@ -107,10 +107,10 @@ fn a_remount_changes_the_flags_of_the_mount_and_the_daemon_stays() {
         &["\"dax\""],
     );
     scene.umount();
-    assert!(
-        !helper(&scene, &["data", "mnt", "-o", "remount,ro"])
-            .status
-            .success()
+    assert_fails(
+        &helper(&scene, &["data", "mnt", "-o", "remount,ro"]),
+        32,
+        &["nothing is mounted at mnt"],
     );
 }
 
