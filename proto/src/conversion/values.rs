@@ -76,7 +76,7 @@ pub(super) fn decode_mode(bits: u32) -> Result<Mode, Malformed> {
 }
 
 pub(super) fn decode_flags(bits: u32) -> Result<InodeFlags, Malformed> {
-    InodeFlags::new(bits).ok_or_else(|| Malformed::invalid("flags", &format!("{bits:#x}")))
+    InodeFlags::new(bits).ok_or_else(|| Malformed::invalid("a set of flags", &format!("{bits:#x}")))
 }
 
 pub(super) fn encode_time(time: Timestamp) -> wire::Timestamp {

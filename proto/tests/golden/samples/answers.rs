@@ -1,0 +1,108 @@
+//! Outcomes and replies: every answer.
+
+use bytes::Bytes;
+use holdfast_metadata::{
+    Answer, Cookie, DirectoryEntry, FileKind, InodeId, Outcome, PosixError, Reply, SessionId,
+    SessionInfo, Statistics,
+};
+
+use super::{INO, Named, PARENT, attributes, name, time};
+
+pub(crate) fn outcomes() -> Named<Outcome> {
+    let entry = Answer::Entry {
+        attributes: attributes(),
+        created: true,
+    };
+    let removed = Answer::Removed {
+        ino: INO,
+        orphaned: true,
+    };
+    let renamed = Answer::Renamed {
+        orphaned: Some(INO),
+    };
+    let written = Answer::Written {
+        offset: 0x1112_1314_1516_1718,
+        length: 0x2122_2324,
+    };
+    let reclaimed = Answer::Reclaimed {
+        unfinished: vec![INO, InodeId::new(9)],
+    };
+    vec![
+        ("outcome_error", Err(PosixError::SessionGone)),
+        ("outcome_done", Ok(Answer::Done)),
+        ("outcome_entry", Ok(entry)),
+        ("outcome_attributes", Ok(Answer::Attributes(attributes()))),
+        ("outcome_removed", Ok(removed)),
+        ("outcome_renamed", Ok(renamed)),
+        ("outcome_written", Ok(written)),
+        ("outcome_reclaimed", Ok(reclaimed)),
+    ]
+}
+
+pub(crate) fn replies() -> Named<Result<Reply, PosixError>> {
+    let target = Reply::Target {
+        target: Bytes::from_static(b"../target"),
+        attributes: attributes(),
+    };
+    let data = Reply::Data {
+        bytes: b"data".to_vec(),
+        attributes: attributes(),
+    };
+    let statistics = Statistics {
+        inodes: 0x0102,
+        allocated: 0x1112_1314,
+    };
+    vec![
+        ("reply_error", Err(PosixError::NotFound)),
+        ("reply_granted", Ok(Reply::Granted)),
+        ("reply_attributes", Ok(Reply::Attributes(attributes()))),
+        ("reply_target", Ok(target)),
+        ("reply_directory", Ok(directory())),
+        ("reply_data", Ok(data)),
+        (
+            "reply_xattr",
+            Ok(Reply::Xattr(Bytes::from_static(b"\0\xffvalue"))),
+        ),
+        (
+            "reply_xattr_names",
+            Ok(Reply::XattrNames(b"user.a\0user.b\0".to_vec())),
+        ),
+        ("reply_offset", Ok(Reply::Offset(0))),
+        ("reply_statistics", Ok(Reply::Statistics(statistics))),
+        (
+            "reply_orphans",
+            Ok(Reply::Orphans(vec![INO, InodeId::new(9)])),
+        ),
+        ("reply_sessions", Ok(Reply::Sessions(vec![session()]))),
+    ]
+}
+
+fn directory() -> Reply {
+    let dot = DirectoryEntry {
+        name: Box::from(&b"."[..]),
+        ino: PARENT,
+        kind: FileKind::Directory,
+        cookie: Cookie::DOT,
+        attributes: None,
+    };
+    let entry = DirectoryEntry {
+        attributes: Some(attributes()),
+        ..DirectoryEntry::named(&name(), INO, FileKind::Fifo, Cookie(0x4142))
+    };
+    Reply::Directory {
+        entries: vec![dot, entry],
+        attributes: attributes(),
+    }
+}
+
+fn session() -> SessionInfo {
+    SessionInfo {
+        session: SessionId(0x2122_2324_2526_2728),
+        acknowledged: 0x3131,
+        opened: time(1_795_230_000, 5),
+        host: "host".to_owned(),
+        process: 4321,
+        version: "0.1.0".to_owned(),
+        mountpoint: "/mnt/volume".to_owned(),
+    }
+}

@@ -1,0 +1,195 @@
+//! Commands: every operation.
+
+use bytes::Bytes;
+use holdfast_metadata::{
+    Command, CopyRange, Create, Credentials, Fallocate, FallocateMode, FileKind, FileName,
+    InodeFlags, InodeId, Link, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr,
+    Rename, RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
+};
+
+use super::{INO, Named, PARENT, name, time};
+
+pub(crate) fn commands() -> Named<Command> {
+    let without_request = Command {
+        request: None,
+        now: time(-2, 1),
+        credentials: Credentials::ROOT,
+        operation: Operation::Sync,
+    };
+    let mut commands = vec![("command_sync", without_request)];
+    let operations = namespace()
+        .into_iter()
+        .chain(attribute_changes())
+        .chain(content())
+        .chain(sessions());
+    commands.extend(operations.map(|(name, operation)| (name, command(operation))));
+    commands
+}
+
+pub(super) fn command(operation: Operation) -> Command {
+    Command {
+        request: Some(RequestId {
+            session: SessionId(0x2122_2324_2526_2728),
+            sequence: 0x3132_3334,
+            acknowledged: 0x3131,
+        }),
+        now: time(1_795_230_000, 999_999_999),
+        credentials: Credentials {
+            uid: 1000,
+            gid: 100,
+            groups: vec![4, 70_000],
+        },
+        operation,
+    }
+}
+
+fn namespace() -> Named<Operation> {
+    let mode = Mode::new(0o7644);
+    let umask = Mode::new(0o027);
+    let create = Create {
+        parent: PARENT,
+        name: name(),
+        mode,
+        umask,
+        exclusive: true,
+    };
+    let mknod = Mknod {
+        parent: PARENT,
+        name: name(),
+        kind: FileKind::BlockDevice,
+        mode,
+        umask,
+        device: 0x0801,
+    };
+    let mkdir = Mkdir {
+        parent: PARENT,
+        name: name(),
+        mode,
+        umask,
+    };
+    let symlink = Symlink {
+        parent: PARENT,
+        name: name(),
+        target: Bytes::from_static(b"../target"),
+    };
+    let link = Link {
+        ino: INO,
+        parent: PARENT,
+        name: name(),
+    };
+    let rename = Rename {
+        parent: PARENT,
+        name: name(),
+        new_parent: INO,
+        new_name: FileName::new(b"new").unwrap(),
+        flags: RenameFlags {
+            no_replace: true,
+            exchange: false,
+            whiteout: true,
+        },
+    };
+    let (parent, name) = (PARENT, name());
+    let unlink = Unlink {
+        parent,
+        name: name.clone(),
+    };
+    vec![
+        ("command_create", Operation::Create(create)),
+        ("command_mknod", Operation::Mknod(mknod)),
+        ("command_mkdir", Operation::Mkdir(mkdir)),
+        ("command_symlink", Operation::Symlink(symlink)),
+        ("command_link", Operation::Link(link)),
+        ("command_unlink", Operation::Unlink(unlink)),
+        ("command_rmdir", Operation::Rmdir(Rmdir { parent, name })),
+        ("command_rename", Operation::Rename(rename)),
+    ]
+}
+
+fn attribute_changes() -> Named<Operation> {
+    let set_attributes = SetAttributes {
+        ino: INO,
+        mode: Some(Mode::new(0)),
+        uid: Some(0),
+        gid: None,
+        size: Some(1 << 40),
+        atime: Some(time(0, 0)),
+        mtime: None,
+        ctime: Some(time(i64::MIN, 3)),
+    };
+    let set_flags = SetFlags {
+        ino: INO,
+        flags: InodeFlags::new(InodeFlags::SETTABLE).unwrap(),
+        project: Some(7),
+    };
+    let set_xattr = SetXattr {
+        ino: INO,
+        name: Box::from(&b"user.x"[..]),
+        value: Bytes::from_static(b"\0\xffvalue"),
+        mode: SetXattrMode::Replace,
+    };
+    let remove_xattr = RemoveXattr {
+        ino: INO,
+        name: Box::from(&b"user.y"[..]),
+    };
+    vec![
+        (
+            "command_set_attributes",
+            Operation::SetAttributes(set_attributes),
+        ),
+        ("command_set_flags", Operation::SetFlags(set_flags)),
+        (
+            "command_touch_atime",
+            Operation::TouchAtime(TouchAtime { ino: INO }),
+        ),
+        ("command_set_xattr", Operation::SetXattr(set_xattr)),
+        ("command_remove_xattr", Operation::RemoveXattr(remove_xattr)),
+    ]
+}
+
+fn content() -> Named<Operation> {
+    let write = |position, clear_privileges| {
+        Operation::Write(Write {
+            ino: INO,
+            position,
+            data: Bytes::from_static(b"data"),
+            clear_privileges,
+        })
+    };
+    let fallocate = Fallocate {
+        ino: INO,
+        offset: 4096,
+        length: 8192,
+        mode: FallocateMode::ZeroRange { keep_size: true },
+    };
+    let copy_range = CopyRange {
+        source: INO,
+        source_offset: 1,
+        destination: PARENT,
+        destination_offset: 2,
+        length: 3,
+    };
+    let reclaim = Reclaim {
+        inodes: vec![INO, InodeId::new(9)],
+    };
+    vec![
+        ("command_write", write(WritePosition::At(1 << 33), false)),
+        ("command_append", write(WritePosition::End, true)),
+        ("command_fallocate", Operation::Fallocate(fallocate)),
+        ("command_copy_range", Operation::CopyRange(copy_range)),
+        ("command_reclaim", Operation::Reclaim(reclaim)),
+    ]
+}
+
+fn sessions() -> Named<Operation> {
+    let open = OpenSession {
+        host: "host".to_owned(),
+        process: 4321,
+        version: "0.1.0".to_owned(),
+        mountpoint: "/mnt/volume".to_owned(),
+    };
+    vec![
+        ("command_open_session", Operation::OpenSession(open)),
+        ("command_close_session", Operation::CloseSession),
+    ]
+}
