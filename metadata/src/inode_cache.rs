@@ -1,24 +1,18 @@
-//! The records of inodes, and names, that were looked at or changed lately: most of what operations read
-//! is one of them, and searching the store for it would cost more than the operation.
+//! The records of inodes that were changed lately: most of what operations read is one of them, and
+//! searching the store for it would cost more than the operation.
 //!
 //! It never decides an answer; without it every answer is the same, only later.
 //!
 //! **Invariant.** While the version is even, every entry is what the store holds after the last
 //! commit. It is odd while a commit changes both. Who commits is alone and may read at any time.
 //! Everybody else reads between two looks at the version and keeps what was read only if it was even
-//! and has not changed: then all of it was there together, at one moment of the call. What a reader found
-//! in the store it adds only while the version is still the one it began with, under the lock of the
-//! entry: a commit that begins after this look takes the same lock later and knows better.
-
-mod names;
+//! and has not changed: then all of it was there together, at one moment of the call.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-
-use names::Names;
 
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -34,7 +28,6 @@ const SHARD_ENTRIES: u64 = 1024;
 pub(crate) struct InodeCache {
     version: AtomicU64,
     shards: Vec<Mutex<Shard>>,
-    names: Names,
 }
 
 type Shard = Vec<Option<Entry>>;
@@ -54,7 +47,6 @@ impl InodeCache {
         InodeCache {
             version: AtomicU64::new(0),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            names: Names::new(),
         }
     }
 
@@ -71,45 +63,26 @@ impl InodeCache {
         self.version.load(Ordering::SeqCst) == version.0
     }
 
-    /// Commits a batch to the store and takes over what it says of inodes and names.
+    /// Commits a batch to the store and takes over what it says of inodes.
     pub(crate) fn commit(
         &self,
         batch: Batch,
         commit: impl FnOnce(Batch) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let changes: Vec<(Vec<u8>, Option<Bytes>)> = batch
-            .changes()
-            .filter(|(key, _)| is_kept(key))
-            .map(|(key, record)| (key.clone(), record.clone()))
+        let (start, end) = keys::all(Prefix::Inode);
+        let changes: Vec<(InodeId, Option<Bytes>)> = batch
+            .range(&start, &end)
+            .filter_map(|(key, record)| Some((inode_of(key)?, record.clone())))
             .collect();
         self.version.fetch_add(1, Ordering::SeqCst);
         let committed = commit(batch);
         if committed.is_ok() {
-            for (key, record) in changes {
-                self.add(&key, record, Reader::Committer);
+            for (ino, record) in changes {
+                self.set(ino, record);
             }
         }
         self.version.fetch_add(1, Ordering::SeqCst);
         committed
-    }
-
-    /// Adds what was read of the store, if it is still so. Who commits knows that it is.
-    fn add(&self, key: &[u8], record: Option<Bytes>, reader: Reader) {
-        let is_still_so = || match reader {
-            Reader::Committer => true,
-            Reader::Since(version) => self.is_at(version),
-        };
-        if let Some(ino) = inode_of(key) {
-            let (shard, index) = place(ino);
-            let mut shard = self.shard(shard);
-            if is_still_so() {
-                set(&mut shard, index, ino, record);
-            }
-        } else if let Some(mut place) = self.names.place(key)
-            && is_still_so()
-        {
-            place.set(key, record);
-        }
     }
 
     fn get(&self, ino: InodeId) -> Option<Bytes> {
@@ -119,35 +92,24 @@ impl InodeCache {
         (entry.ino == ino).then(|| entry.record.clone())
     }
 
-    /// Shows what is known of a key; answers whether it has a value, if that is known.
-    fn show(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
-        if let Some(ino) = inode_of(key) {
-            visit(&self.get(ino)?);
-            return Some(true);
+    fn set(&self, ino: InodeId, record: Option<Bytes>) {
+        let (shard, index) = place(ino);
+        let mut shard = self.shard(shard);
+        if shard.is_empty() {
+            shard.resize(SHARD_ENTRIES as usize, None);
         }
-        let record = self.names.place(key)?.get(key)?.clone();
-        if let Some(record) = &record {
-            visit(record);
+        let entry = &mut shard[index];
+        match record {
+            Some(record) => *entry = Some(Entry { ino, record }),
+            None if entry.as_ref().is_some_and(|entry| entry.ino == ino) => *entry = None,
+            None => {}
         }
-        Some(record.is_some())
     }
 
     fn shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
         self.shards[shard]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn set(shard: &mut Shard, index: usize, ino: InodeId, record: Option<Bytes>) {
-    if shard.is_empty() {
-        shard.resize(SHARD_ENTRIES as usize, None);
-    }
-    let entry = &mut shard[index];
-    match record {
-        Some(record) => *entry = Some(Entry { ino, record }),
-        None if entry.as_ref().is_some_and(|entry| entry.ino == ino) => *entry = None,
-        None => {}
     }
 }
 
@@ -176,26 +138,13 @@ fn inode_of(key: &[u8]) -> Option<InodeId> {
         .map(InodeId::new)
 }
 
-/// Whether what is kept here has a place for the key.
-fn is_kept(key: &[u8]) -> bool {
-    inode_of(key).is_some() || names::is_kept(key)
-}
-
-/// Who reads the store.
-#[derive(Debug, Clone, Copy)]
-enum Reader {
-    /// Who commits: nothing changes meanwhile.
-    Committer,
-    /// Everybody else, who may be disturbed by a commit.
-    Since(Version),
-}
-
-/// A view of the store that takes inodes and names from the cache.
+/// A view of the store that takes inodes from the cache.
 #[derive(Debug)]
 pub(crate) struct CachedView<'a, V> {
     base: V,
     cache: &'a InodeCache,
-    reader: Reader,
+    /// Only who commits may add what it has read: nobody else knows that it is still so.
+    fills: bool,
 }
 
 impl<'a, V: View> CachedView<'a, V> {
@@ -204,35 +153,35 @@ impl<'a, V: View> CachedView<'a, V> {
         CachedView {
             base,
             cache,
-            reader: Reader::Committer,
+            fills: true,
         }
     }
 
-    /// For everybody else, between two looks at the version, the first of which was this.
-    pub(crate) fn of_reader(base: V, cache: &'a InodeCache, version: Version) -> CachedView<'a, V> {
+    /// For everybody else, between two looks at the version.
+    pub(crate) fn of_reader(base: V, cache: &'a InodeCache) -> CachedView<'a, V> {
         CachedView {
             base,
             cache,
-            reader: Reader::Since(version),
+            fills: false,
         }
     }
 }
 
 impl<V: View> View for CachedView<'_, V> {
     fn with_value(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, Fault> {
-        if !is_kept(key) {
+        let Some(ino) = inode_of(key) else {
             return self.base.with_value(key, visit);
+        };
+        if let Some(record) = self.cache.get(ino) {
+            visit(&record);
+            return Ok(true);
         }
-        if let Some(is_there) = self.cache.show(key, visit) {
-            return Ok(is_there);
-        }
-        let mut record = None;
-        let is_there = self.base.with_value(key, &mut |found| {
-            record = Some(Bytes::copy_from_slice(found));
-            visit(found);
-        })?;
-        self.cache.add(key, record, self.reader);
-        Ok(is_there)
+        self.base.with_value(key, &mut |record| {
+            if self.fills {
+                self.cache.set(ino, Some(Bytes::copy_from_slice(record)));
+            }
+            visit(record);
+        })
     }
 
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visit<'_>) -> Result<(), Fault> {
@@ -317,48 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_who_was_disturbed_adds_nothing() {
+    fn only_who_commits_adds_what_was_read() {
         let (cache, engine) = (InodeCache::new(), MemoryEngine::new());
         engine.commit(batch(&[(INO, Some(b"one"))])).unwrap();
-        let name = keys::dentry(INO, b"name");
-        let version = cache.version().unwrap();
-        commit(&cache, &engine, &[]);
-        let disturbed = CachedView::of_reader(engine.view(), &cache, version);
-        assert!(disturbed.contains(&keys::inode(INO)).unwrap());
-        assert!(!disturbed.contains(&name).unwrap());
+        let reader = CachedView::of_reader(engine.view(), &cache);
+        assert!(reader.contains(&keys::inode(INO)).unwrap());
         assert_eq!(cache.get(INO), None);
-        assert_eq!(cache.show(&name, &mut |_| ()), None);
-        let version = cache.version().unwrap();
-        let undisturbed = CachedView::of_reader(engine.view(), &cache, version);
-        assert!(undisturbed.contains(&keys::inode(INO)).unwrap());
-        assert!(!undisturbed.contains(&name).unwrap());
-        assert_eq!(cache.get(INO).as_deref(), Some(&b"one"[..]));
-        assert_eq!(cache.show(&name, &mut |_| ()), Some(false));
-    }
-
-    #[test]
-    fn a_name_is_known_to_lead_somewhere_or_nowhere() {
-        let (cache, engine) = (InodeCache::new(), MemoryEngine::new());
-        let name = keys::dentry(INO, b"name");
-        for value in [Some(Bytes::from_static(b"one")), None] {
-            let mut changes = Batch::default();
-            changes.set(name.clone(), value.clone());
-            let committed = cache.commit(changes, |batch| engine.commit(batch));
-            committed.unwrap();
-            let mut shown = None;
-            let known = cache.show(&name, &mut |bytes| {
-                shown = Some(Bytes::copy_from_slice(bytes));
-            });
-            assert_eq!(known, Some(value.is_some()));
-            assert_eq!(shown, value);
-        }
-        assert_eq!(cache.show(&keys::dentry(INO, b"other"), &mut |_| ()), None);
-    }
-
-    #[test]
-    fn who_commits_adds_what_was_read() {
-        let (cache, engine) = (InodeCache::new(), MemoryEngine::new());
-        engine.commit(batch(&[(INO, Some(b"one"))])).unwrap();
         let writer = CachedView::of_writer(engine.view(), &cache);
         assert_eq!(
             writer.get(&keys::inode(INO)).unwrap().as_deref(),

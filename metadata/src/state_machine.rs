@@ -149,7 +149,7 @@ impl<E: Engine> StateMachine<E> {
     /// Answers a short query without a snapshot of the store, if nothing is committed meanwhile.
     fn query_undisturbed(&self, query: &Query) -> Option<Result<Reply, Stop>> {
         let version = self.inodes.version().filter(|_| query.is_short())?;
-        let view = CachedView::of_reader(self.engine.latest(), &self.inodes, version);
+        let view = CachedView::of_reader(self.engine.latest(), &self.inodes);
         let answer = queries::answer(&view, query);
         self.inodes.is_at(version).then_some(answer)
     }

@@ -140,7 +140,7 @@ fn queries_beside_commands_see_one_moment_on_disk() {
 /// Lets something happen after the first dentry that is read without a snapshot.
 #[derive(Default)]
 struct Interfering {
-    inner: Arc<MemoryEngine>,
+    inner: MemoryEngine,
     event: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -199,13 +199,8 @@ impl View for InterferingView<'_> {
 
 #[test]
 fn a_query_that_was_overtaken_is_answered_again() {
-    let earlier = machine(Interfering::default());
-    create(&earlier, 1);
-    // Opened anew, so that the name is not at hand.
-    let machine = Arc::new(machine(Interfering {
-        inner: Arc::clone(&earlier.engine().inner),
-        event: Mutex::default(),
-    }));
+    let machine = Arc::new(machine(Interfering::default()));
+    create(&machine, 1);
     let meanwhile = Arc::clone(&machine);
     *machine.engine().event.lock().unwrap() = Some(Box::new(move || remove(&meanwhile, 2)));
     let lookup = Query::Lookup {
