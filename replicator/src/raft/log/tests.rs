@@ -1,0 +1,13 @@
+//! What the log promises, tried on disk.
+
+mod damage;
+mod fixture;
+mod group_commit;
+mod groups;
+mod kill;
+mod machine;
+mod refusal;
+mod reopen;
+mod suite;
+
+pub(super) use self::fixture::entry;
