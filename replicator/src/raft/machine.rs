@@ -1,0 +1,249 @@
+//! The replicated state of a group: its directory, its machine, its snapshots.
+//!
+//! **Why the write-ahead log of the state is not synced.** What a power failure takes from the state is the end
+//! of what was applied, and an entry is applied only when a quorum has it in synced logs. The state remembers in
+//! each batch how far it is, and what follows is applied again from the log. That log is purged only behind a
+//! snapshot, whose files are synced before openraft hears of it. A state that lost more than the log still holds
+//! is therefore older than the latest snapshot: opening finds that, and makes the state anew from the snapshot.
+
+mod apply;
+mod directory;
+pub(in crate::raft) mod disk;
+mod group_machine;
+mod metrics;
+mod position;
+mod replace;
+#[cfg(test)]
+pub(in crate::raft) mod tests;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_metadata::catalog::Catalog;
+use holdfast_metadata::{
+    Digest, Engine, Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use self::directory::{GroupDirectory, StateNumber};
+use self::disk::Disk;
+pub(crate) use self::group_machine::GroupMachine;
+use self::metrics::Counters;
+pub(crate) use self::metrics::MachineMetrics;
+use self::position::AppliedState;
+use super::poison::Poison;
+use super::snapshot::{Incoming, Snapshots};
+
+const MIB: usize = 1024 * 1024;
+
+/// What a group decides about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupKind {
+    /// Nodes and volumes.
+    Catalog,
+    /// A filesystem, which begins like this.
+    Volume(Format),
+}
+
+impl GroupKind {
+    fn store_options(self) -> RocksOptions {
+        match self {
+            // All of it is in memory anyway.
+            GroupKind::Catalog => RocksOptions {
+                block_cache_bytes: MIB,
+                write_buffer_bytes: MIB,
+            },
+            GroupKind::Volume(_) => RocksOptions::default(),
+        }
+    }
+}
+
+/// The state machine of a group.
+#[derive(Debug)]
+pub(crate) enum Machine {
+    /// Of group 0.
+    Catalog(Catalog<RocksEngine>),
+    /// Of every other group.
+    Volume(StateMachine<RocksEngine>),
+}
+
+impl Machine {
+    fn open(engine: RocksEngine, kind: GroupKind) -> Result<Machine, Fault> {
+        match kind {
+            GroupKind::Catalog => Catalog::open(engine).map(Machine::Catalog),
+            GroupKind::Volume(format) => StateMachine::open(engine, format).map(Machine::Volume),
+        }
+    }
+
+    fn engine(&self) -> &RocksEngine {
+        match self {
+            Machine::Catalog(catalog) => catalog.engine(),
+            Machine::Volume(volume) => volume.engine(),
+        }
+    }
+
+    /// The digest of the state, with the place in the log at which it was like that. Reads all of it.
+    pub(crate) fn digest(&self) -> Result<(LogIndex, Digest), Fault> {
+        let view = self.engine().view();
+        let applied = AppliedState::of_view(&view)?;
+        Ok((applied.index(), holdfast_metadata::digest(&view)?))
+    }
+
+    fn position(&self) -> Result<Option<Bytes>, Fault> {
+        match self {
+            Machine::Catalog(catalog) => catalog.position(),
+            Machine::Volume(volume) => volume.position(),
+        }
+    }
+}
+
+/// Everything a group has on disk but its log; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    kind: GroupKind,
+    directory: GroupDirectory,
+    live: RwLock<Live>,
+    snapshots: Snapshots,
+    incoming: Incoming,
+    /// One snapshot is built or installed at a time.
+    work: Mutex<()>,
+    applied: watch::Sender<LogIndex>,
+    counters: Counters,
+    poison: Poison,
+}
+
+/// The state that `CURRENT` names.
+#[derive(Debug)]
+struct Live {
+    number: StateNumber,
+    machine: Arc<Machine>,
+}
+
+impl GroupStore {
+    /// Opens the directory of a group, or makes it. Blocks, for long when the state has to be made from a snapshot.
+    pub(crate) fn open(path: &Path, kind: GroupKind, poison: Poison) -> Result<GroupStore, Fault> {
+        GroupStore::open_on(Disk::default(), path, kind, poison)
+    }
+
+    fn open_on(
+        disk: Disk,
+        path: &Path,
+        kind: GroupKind,
+        poison: Poison,
+    ) -> Result<GroupStore, Fault> {
+        let (directory, mut number) = GroupDirectory::open(path, kind, disk.clone())?;
+        let snapshots = Snapshots::open(directory.snapshots(), disk.clone())?;
+        let incoming = Incoming::open(
+            directory.incoming(),
+            snapshots.clone(),
+            disk,
+            poison.clone(),
+        )?;
+        let mut machine = directory.open_machine(number)?;
+        let mut applied = AppliedState::of_machine(&machine)?;
+        if let Some(snapshot) = snapshots.current()
+            && applied.is_behind(snapshot.meta.last_log_id)
+        {
+            let place = snapshot.meta.last_log_id;
+            tracing::warn!(
+                ?place,
+                "the state is older than the snapshot: it is made anew"
+            );
+            snapshot.verify()?;
+            drop(machine);
+            let old = directory.state(number);
+            (number, machine) = directory.install(number, &snapshot)?;
+            directory.disk().remove_behind(&old);
+            applied = AppliedState::of_machine(&machine)?;
+        }
+        Ok(GroupStore {
+            shared: Arc::new(Shared {
+                kind,
+                directory,
+                live: RwLock::new(Live {
+                    number,
+                    machine: Arc::new(machine),
+                }),
+                snapshots,
+                incoming,
+                work: Mutex::new(()),
+                applied: watch::Sender::new(applied.index()),
+                counters: Counters::default(),
+                poison,
+            }),
+        })
+    }
+
+    /// The state for one query. An installed snapshot may replace it at any time: never keep it.
+    pub(crate) fn machine(&self) -> Arc<Machine> {
+        self.shared.machine()
+    }
+
+    /// What openraft drives; there is one.
+    pub(crate) fn state_machine(&self) -> GroupMachine {
+        GroupMachine::new(self.clone())
+    }
+
+    /// Where a snapshot of the leader is received.
+    pub(crate) fn incoming(&self) -> Incoming {
+        self.shared.incoming.clone()
+    }
+
+    /// The index of the last entry whose effects are visible.
+    pub(crate) fn on_applied(&self) -> watch::Receiver<LogIndex> {
+        self.shared.applied.subscribe()
+    }
+
+    /// What it has done since it was opened.
+    pub(crate) fn metrics(&self) -> MachineMetrics {
+        self.shared.counters.read(*self.shared.applied.borrow())
+    }
+
+    /// Leaves nothing to be recovered at the next open. Blocks.
+    pub(crate) fn close(&self) -> Result<(), Fault> {
+        let machine = self.machine();
+        machine.engine().sync()?;
+        machine.engine().flush()
+    }
+}
+
+impl Shared {
+    fn machine(&self) -> Arc<Machine> {
+        self.live.read().machine.clone()
+    }
+
+    /// Stops the group, unless it was stopped already.
+    fn fail(&self, fault: Fault) -> io::Error {
+        if fault == Fault::NoSpace {
+            tracing::error!(
+                "the disk is full: a committed entry cannot be applied, make space and start again"
+            );
+        }
+        self.poison.trip(fault.clone());
+        io::Error::other(fault)
+    }
+
+    fn check_healthy(&self) -> io::Result<()> {
+        match self.poison.fault() {
+            None => Ok(()),
+            Some(fault) => Err(io::Error::other(fault.clone())),
+        }
+    }
+}
+
+/// What an error of the disk is for a group.
+pub(in crate::raft) fn io_fault(what: &str, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::NoSpace,
+        io::ErrorKind::InvalidData => Fault::corrupt(what, error.to_string()),
+        _ => Fault::Io(format!("{what}: {error}")),
+    }
+}

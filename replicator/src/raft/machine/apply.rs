@@ -1,0 +1,169 @@
+//! Applies the committed entries of a group, as many at once as are there.
+
+use std::io;
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use holdfast_metadata::catalog::CatalogCommand;
+use holdfast_metadata::{Command, Fault};
+use holdfast_proto::ProposalBody;
+use openraft::EntryPayload;
+use openraft::storage::{ApplyResponder, EntryResponder};
+
+use super::position::AppliedState;
+use super::{GroupKind, Machine, io_fault};
+use crate::raft::type_config::{Applied, Entry, LogId, Proposal, StoredMembership, TypeConfig};
+
+/// Most entries that are applied at once: what one batch of the store may hold.
+const CHUNK_ENTRIES_MAX: usize = 512;
+const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// From so many bytes on, the thread that runs the chunk lets others run what waits behind it.
+const CHUNK_BYTES_LONG: usize = 64 * 1024;
+
+/// Consecutive entries.
+pub(super) struct Chunk {
+    commands: Commands,
+    /// Whether the entry was a command, and who waits for it.
+    answers: Vec<(bool, Option<ApplyResponder<TypeConfig>>)>,
+    /// The state after the last entry.
+    applied: AppliedState,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Commands {
+    Catalog(Vec<CatalogCommand>),
+    Volume(Vec<Command>),
+}
+
+impl Chunk {
+    /// Takes the entries that are ready, up to the limits; waits only for the first. `None` at the end.
+    pub(super) async fn next<S>(
+        entries: &mut S,
+        kind: GroupKind,
+        applied: &AppliedState,
+    ) -> Result<Option<Chunk>, Fault>
+    where
+        S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin,
+    {
+        let mut chunk = Chunk {
+            commands: match kind {
+                GroupKind::Catalog => Commands::Catalog(Vec::new()),
+                GroupKind::Volume(_) => Commands::Volume(Vec::new()),
+            },
+            answers: Vec::new(),
+            applied: applied.clone(),
+            bytes: 0,
+        };
+        let mut next = entries.next().await;
+        while let Some(item) = next {
+            let (entry, responder) = item.map_err(|error| io_fault("log", &error))?;
+            chunk.push(entry, responder)?;
+            if chunk.answers.len() == CHUNK_ENTRIES_MAX || chunk.bytes >= CHUNK_BYTES_MAX {
+                break;
+            }
+            // Not ready yet, or none is left: the next call finds out which.
+            next = entries.next().now_or_never().flatten();
+        }
+        Ok((!chunk.answers.is_empty()).then_some(chunk))
+    }
+
+    /// Whether applying it takes so long that others should not wait for this thread.
+    pub(super) fn is_long(&self) -> bool {
+        self.bytes >= CHUNK_BYTES_LONG
+    }
+
+    /// Applies the entries in one batch. Who waits for them is answered when the caller says so.
+    pub(super) fn apply(self, machine: &Machine) -> Result<AppliedChunk, Fault> {
+        let position = self.applied.position();
+        let outcomes: Vec<Applied> = match (machine, &self.commands) {
+            (Machine::Catalog(catalog), Commands::Catalog(commands)) => {
+                let outcomes = catalog.apply_at(position, commands)?;
+                outcomes.into_iter().map(Applied::Catalog).collect()
+            }
+            (Machine::Volume(volume), Commands::Volume(commands)) => {
+                let outcomes = volume.apply_at(position, commands)?;
+                outcomes.into_iter().map(Applied::Command).collect()
+            }
+            (Machine::Catalog(_), Commands::Volume(_))
+            | (Machine::Volume(_), Commands::Catalog(_)) => {
+                return Err(Fault::corrupt(
+                    "group",
+                    "it has the state of another kind of group",
+                ));
+            }
+        };
+        Ok(AppliedChunk {
+            answers: self.answers,
+            outcomes,
+            applied: self.applied,
+        })
+    }
+
+    fn push(
+        &mut self,
+        entry: Entry,
+        responder: Option<ApplyResponder<TypeConfig>>,
+    ) -> Result<(), Fault> {
+        let log_id = entry.log_id;
+        let is_command = matches!(entry.payload, EntryPayload::Normal(_));
+        match entry.payload {
+            EntryPayload::Blank => {}
+            EntryPayload::Normal(proposal) => self.push_proposal(log_id, proposal)?,
+            EntryPayload::Membership(membership) => {
+                self.applied.membership = StoredMembership::new(Some(log_id), membership);
+            }
+        }
+        self.applied.last_log_id = Some(log_id);
+        self.answers.push((is_command, responder));
+        Ok(())
+    }
+
+    /// The leader decodes a proposal before it writes it to the log, so one that cannot be decoded now was
+    /// damaged, or is of a later version: every replica that finds it stops.
+    fn push_proposal(&mut self, log_id: LogId, Proposal(bytes): Proposal) -> Result<(), Fault> {
+        self.bytes += bytes.len();
+        let corrupt = |detail: String| Fault::corrupt(format!("log entry {log_id}"), detail);
+        let body =
+            holdfast_proto::decode_proposal(bytes).map_err(|error| corrupt(error.to_string()))?;
+        match (&mut self.commands, body) {
+            (Commands::Volume(commands), ProposalBody::Command(command)) => commands.push(command),
+            (Commands::Catalog(commands), ProposalBody::Catalog(command)) => commands.push(command),
+            (Commands::Volume(_), ProposalBody::Catalog(_))
+            | (Commands::Catalog(_), ProposalBody::Command(_)) => {
+                return Err(corrupt("a command of another kind of group".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chunk whose effects are visible.
+pub(super) struct AppliedChunk {
+    answers: Vec<(bool, Option<ApplyResponder<TypeConfig>>)>,
+    outcomes: Vec<Applied>,
+    applied: AppliedState,
+}
+
+impl AppliedChunk {
+    /// How many entries it had.
+    pub(super) fn entries(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// The state after it.
+    pub(super) fn applied(&self) -> &AppliedState {
+        &self.applied
+    }
+
+    /// Answers everybody who waits for one of the entries, in their order.
+    pub(super) fn answer(self) -> AppliedState {
+        let mut outcomes = self.outcomes.into_iter();
+        for (is_command, responder) in self.answers {
+            let outcome = if is_command { outcomes.next() } else { None };
+            if let Some(responder) = responder {
+                responder.send(outcome.unwrap_or(Applied::Nothing));
+            }
+        }
+        self.applied
+    }
+}

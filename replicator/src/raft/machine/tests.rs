@@ -1,0 +1,6 @@
+//! Proves that a group's state is whole and at the place it says, whatever happens.
+
+mod apply;
+mod crash;
+pub(in crate::raft) mod fixture;
+mod snapshots;
