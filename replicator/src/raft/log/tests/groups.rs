@@ -2,7 +2,7 @@
 
 use openraft::storage::{RaftLogReader, RaftLogStorage};
 
-use super::fixture::{GROUP, OTHER, Place, all, append, begin_append, entries, log_id};
+use super::fixture::{GROUP, OTHER, Place, all, append, entries, entry, log_id};
 use crate::raft::type_config::{GroupId, Vote};
 
 #[tokio::test]
@@ -69,12 +69,12 @@ async fn a_purge_gives_space_back() {
     let database = place.open();
     let mut log = database.group(GROUP).unwrap();
     let payload = vec![7; 10_000];
-    let mut flushed = None;
-    for index in 0..4000 {
-        let entry = super::fixture::entry(1, index, &payload);
-        flushed = Some(begin_append(&mut log, vec![entry]).await);
+    // Batches much smaller than a memory table, so that there are many tables, which are merged.
+    for first in (0..4000).step_by(20) {
+        let indexes = first..first + 20;
+        let entries = indexes.map(|index| entry(1, index, &payload));
+        append(&mut log, entries.collect()).await;
     }
-    flushed.unwrap().await.unwrap();
     let before = bytes(&place.path().join("store"));
     assert!(before > 20_000_000, "{before}");
     // What was merged after one purge goes with the next.
