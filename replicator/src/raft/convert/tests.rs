@@ -147,7 +147,7 @@ fn votes_and_transfers_come_back_as_they_went() {
             actual: None,
         }),
     ] {
-        let message = to_message::transfer_leader_response(response.clone());
+        let message = to_message::transfer_leader_response(&response);
         assert_eq!(
             from_message::transfer_leader_response(message),
             Ok(response)

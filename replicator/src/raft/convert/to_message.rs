@@ -151,14 +151,14 @@ pub(crate) fn transfer_leader_request(
 }
 
 pub(crate) fn transfer_leader_response(
-    response: TransferLeaderResponse<TypeConfig>,
+    response: &TransferLeaderResponse<TypeConfig>,
 ) -> proto::TransferLeaderResponse {
     let result = match response {
         Ok(()) => TransferResult::Accepted(proto::Blank {}),
         Err(TransferLeaderError::VoteChanged { expected, actual }) => {
             TransferResult::VoteChanged(proto::VoteChanged {
-                expected: Some(vote(expected)),
-                actual: Some(vote(actual)),
+                expected: Some(vote(*expected)),
+                actual: Some(vote(*actual)),
             })
         }
         Err(TransferLeaderError::LogNotFlushed { expected, actual }) => {

@@ -1,0 +1,61 @@
+//! A node talks only to nodes of its own cluster.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use holdfast_proto::identity::Identity;
+use openraft::async_runtime::WatchReceiver;
+use openraft::network::RPCOption;
+use openraft::raft::{AppendEntriesRequest, VoteRequest};
+use openraft::{RaftNetworkFactory, RaftNetworkV2};
+
+use super::super::Peers;
+use super::node::{GROUP, Node, identity};
+use crate::raft::type_config::Vote;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_of_another_cluster_is_refused() {
+    let node = Node::start(2).await;
+    node.open_group(GROUP).await;
+    let stranger = Identity {
+        cluster: Some([0xab; 16]),
+        ..identity(1)
+    };
+    let option = RPCOption::new(Duration::from_secs(10));
+    let mut factory = Peers::new(stranger).network(GROUP);
+    let mut network = factory.new_client(2, &node.peer()).await;
+    let mut heartbeats = factory.new_heartbeat_client(2, &node.peer()).await;
+    let vote = VoteRequest::new(Vote::new(9, 1), None);
+    let request = || AppendEntriesRequest {
+        vote: Vote::new_committed(9, 1),
+        prev_log_id: None,
+        entries: Vec::new(),
+        leader_commit: None,
+    };
+    let errors = [
+        network
+            .vote(vote.clone(), option.clone())
+            .await
+            .unwrap_err(),
+        network.pre_vote(vote, option.clone()).await.unwrap_err(),
+        network
+            .stream_append(stream::iter([request()]), option.clone())
+            .await
+            .unwrap()
+            .next()
+            .await
+            .unwrap()
+            .unwrap_err(),
+        heartbeats
+            .append_entries(request(), option)
+            .await
+            .unwrap_err(),
+    ];
+    for error in errors {
+        let text = error.to_string();
+        assert!(text.contains(&"ab".repeat(16)), "{text}");
+        assert!(text.contains(&"01".repeat(16)), "{text}");
+    }
+    let term = node.raft(GROUP).metrics().borrow_watched().current_term;
+    assert_eq!(term, 0);
+}

@@ -1,0 +1,148 @@
+//! What a node answers to the others: the service `Raft` over the groups of this node.
+
+mod append;
+mod heartbeats;
+mod snapshot;
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use holdfast_proto as proto;
+use holdfast_proto::identity::Identity;
+use openraft::Raft;
+use openraft::errors::{Fatal, RaftError};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::convert::{from_message, to_message};
+use super::machine::{GroupMachine, GroupStore};
+use super::type_config::{GroupId, TypeConfig};
+
+/// Where the service finds the groups of its node.
+pub(crate) trait Groups: Clone + Send + Sync + 'static {
+    /// The Raft of a group that runs here.
+    fn group_raft(&self, group: GroupId) -> Option<GroupRaft>;
+
+    /// The state of a group that runs here.
+    fn group_store(&self, group: GroupId) -> Option<GroupStore>;
+}
+
+/// Answers the other nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct RaftService<G> {
+    groups: G,
+    identity: Identity,
+}
+
+/// The Raft of one group.
+type GroupRaft = Raft<TypeConfig, GroupMachine>;
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl<G: Groups> RaftService<G> {
+    pub(crate) fn new(groups: G, identity: Identity) -> RaftService<G> {
+        RaftService { groups, identity }
+    }
+
+    /// The message, if its sender may be talked to.
+    fn accept<T>(&self, request: Request<T>) -> Result<T, Status> {
+        self.identity.check(request.metadata())?;
+        Ok(request.into_inner())
+    }
+
+    fn raft(&self, group: GroupId) -> Result<GroupRaft, Status> {
+        self.groups.group_raft(group).ok_or_else(|| not_here(group))
+    }
+}
+
+#[tonic::async_trait]
+impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
+    type AppendStream = Answers<proto::AppendResponse>;
+    type HeartbeatsStream = Answers<proto::HeartbeatAnswers>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<proto::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        let incoming = self.accept(request)?;
+        let answers = append::answer(self.groups.clone(), incoming);
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn heartbeats(
+        &self,
+        request: Request<Streaming<proto::HeartbeatBatch>>,
+    ) -> Result<Response<Self::HeartbeatsStream>, Status> {
+        let incoming = self.accept(request)?;
+        let answers = heartbeats::answer(self.groups.clone(), incoming);
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn request_vote(
+        &self,
+        request: Request<proto::VoteRequest>,
+    ) -> Result<Response<proto::VoteResponse>, Status> {
+        let (group, vote) = from_message::vote_request(self.accept(request)?)?;
+        let response = self
+            .raft(group)?
+            .vote(vote)
+            .await
+            .map_err(|error| stopped(&error))?;
+        Ok(Response::new(to_message::vote_response(&response)))
+    }
+
+    async fn pre_vote(
+        &self,
+        request: Request<proto::VoteRequest>,
+    ) -> Result<Response<proto::VoteResponse>, Status> {
+        let (group, vote) = from_message::vote_request(self.accept(request)?)?;
+        let response = self
+            .raft(group)?
+            .pre_vote(vote)
+            .await
+            .map_err(|error| stopped(&error))?;
+        Ok(Response::new(to_message::vote_response(&response)))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<proto::TransferLeaderRequest>,
+    ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
+        let (group, transfer) = from_message::transfer_leader_request(self.accept(request)?)?;
+        let raft = self.raft(group)?;
+        let response = raft.handle_transfer_leader(transfer).await;
+        let response = response.map_err(|fatal| fatal_status(&fatal))?;
+        Ok(Response::new(to_message::transfer_leader_response(
+            &response,
+        )))
+    }
+
+    async fn offer_snapshot(
+        &self,
+        request: Request<proto::SnapshotOffer>,
+    ) -> Result<Response<proto::SnapshotOfferResponse>, Status> {
+        let offer = self.accept(request)?;
+        let answer = snapshot::offer(&self.groups, offer).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn send_snapshot(
+        &self,
+        request: Request<Streaming<proto::SnapshotChunk>>,
+    ) -> Result<Response<proto::SnapshotResponse>, Status> {
+        let chunks = self.accept(request)?;
+        let answer = snapshot::receive(&self.groups, chunks).await?;
+        Ok(Response::new(answer))
+    }
+}
+
+fn not_here(group: GroupId) -> Status {
+    Status::not_found(format!("group {group} does not run here"))
+}
+
+fn stopped(error: &RaftError<TypeConfig>) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+fn fatal_status(fatal: &Fatal<TypeConfig>) -> Status {
+    Status::unavailable(fatal.to_string())
+}
