@@ -45,6 +45,7 @@ fn replicate(error: &ReplicateError) -> i32 {
         ReplicateError::Stopped => libc::ENOTCONN,
         ReplicateError::Unavailable { .. } => libc::EAGAIN,
         ReplicateError::OutcomeUnknown => libc::EIO,
+        ReplicateError::TimedOut => libc::ETIMEDOUT,
         ReplicateError::Fault(fault) => match fault {
             Fault::NoSpace => libc::ENOSPC,
             Fault::Corrupt { .. } | Fault::Io(_) => libc::EIO,
@@ -103,6 +104,7 @@ mod tests {
         let of = |error: ReplicateError| errno(&FilesystemError::Replicate(error));
         assert_eq!(of(ReplicateError::Stopped), libc::ENOTCONN);
         assert_eq!(of(ReplicateError::OutcomeUnknown), libc::EIO);
+        assert_eq!(of(ReplicateError::TimedOut), libc::ETIMEDOUT);
         let unavailable = ReplicateError::Unavailable {
             reason: "no leader".to_owned(),
         };

@@ -17,6 +17,9 @@ pub enum ReplicateError {
     /// The command may or may not take effect; it may be tried again under the same request id.
     #[error("the outcome is unknown")]
     OutcomeUnknown,
+    /// Nobody answered for as long as the caller would wait; the command may or may not take effect.
+    #[error("no answer in time")]
+    TimedOut,
     /// The node has stopped serving.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -1,0 +1,154 @@
+//! The client side of `Client.Call`: many calls under way on one stream to one node.
+//!
+//! There is no timer between callers: what is asked while the transport is busy waits in a queue, and
+//! leaves it as one message when the transport takes the next. Answers come in any order.
+//!
+//! **Invariant.** A call is marked as sent, under the queue's lock, before its bytes can leave. What a
+//! broken stream says of a call that is not marked is therefore certain: it was not done.
+
+mod incoming;
+mod outgoing;
+mod queue;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_proto::client_client::ClientClient;
+use holdfast_proto::identity::Identity;
+use tokio::task::AbortHandle;
+use tonic::Request;
+use tonic::transport::Channel;
+
+use self::outgoing::Outgoing;
+use self::queue::Queue;
+pub(crate) use self::transport::{CONNECT_MAX, transport};
+use crate::refusal::{Endpoint, Refusal};
+use crate::replicator::Space;
+
+/// The largest message that is taken from a node; the answer to the longest read fits.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CallBody {
+    /// An encoded command.
+    Command(Bytes),
+    /// An encoded query.
+    Query(Bytes),
+}
+
+impl CallBody {
+    fn len(&self) -> usize {
+        match self {
+            CallBody::Command(bytes) | CallBody::Query(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CallAnswer {
+    pub(crate) body: AnswerBody,
+    /// Set when another node leads: it is a hop less.
+    pub(crate) leader: Option<Endpoint>,
+    /// Space on the disk of the node that answered, if it says so.
+    pub(crate) space: Option<Space>,
+}
+
+/// The answer itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AnswerBody {
+    /// An encoded outcome.
+    Outcome(Bytes),
+    /// An encoded reply.
+    Reply(Bytes),
+}
+
+/// A stream of calls to one node. Clones share it; it ends with the last of them.
+#[derive(Clone)]
+pub(crate) struct CallStream {
+    line: Arc<Line>,
+}
+
+/// Ends the stream when nobody can call any more.
+struct Line {
+    queue: Arc<Queue>,
+    reader: AbortHandle,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.queue.close("nobody calls any more");
+        self.reader.abort();
+    }
+}
+
+impl CallStream {
+    /// Opens a stream. Runs inside a tokio runtime, which then carries it; calls need none.
+    pub(crate) async fn open(channel: Channel, identity: &Identity) -> Result<CallStream, Refusal> {
+        let queue = Arc::new(Queue::new());
+        let mut request = Request::new(Outgoing::new(Arc::clone(&queue)));
+        identity.attach(request.metadata_mut());
+        let mut client = ClientClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let response = client.call(request).await;
+        let answers = response
+            .map_err(|status| Refusal::Unavailable {
+                reason: incoming::describe(&status),
+            })?
+            .into_inner();
+        let reader = tokio::spawn(incoming::read(answers, Arc::clone(&queue))).abort_handle();
+        Ok(CallStream {
+            line: Arc::new(Line { queue, reader }),
+        })
+    }
+
+    /// Asks, and waits for the answer; waits for its turn first when too much is under way.
+    ///
+    /// When the stream breaks, a command that was sent is `OutcomeUnknown`; a query, and a command that
+    /// was not sent, are `Unavailable`. Dropping the future forgets the call: what was not sent never is.
+    pub(crate) async fn call(
+        &self,
+        volume: u64,
+        forwarded: bool,
+        body: CallBody,
+    ) -> Result<CallAnswer, Refusal> {
+        let queue = &*self.line.queue;
+        let _admission = queue.admit(body.len()).await?;
+        let (mut ticket, answer) = queue.push(volume, forwarded, body)?;
+        let answer = answer.await;
+        ticket.is_over = true;
+        // The queue answers everybody before it forgets them.
+        answer.unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
+    /// Whether it is of no use any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.line.queue.is_closed()
+    }
+
+    /// Waits until it is of no use any more, and says why.
+    pub(crate) async fn closed(&self) -> String {
+        self.line.queue.closed().await
+    }
+
+    /// Gives up every call that is under way, as if the stream had broken.
+    pub(crate) fn close(&self, reason: &str) {
+        self.line.queue.close(reason);
+        self.line.reader.abort();
+    }
+}
+
+impl fmt::Debug for CallStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CallStream")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! The calls of one stream: those that wait to be sent, and those that wait for an answer.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::task::{Context, Poll, Waker};
+
+use holdfast_proto::{CallRequest, call_request};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
+
+use super::{CallAnswer, CallBody};
+use crate::refusal::Refusal;
+
+/// The most calls that are under way on a stream; who comes then waits.
+pub(super) const CALLS_MAX: usize = 1024;
+/// The most bytes of calls that are under way on a stream.
+const BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// A message is not made longer than this, unless a single call is.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+type Answer = Result<CallAnswer, Refusal>;
+
+/// Shared by the callers, by the transport that sends and by the task that reads.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    calls: Semaphore,
+    bytes: Semaphore,
+    /// Why it is of no use any more.
+    closed: watch::Sender<Option<String>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_call: u64,
+    waiting: VecDeque<CallRequest>,
+    under_way: HashMap<u64, Caller>,
+    sender: Option<Waker>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Caller {
+    answer: oneshot::Sender<Answer>,
+    is_command: bool,
+    is_sent: bool,
+}
+
+/// A place among the calls that may be under way.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    _call: SemaphorePermit<'a>,
+    _bytes: SemaphorePermit<'a>,
+}
+
+/// Forgets the call when its future is dropped before the answer came.
+#[derive(Debug)]
+pub(super) struct Ticket<'a> {
+    queue: &'a Queue,
+    call: u64,
+    pub(super) is_over: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.queue.forget(self.call);
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn new() -> Queue {
+        Queue {
+            state: Mutex::default(),
+            calls: Semaphore::new(CALLS_MAX),
+            bytes: Semaphore::new(BYTES_MAX as usize),
+            closed: watch::Sender::new(None),
+        }
+    }
+
+    /// Waits for a place.
+    pub(super) async fn admit(&self, bytes: usize) -> Result<Admission<'_>, Refusal> {
+        let bytes = u32::try_from(bytes).unwrap_or(BYTES_MAX).min(BYTES_MAX);
+        let call = self.calls.acquire().await;
+        let bytes = self.bytes.acquire_many(bytes).await;
+        match (call, bytes) {
+            (Ok(call), Ok(bytes)) => Ok(Admission {
+                _call: call,
+                _bytes: bytes,
+            }),
+            (Err(_), _) | (_, Err(_)) => Err(self.not_sent()),
+        }
+    }
+
+    /// Puts a call into the next message.
+    pub(super) fn push(
+        &self,
+        volume: u64,
+        forwarded: bool,
+        body: CallBody,
+    ) -> Result<(Ticket<'_>, oneshot::Receiver<Answer>), Refusal> {
+        let (answer, receiver) = oneshot::channel();
+        let (is_command, body) = match body {
+            CallBody::Command(bytes) => (true, call_request::Body::Command(bytes)),
+            CallBody::Query(bytes) => (false, call_request::Body::Query(bytes)),
+        };
+        let mut state = self.state.lock();
+        if state.is_closed {
+            drop(state);
+            return Err(self.not_sent());
+        }
+        state.last_call += 1;
+        let call = state.last_call;
+        state.waiting.push_back(CallRequest {
+            call,
+            volume,
+            forwarded,
+            body: Some(body),
+        });
+        let caller = Caller {
+            answer,
+            is_command,
+            is_sent: false,
+        };
+        state.under_way.insert(call, caller);
+        let sender = state.sender.take();
+        drop(state);
+        if let Some(sender) = sender {
+            sender.wake();
+        }
+        let ticket = Ticket {
+            queue: self,
+            call,
+            is_over: false,
+        };
+        Ok((ticket, receiver))
+    }
+
+    /// The calls of the next message, marked as sent; `None` when there are no more.
+    pub(super) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Option<Vec<CallRequest>>> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Poll::Ready(None);
+        }
+        if state.waiting.is_empty() {
+            state.sender = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let mut bytes = 0;
+        let fits = |request: &&CallRequest| {
+            bytes += length(request);
+            bytes <= MESSAGE_BYTES_MAX
+        };
+        let count = state.waiting.iter().take_while(fits).count().max(1);
+        let message: Vec<CallRequest> = state.waiting.drain(..count).collect();
+        for request in &message {
+            if let Some(caller) = state.under_way.get_mut(&request.call) {
+                caller.is_sent = true;
+            }
+        }
+        Poll::Ready(Some(message))
+    }
+
+    /// Gives an answer to who waits for it.
+    pub(super) fn answer(&self, call: u64, answer: Answer) {
+        let caller = self.state.lock().under_way.remove(&call);
+        if let Some(caller) = caller {
+            // It may have given up in this moment.
+            caller.answer.send(answer).ok();
+        }
+    }
+
+    /// Answers everybody and takes nothing any more; the first reason counts.
+    pub(super) fn close(&self, reason: &str) {
+        let mut state = self.state.lock();
+        if mem::replace(&mut state.is_closed, true) {
+            return;
+        }
+        let sender = state.sender.take();
+        let callers = mem::take(&mut state.under_way);
+        state.waiting.clear();
+        // Before anybody is refused, who then asks for the reason.
+        self.closed.send_replace(Some(reason.to_owned()));
+        drop(state);
+        self.calls.close();
+        self.bytes.close();
+        for caller in callers.into_values() {
+            let refusal = if caller.is_command && caller.is_sent {
+                Refusal::OutcomeUnknown
+            } else {
+                self.not_sent()
+            };
+            caller.answer.send(Err(refusal)).ok();
+        }
+        if let Some(sender) = sender {
+            sender.wake();
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
+    pub(super) async fn closed(&self) -> String {
+        let mut closed = self.closed.subscribe();
+        // The sender lives as long as the queue.
+        match closed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn sent(&self) -> usize {
+        let state = self.state.lock();
+        let callers = state.under_way.values();
+        callers.filter(|caller| caller.is_sent).count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    fn forget(&self, call: u64) {
+        let mut state = self.state.lock();
+        let caller = state.under_way.remove(&call);
+        if caller.is_some_and(|caller| !caller.is_sent) {
+            state.waiting.retain(|request| request.call != call);
+        }
+    }
+
+    fn not_sent(&self) -> Refusal {
+        let reason = self.closed.borrow().clone();
+        Refusal::Unavailable {
+            reason: reason.unwrap_or_default(),
+        }
+    }
+}
+
+fn length(request: &CallRequest) -> usize {
+    match &request.body {
+        Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
+        None => 0,
+    }
+}

@@ -1,0 +1,292 @@
+//! One stream against a node that does what it is told.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::refusal::Kind;
+use holdfast_proto::{CallRequest, call_request};
+use tokio::runtime::Runtime;
+
+use super::testing::{FakeNode, Reaction, wait_until};
+use super::{AnswerBody, CallBody, CallStream, queue, transport};
+use crate::refusal::{Endpoint, Refusal};
+use crate::replicator::Space;
+
+const VOLUME: u64 = 7;
+
+fn echo(request: &CallRequest) -> Reaction {
+    match request.body.clone().unwrap() {
+        call_request::Body::Command(bytes) => Reaction::Outcome(bytes),
+        call_request::Body::Query(bytes) => Reaction::Reply(bytes),
+    }
+}
+
+fn silence(_request: &CallRequest) -> Reaction {
+    Reaction::Silence
+}
+
+fn command(text: &str) -> CallBody {
+    CallBody::Command(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn open(runtime: &Runtime, node: &FakeNode) -> CallStream {
+    let identity = Identity {
+        cluster: None,
+        node: None,
+        program: "test",
+    };
+    let address = node.address.clone();
+    runtime.block_on(async move {
+        let channel = transport(&address).unwrap().connect_lazy();
+        CallStream::open(channel, &identity).await.unwrap()
+    })
+}
+
+/// Polls a future once on this thread, which has no runtime.
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn answers_find_who_waits_for_them_whatever_their_order() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(echo);
+    let stream = open(&runtime, &node);
+    runtime.block_on(async {
+        let calls: Vec<_> = (0..500)
+            .map(|n| {
+                let stream = stream.clone();
+                tokio::spawn(async move {
+                    let body = CallBody::Query(Bytes::from(format!("{n}")));
+                    stream.call(VOLUME, false, body).await
+                })
+            })
+            .collect();
+        for (n, call) in calls.into_iter().enumerate() {
+            let answer = call.await.unwrap().unwrap();
+            assert_eq!(answer.body, AnswerBody::Reply(Bytes::from(format!("{n}"))));
+            let space = Space {
+                total: 1000,
+                available: 900,
+            };
+            assert_eq!((answer.space, answer.leader), (Some(space), None));
+        }
+    });
+    assert!(
+        node.seen()
+            .iter()
+            .all(|request| request.volume == VOLUME && !request.forwarded)
+    );
+}
+
+#[test]
+fn calls_that_wait_travel_together() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(echo);
+    let stream = open(&runtime, &node);
+    let (calls, threads) = (200, 64);
+    runtime.block_on(async {
+        let callers: Vec<_> = (0..threads)
+            .map(|_| {
+                let stream = stream.clone();
+                tokio::spawn(async move {
+                    for _ in 0..calls {
+                        stream.call(VOLUME, false, command("x")).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+    });
+    let messages = node.said.messages.load(Ordering::SeqCst);
+    let sent = node.seen().len();
+    assert_eq!(sent, calls * threads);
+    assert!(sent > messages * 2, "{sent} calls in {messages} messages");
+}
+
+#[test]
+fn a_broken_stream_is_certain_about_queries_only() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(|request| match &request.body {
+        Some(call_request::Body::Command(bytes)) if bytes == "break" => Reaction::Break,
+        _ => Reaction::Silence,
+    });
+    let stream = open(&runtime, &node);
+    runtime.block_on(async {
+        let lost = tokio::spawn({
+            let stream = stream.clone();
+            async move { stream.call(VOLUME, false, command("lost")).await }
+        });
+        let asked = tokio::spawn({
+            let stream = stream.clone();
+            async move {
+                let body = CallBody::Query(Bytes::from_static(b"asked"));
+                stream.call(VOLUME, false, body).await
+            }
+        });
+        wait_until("both are sent", || node.seen().len() == 2);
+        let broken = stream.call(VOLUME, false, command("break")).await;
+        assert_eq!(broken, Err(Refusal::OutcomeUnknown));
+        assert_eq!(lost.await.unwrap(), Err(Refusal::OutcomeUnknown));
+        let reason = "the node ended the stream".to_owned();
+        let unavailable = Err(Refusal::Unavailable { reason });
+        assert_eq!(asked.await.unwrap(), unavailable);
+        assert!(stream.is_closed());
+        assert_eq!(
+            stream.call(VOLUME, false, command("late")).await,
+            unavailable
+        );
+    });
+}
+
+#[test]
+fn a_command_that_was_not_sent_is_not_done() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(silence);
+    let stream = open(&runtime, &node);
+    node.said.reads.send_replace(false);
+    runtime.block_on(async {
+        // More than the transport takes from a node that does not read.
+        let large = CallBody::Command(Bytes::from(vec![0; 3 << 20]));
+        let calls: Vec<_> = [large.clone(), large.clone(), command("waits")]
+            .into_iter()
+            .map(|body| {
+                let stream = stream.clone();
+                tokio::spawn(async move { stream.call(VOLUME, false, body).await })
+            })
+            .collect();
+        wait_until("the transport has taken a message", || {
+            stream.line.queue.sent() > 0
+        });
+        drop(node);
+        stream.closed().await;
+        let mut refusals = Vec::new();
+        for call in calls {
+            refusals.push(call.await.unwrap().unwrap_err());
+        }
+        assert_eq!(refusals[0], Refusal::OutcomeUnknown);
+        assert!(
+            matches!(refusals[2], Refusal::Unavailable { .. }),
+            "{refusals:?}"
+        );
+    });
+}
+
+#[test]
+fn a_call_that_is_dropped_before_it_is_sent_never_is() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(echo);
+    let stream = open(&runtime, &node);
+    node.said.reads.send_replace(false);
+    let large = CallBody::Command(Bytes::from(vec![0; 3 << 20]));
+    {
+        let mut first = Box::pin(stream.call(VOLUME, false, large.clone()));
+        assert!(poll(&mut first).is_pending());
+        wait_until("it is being sent", || stream.line.queue.sent() > 0);
+        let mut second = Box::pin(stream.call(VOLUME, false, command("dropped")));
+        assert!(poll(&mut second).is_pending());
+        assert_eq!(stream.line.queue.waiting(), 1);
+        drop(second);
+        assert_eq!(stream.line.queue.waiting(), 0);
+    }
+    node.said.reads.send_replace(true);
+    let answer = runtime.block_on(stream.call(VOLUME, false, command("after")));
+    assert_eq!(
+        answer.unwrap().body,
+        AnswerBody::Outcome(Bytes::from_static(b"after"))
+    );
+    let bodies: Vec<usize> = node.seen().iter().map(length).collect();
+    assert!(!bodies.contains(&"dropped".len()), "{bodies:?}");
+}
+
+fn length(request: &CallRequest) -> usize {
+    match request.body.as_ref().unwrap() {
+        call_request::Body::Command(bytes) | call_request::Body::Query(bytes) => bytes.len(),
+    }
+}
+
+#[test]
+fn too_many_calls_wait_for_their_turn_and_go_on_when_others_end() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(silence);
+    let stream = open(&runtime, &node);
+    let call = || Box::pin(stream.call(VOLUME, false, command("x")));
+    let mut calls: Vec<_> = (0..queue::CALLS_MAX).map(|_| call()).collect();
+    for call in &mut calls {
+        assert!(poll(call).is_pending());
+    }
+    wait_until("all are sent", || node.seen().len() == queue::CALLS_MAX);
+    let mut last = call();
+    runtime.block_on(async {
+        let waits = tokio::time::timeout(Duration::from_millis(50), &mut last).await;
+        assert!(waits.is_err());
+    });
+    assert_eq!(node.seen().len(), queue::CALLS_MAX, "it was not sent");
+    node.set_script(echo);
+    calls.pop();
+    assert!(runtime.block_on(last).is_ok(), "a place became free");
+}
+
+#[test]
+fn refusals_arrive_as_what_they_are() {
+    let runtime = Runtime::new().unwrap();
+    let leader = holdfast_proto::Endpoint {
+        id: 3,
+        address: "host:1".to_owned(),
+    };
+    let mut kinds = [
+        (Kind::NotLeader, Some(leader)),
+        (Kind::NotLeader, None),
+        (Kind::Overloaded, None),
+        (Kind::OutcomeUnknown, None),
+        (Kind::NoSuchVolume, None),
+        (Kind::Unspecified, None),
+    ]
+    .into_iter();
+    let node = FakeNode::start(move |_| {
+        let (kind, leader) = kinds.next().unwrap();
+        Reaction::Refuse(kind, leader)
+    });
+    let stream = open(&runtime, &node);
+    let expected = [
+        Refusal::NotLeader {
+            leader: Some(Endpoint {
+                id: 3,
+                address: "host:1".to_owned(),
+            }),
+        },
+        Refusal::NotLeader { leader: None },
+        Refusal::Overloaded,
+        Refusal::OutcomeUnknown,
+        Refusal::NoSuchVolume,
+        Refusal::OutcomeUnknown,
+    ];
+    for refusal in expected {
+        let answer = runtime.block_on(stream.call(VOLUME, false, command("x")));
+        assert_eq!(answer, Err(refusal));
+    }
+}
+
+#[test]
+fn the_last_caller_to_go_ends_the_stream() {
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(echo);
+    let stream = open(&runtime, &node);
+    let queue = Arc::downgrade(&stream.line.queue);
+    let clone = stream.clone();
+    drop(stream);
+    assert!(
+        runtime
+            .block_on(clone.call(VOLUME, false, command("x")))
+            .is_ok()
+    );
+    drop(clone);
+    wait_until("nothing is left of it", || queue.upgrade().is_none());
+}

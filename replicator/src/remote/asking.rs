@@ -1,0 +1,127 @@
+//! Asks until there is an answer: the retry loop of one command or query.
+//!
+//! | the node, or the road, says | what is done |
+//! |---|---|
+//! | not the leader, another is | the same call on a stream to that one, at once |
+//! | not the leader, unavailable, a broken stream | the same call on a stream to the next node |
+//! | overloaded | the same call after a pause |
+//! | outcome unknown | the same call, same request id: it takes effect once |
+//! | malformed, the volume is gone | an error |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_metadata::Fault;
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
+
+use super::backoff::Backoff;
+use super::connect_error::FailureReason;
+use super::road::{Lane, News, NoWay, Road};
+use crate::call::{CallAnswer, CallBody};
+use crate::error::ReplicateError;
+use crate::refusal::Refusal;
+
+/// Shared by everybody who asks.
+#[derive(Debug)]
+pub(super) struct Asking {
+    road: Arc<Road>,
+    backoff: Backoff,
+    runtime: Handle,
+}
+
+/// An answer, and what is known of the tries before it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) answer: CallAnswer,
+    /// An earlier try may have been carried out.
+    pub(super) may_be_done: bool,
+}
+
+impl Asking {
+    pub(super) fn new(road: Arc<Road>, backoff: Backoff, runtime: Handle) -> Asking {
+        Asking {
+            road,
+            backoff,
+            runtime,
+        }
+    }
+
+    /// Waits for as long as it takes. Dropping the future ends it at any point: what was sent may take
+    /// effect, nothing more is sent.
+    pub(super) async fn ask(&self, body: CallBody) -> Result<Asked, ReplicateError> {
+        let _waiting = self.road.wait();
+        let mut may_be_done = false;
+        let mut overloads = 0;
+        let mut failed = 0;
+        loop {
+            let lane = self.road.lane_after(failed).await;
+            let lane = lane.map_err(|no_way| end(no_way, may_be_done))?;
+            let refusal = match lane.stream.call(lane.volume, false, body.clone()).await {
+                Ok(answer) => {
+                    self.road.answered(&lane, &answer);
+                    return Ok(Asked {
+                        answer,
+                        may_be_done,
+                    });
+                }
+                Err(refusal) => refusal,
+            };
+            tracing::debug!(%refusal, address = lane.address, "trying again");
+            match refusal {
+                Refusal::Overloaded => {
+                    overloads += 1;
+                    self.sleep(self.backoff.pause(overloads)).await;
+                }
+                Refusal::Malformed { .. } => {
+                    tracing::error!(%refusal, "a node does not understand this program");
+                    return Err(refusal.into());
+                }
+                Refusal::NotLeader { .. }
+                | Refusal::Unavailable { .. }
+                | Refusal::OutcomeUnknown
+                | Refusal::NoSuchVolume
+                | Refusal::Fault(_) => {
+                    // A node that failed may have written the command to its log before.
+                    may_be_done |= matches!(refusal, Refusal::OutcomeUnknown | Refusal::Fault(_));
+                    failed = lane.generation;
+                    self.road.report(&lane, news(refusal, &lane));
+                }
+            }
+        }
+    }
+
+    /// A timer of this replicator's own runtime, from whichever thread.
+    pub(super) fn sleep(&self, time: Duration) -> Sleep {
+        let _runtime = self.runtime.enter();
+        tokio::time::sleep(time)
+    }
+}
+
+fn end(no_way: NoWay, may_be_done: bool) -> ReplicateError {
+    match no_way {
+        NoWay::Stopped if may_be_done => ReplicateError::OutcomeUnknown,
+        NoWay::Stopped => ReplicateError::Stopped,
+        NoWay::Gone => gone(),
+    }
+}
+
+/// What every operation answers once the volume is gone.
+pub(super) fn gone() -> ReplicateError {
+    ReplicateError::Fault(Fault::Io(Refusal::NoSuchVolume.to_string()))
+}
+
+fn news(refusal: Refusal, lane: &Lane) -> News {
+    match refusal {
+        Refusal::NotLeader {
+            leader: Some(leader),
+        } if leader.address != lane.address => News::Led(leader),
+        Refusal::NoSuchVolume => News::Useless(FailureReason::NoSuchVolume(refusal.to_string())),
+        Refusal::Unavailable { reason } => News::Useless(FailureReason::Other(reason)),
+        Refusal::NotLeader { .. }
+        | Refusal::Overloaded
+        | Refusal::OutcomeUnknown
+        | Refusal::Malformed { .. }
+        | Refusal::Fault(_) => News::Useless(FailureReason::Other(refusal.to_string())),
+    }
+}

@@ -1,0 +1,153 @@
+//! The session of a mount: which commands are under way, so that the cluster may forget the others.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use holdfast_metadata::{RequestId, SessionId};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::error::ReplicateError;
+
+/// One registration with the cluster.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    window: Mutex<Window>,
+    /// Whether the cluster knows it; `None` until there is an answer.
+    opened: watch::Sender<Option<Result<(), ReplicateError>>>,
+}
+
+/// The sequences from the lowest that is under way.
+#[derive(Debug)]
+struct Window {
+    lowest: u64,
+    is_over: VecDeque<bool>,
+}
+
+impl Window {
+    fn begin(&mut self) -> u64 {
+        self.is_over.push_back(false);
+        self.lowest + self.is_over.len() as u64 - 1
+    }
+
+    fn end(&mut self, sequence: u64) {
+        let index = sequence.checked_sub(self.lowest).unwrap_or(u64::MAX) as usize;
+        if let Some(is_over) = self.is_over.get_mut(index) {
+            *is_over = true;
+        }
+        while self.is_over.front() == Some(&true) {
+            self.is_over.pop_front();
+            self.lowest += 1;
+        }
+    }
+}
+
+/// A command that is under way until this is dropped: with its outcome, or because nobody waits for it
+/// any more. In that case it may still take effect; its outcome is then trimmed like any other.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    session: Arc<Session>,
+    pub(super) request: RequestId,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.session.window.lock().end(self.request.sequence);
+    }
+}
+
+impl Session {
+    /// A new one; its number is random, so that no other mount has it.
+    pub(super) fn new() -> io::Result<Arc<Session>> {
+        let mut bytes = [0; 8];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let window = Window {
+            // 0 is the registration.
+            lowest: 1,
+            is_over: VecDeque::new(),
+        };
+        Ok(Arc::new(Session {
+            id: SessionId(u64::from_be_bytes(bytes)),
+            window: Mutex::new(window),
+            opened: watch::Sender::new(None),
+        }))
+    }
+
+    /// The id of the next command. `acknowledged` is the lowest sequence under way, its own included.
+    pub(super) fn begin(self: &Arc<Session>) -> UnderWay {
+        let mut window = self.window.lock();
+        let sequence = window.begin();
+        let request = RequestId {
+            session: self.id,
+            sequence,
+            acknowledged: window.lowest,
+        };
+        drop(window);
+        UnderWay {
+            session: Arc::clone(self),
+            request,
+        }
+    }
+
+    /// The id of the registration and of its end.
+    pub(super) fn registration(&self) -> RequestId {
+        RequestId {
+            session: self.id,
+            sequence: 0,
+            acknowledged: 0,
+        }
+    }
+
+    /// Waits until the cluster knows it.
+    pub(super) async fn opened(&self) -> Result<(), ReplicateError> {
+        let now = self.opened.borrow().clone();
+        if let Some(opened) = now {
+            return opened;
+        }
+        let mut opened = self.opened.subscribe();
+        match opened.wait_for(Option::is_some).await {
+            Ok(opened) => opened.clone().unwrap_or(Err(ReplicateError::Stopped)),
+            Err(_) => Err(ReplicateError::Stopped),
+        }
+    }
+
+    /// Lets those go on who wait for the registration.
+    pub(super) fn set_opened(&self, opened: Result<(), ReplicateError>) {
+        self.opened.send_replace(Some(opened));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledged_is_the_lowest_sequence_under_way() {
+        let session = Session::new().unwrap();
+        let (first, second, third) = (session.begin(), session.begin(), session.begin());
+        let ids =
+            |under_way: &UnderWay| (under_way.request.sequence, under_way.request.acknowledged);
+        assert_eq!(
+            (ids(&first), ids(&second), ids(&third)),
+            ((1, 1), (2, 1), (3, 1))
+        );
+        drop(second);
+        assert_eq!(
+            ids(&session.begin()),
+            (4, 1),
+            "the first is still under way"
+        );
+        drop(first);
+        assert_eq!(ids(&session.begin()), (5, 3), "the fourth is over too");
+        drop(third);
+        assert_eq!(ids(&session.begin()), (6, 6));
+    }
+
+    #[test]
+    fn two_sessions_have_different_numbers() {
+        assert_ne!(Session::new().unwrap().id, Session::new().unwrap().id);
+    }
+}
