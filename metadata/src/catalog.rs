@@ -98,6 +98,14 @@ impl<E: Engine> Catalog<E> {
         self.lock().state.clone()
     }
 
+    /// Whether there was a volume of this id that is not there any more; false for one that this catalog
+    /// has not heard of yet.
+    pub fn was_deleted(&self, volume: u64) -> bool {
+        let known = self.lock();
+        let is_there = known.state.volumes.iter().any(|other| other.id == volume);
+        0 < volume && volume < known.record.next_volume && !is_there
+    }
+
     /// Where the catalog is kept.
     pub fn engine(&self) -> &E {
         &self.engine

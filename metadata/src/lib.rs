@@ -67,7 +67,7 @@ pub use digest::{Digest, digest};
 pub use fault::Fault;
 pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, SessionInfo, Statistics};
 pub use query::{Query, SeekTarget};
-pub use state_machine::{Format, StateMachine};
+pub use state_machine::{Format, StateMachine, load_position};
 pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
 pub use store::{ManifestMark, RocksEngine, RocksOptions};

@@ -167,7 +167,7 @@ pub(crate) fn load_volume(view: &(impl View + ?Sized)) -> Result<Option<Volume>,
 }
 
 /// What the last position in the log said.
-pub(crate) fn load_position(view: &impl View) -> Result<Option<Bytes>, Fault> {
+pub fn load_position(view: &impl View) -> Result<Option<Bytes>, Fault> {
     let mut note = Ok(None);
     view.with_value(&keys::position(), &mut |bytes| {
         note = PositionRecord::decode(bytes).map(|note| Some(Bytes::copy_from_slice(note)));

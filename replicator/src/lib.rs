@@ -3,6 +3,7 @@
 mod call;
 mod error;
 mod noop;
+mod raft;
 mod refusal;
 mod remote;
 mod replicator;
@@ -12,5 +13,8 @@ mod watermark;
 
 pub use error::ReplicateError;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
+pub use raft::{
+    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, Timing,
+};
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{PosixMetadataReplicator, Space, Status};

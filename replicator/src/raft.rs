@@ -1,5 +1,33 @@
 //! Many Raft groups on one node: the order of commands is decided by a quorum.
 
+mod admin_service;
+mod catalog_client;
+mod client_service;
 mod convert;
+mod group;
+mod histogram;
+mod log;
+mod machine;
+mod membership;
+mod metrics;
+mod network;
+mod node;
+mod node_directory;
+mod node_disk;
+mod node_error;
+mod options;
 mod poison;
+mod progress;
+mod raft_service;
+mod read_index;
+mod registry;
+mod router;
+mod snapshot;
+mod snapshot_schedule;
+mod status;
 mod type_config;
+mod volume;
+
+pub use self::node::{FIRST_VOLUME, Node};
+pub use self::node_error::NodeError;
+pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};

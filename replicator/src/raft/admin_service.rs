@@ -1,0 +1,369 @@
+//! What operators, and nodes that join, ask of a node.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use holdfast_metadata::catalog::{CatalogAnswer, CatalogCommand, NodeRole, ReplicationMode};
+use holdfast_metadata::{Format, Mode, Timestamp};
+use holdfast_proto::admin_client::AdminClient;
+use holdfast_proto::admin_server::Admin;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::{
+    CatalogDone, CreateVolumeRequest, CreateVolumeResponse, DeleteVolumeRequest,
+    DeleteVolumeResponse, DigestRequest, DigestResponse, JoinRequest, JoinResponse,
+    ListVolumesRequest, ListVolumesResponse, Progress, PromoteNodeRequest, ProposeCatalogRequest,
+    ProposeCatalogResponse, RemoveNodeRequest, StatusRequest, StatusResponse, TransferLeaderDone,
+    TransferLeaderTo, propose_catalog_response,
+};
+use tonic::{Request, Response, Status};
+
+use super::catalog_client::{CatalogClient, CatalogRefusal};
+use super::group::Group;
+use super::network::Peers;
+use super::node_directory::random_id;
+use super::poison::Poison;
+use super::progress;
+use super::registry::Registry;
+use super::status;
+use super::type_config::GroupId;
+use crate::refusal::Refusal;
+
+/// How long a leader may take to hand over.
+const HAND_OVER: Duration = Duration::from_secs(5);
+/// How long a node may take to say that it is alive.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// Serves [`Admin`].
+#[derive(Debug, Clone)]
+pub(crate) struct AdminService {
+    pub(crate) registry: Registry,
+    pub(crate) catalog: CatalogClient,
+    pub(crate) peers: Peers,
+    pub(crate) identity: Identity,
+    pub(crate) poison: Poison,
+    pub(crate) started: Instant,
+}
+
+impl AdminService {
+    async fn change(&self, command: CatalogCommand) -> Result<CatalogAnswer, Status> {
+        self.catalog.change(command).await.map_err(refused)
+    }
+
+    /// Refuses to remove a node when those that stay could not go on without it.
+    async fn check_removal(&self, id: u64) -> Result<(), Status> {
+        let state = self.registry.catalog_state().map_err(unavailable)?;
+        let Some(node) = state.nodes.iter().find(|node| node.id == id) else {
+            return Err(Status::not_found(format!("there is no node {id}")));
+        };
+        if node.role != NodeRole::Voter {
+            return Ok(());
+        }
+        let staying: Vec<_> = state
+            .nodes
+            .iter()
+            .filter(|node| node.id != id && node.role == NodeRole::Voter)
+            .collect();
+        if staying.is_empty() {
+            return Err(Status::failed_precondition(format!(
+                "node {id} is the only voter: add another node and wait until it votes"
+            )));
+        }
+        let mut silent = Vec::new();
+        for node in &staying {
+            if node.id != self.registry.node() && !self.is_alive(&node.address).await {
+                silent.push(node.id.to_string());
+            }
+        }
+        let alive = staying.len() - silent.len();
+        if alive * 2 > staying.len() {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!(
+            "without node {id} there would be {} voters of which {} do not answer (node {}): \
+             a quorum would be lost. Bring those back or remove them first",
+            staying.len(),
+            silent.len(),
+            silent.join(", ")
+        )))
+    }
+
+    async fn is_alive(&self, address: &str) -> bool {
+        let mut client = AdminClient::new(self.peers.channel(address));
+        let mut request = Request::new(StatusRequest {});
+        self.identity.attach(request.metadata_mut());
+        request.set_timeout(SIGN_OF_LIFE);
+        let answer = tokio::time::timeout(SIGN_OF_LIFE, client.status(request)).await;
+        matches!(answer, Ok(Ok(_)))
+    }
+
+    /// Hands over one group, here or at the node that leads it.
+    async fn transfer(&self, group: &Group, node: u64) -> Result<(), Status> {
+        if group.leads() {
+            let to = (node != 0).then_some(node);
+            return if group.hand_over(to, HAND_OVER).await {
+                Ok(())
+            } else {
+                Err(Status::failed_precondition(format!(
+                    "group {} was not handed over: is the other node a voter that answers?",
+                    group.id()
+                )))
+            };
+        }
+        let leader = group
+            .leader()
+            .filter(|leader| leader.id != self.registry.node());
+        let Some(leader) = leader else {
+            let message = format!("nobody leads group {} now", group.id());
+            return Err(Status::unavailable(message));
+        };
+        if leader.id == node {
+            return Ok(());
+        }
+        let mut client = AdminClient::new(self.peers.channel(&leader.address));
+        let mut request = Request::new(TransferLeaderTo {
+            group: group.id().0,
+            all_groups: false,
+            node,
+        });
+        self.identity.attach(request.metadata_mut());
+        client.transfer_leader(request).await.map(|_| ())
+    }
+}
+
+type ProgressStream = Pin<Box<dyn Stream<Item = Result<Progress, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Admin for AdminService {
+    async fn propose_catalog(
+        &self,
+        request: Request<ProposeCatalogRequest>,
+    ) -> Result<Response<ProposeCatalogResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let command = request.into_inner().command;
+        let command = command.ok_or_else(|| Status::invalid_argument("no command"))?;
+        let command = holdfast_proto::decode_catalog_message(command)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let result = match self.catalog.here(&command).await {
+            Ok(CatalogAnswer::Done) => propose_catalog_response::Result::Done(CatalogDone {}),
+            Ok(CatalogAnswer::Volume { id }) => propose_catalog_response::Result::Volume(id),
+            Err(CatalogRefusal::Refused(reason)) => {
+                propose_catalog_response::Result::Refused(reason)
+            }
+            Err(CatalogRefusal::Unavailable(refusal)) => return Err(unavailable(refusal)),
+        };
+        Ok(Response::new(ProposeCatalogResponse {
+            result: Some(result),
+        }))
+    }
+
+    async fn status(
+        &self,
+        request: Request<StatusRequest>,
+    ) -> Result<Response<StatusResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let state = self.registry.catalog_state().map_err(unavailable)?;
+        let options = self.registry.options();
+        let fault = self.poison.fault().map(ToString::to_string);
+        Ok(Response::new(StatusResponse {
+            cluster_id: Bytes::from(state.cluster_id.map_or_else(Vec::new, |id| id.to_vec())),
+            node: options.id,
+            address: options.advertise.clone(),
+            version: options.program.to_owned(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            space: Some(status::space(&self.registry)),
+            groups: status::groups(&self.registry, &state),
+            nodes: status::nodes(&state),
+            volumes: status::volumes(&state),
+            fault: fault.unwrap_or_default(),
+        }))
+    }
+
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let join = request.into_inner();
+        let incarnation = <[u8; 16]>::try_from(join.incarnation.as_ref())
+            .map_err(|_| Status::invalid_argument("an incarnation has 16 bytes"))?;
+        let known = self.registry.catalog_state().map_err(unavailable)?;
+        let voted = known
+            .nodes
+            .iter()
+            .any(|node| node.id == join.id && node.role == NodeRole::Voter);
+        self.change(CatalogCommand::AddNode {
+            id: join.id,
+            address: join.address,
+            incarnation,
+        })
+        .await?;
+        if !join.as_learner && !voted {
+            let role = NodeRole::Voter;
+            self.change(CatalogCommand::SetNodeRole { id: join.id, role })
+                .await?;
+        }
+        let cluster = self.identity.cluster.unwrap_or_default();
+        Ok(Response::new(JoinResponse {
+            cluster_id: Bytes::copy_from_slice(&cluster),
+        }))
+    }
+
+    type PromoteNodeStream = ProgressStream;
+
+    async fn promote_node(
+        &self,
+        request: Request<PromoteNodeRequest>,
+    ) -> Result<Response<ProgressStream>, Status> {
+        self.identity.check(request.metadata())?;
+        let id = request.into_inner().id;
+        let role = NodeRole::Voter;
+        self.change(CatalogCommand::SetNodeRole { id, role })
+            .await?;
+        let votes = move |group: &progress::Members| group.voters.contains(&id);
+        Ok(Response::new(progress::until(
+            self.registry.clone(),
+            format!("node {id} votes"),
+            votes,
+        )))
+    }
+
+    type RemoveNodeStream = ProgressStream;
+
+    async fn remove_node(
+        &self,
+        request: Request<RemoveNodeRequest>,
+    ) -> Result<Response<ProgressStream>, Status> {
+        self.identity.check(request.metadata())?;
+        let id = request.into_inner().id;
+        self.check_removal(id).await?;
+        self.change(CatalogCommand::RemoveNode { id }).await?;
+        let gone = move |group: &progress::Members| {
+            !group.voters.contains(&id) && !group.learners.contains(&id)
+        };
+        Ok(Response::new(progress::until(
+            self.registry.clone(),
+            format!("node {id} is out"),
+            gone,
+        )))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<TransferLeaderTo>,
+    ) -> Result<Response<TransferLeaderDone>, Status> {
+        self.identity.check(request.metadata())?;
+        let TransferLeaderTo {
+            group,
+            all_groups,
+            node,
+        } = request.into_inner();
+        let groups = if all_groups {
+            self.registry.groups()
+        } else {
+            let found = self.registry.group(GroupId(group));
+            vec![found.ok_or_else(|| Status::not_found(format!("there is no group {group}")))?]
+        };
+        for group in groups {
+            self.transfer(&group, node).await?;
+        }
+        Ok(Response::new(TransferLeaderDone {}))
+    }
+
+    async fn list_volumes(
+        &self,
+        request: Request<ListVolumesRequest>,
+    ) -> Result<Response<ListVolumesResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let state = self.registry.catalog_state().map_err(unavailable)?;
+        Ok(Response::new(ListVolumesResponse {
+            volumes: status::volumes(&state),
+        }))
+    }
+
+    async fn create_volume(
+        &self,
+        request: Request<CreateVolumeRequest>,
+    ) -> Result<Response<CreateVolumeResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let request = request.into_inner();
+        let replication = match request.replication() {
+            holdfast_proto::ReplicationMode::All => ReplicationMode::All,
+            holdfast_proto::ReplicationMode::Quorum
+            | holdfast_proto::ReplicationMode::Unspecified => ReplicationMode::Quorum,
+        };
+        let command = create_volume(request.name, replication)
+            .map_err(|error| Status::internal(error.to_string()))?;
+        match self.change(command).await? {
+            CatalogAnswer::Volume { id } => Ok(Response::new(CreateVolumeResponse { volume: id })),
+            CatalogAnswer::Done => Err(Status::internal("the catalog made no volume")),
+        }
+    }
+
+    async fn delete_volume(
+        &self,
+        request: Request<DeleteVolumeRequest>,
+    ) -> Result<Response<DeleteVolumeResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let name = request.into_inner().name;
+        self.change(CatalogCommand::DeleteVolume { name }).await?;
+        Ok(Response::new(DeleteVolumeResponse {}))
+    }
+
+    async fn digest(
+        &self,
+        request: Request<DigestRequest>,
+    ) -> Result<Response<DigestResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let id = GroupId(request.into_inner().group);
+        let group = self.registry.group(id);
+        let group = group.ok_or_else(|| Status::not_found(format!("there is no group {id}")))?;
+        let store = group.store().clone();
+        let digest = tokio::task::spawn_blocking(move || store.machine().digest());
+        let (applied, digest) = digest
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?
+            .map_err(|fault| Status::data_loss(fault.to_string()))?;
+        Ok(Response::new(DigestResponse {
+            applied_index: applied.0,
+            digest: Bytes::copy_from_slice(&digest.get().to_be_bytes()),
+        }))
+    }
+}
+
+/// The command that makes a volume; what is random or depends on the time is chosen here, once.
+pub(crate) fn create_volume(
+    name: String,
+    replication: ReplicationMode,
+) -> std::io::Result<CatalogCommand> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default();
+    let [a, b, c, d, ..] = random_id()?;
+    Ok(CatalogCommand::CreateVolume {
+        name,
+        replication,
+        format: Format {
+            generation: u32::from_be_bytes([a, b, c, d]),
+            now: Timestamp {
+                seconds: now.as_secs() as i64,
+                nanoseconds: now.subsec_nanos(),
+            },
+            uid: 0,
+            gid: 0,
+            mode: Mode::new(0o755),
+        },
+    })
+}
+
+fn refused(refusal: CatalogRefusal) -> Status {
+    match refusal {
+        CatalogRefusal::Refused(reason) => Status::failed_precondition(reason),
+        CatalogRefusal::Unavailable(refusal) => unavailable(refusal),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the end of an error, as map_err wants it"
+)]
+fn unavailable(refusal: Refusal) -> Status {
+    Status::unavailable(refusal.to_string())
+}

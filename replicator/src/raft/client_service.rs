@@ -1,0 +1,201 @@
+//! What mounts ask of a node: the gRPC side of the router.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use holdfast_proto::client_server::Client;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::{
+    CallRequest, CallRequests, CallResponse, CallResponses, OpenVolumeRequest, OpenVolumeResponse,
+    call_request, call_response, refusal,
+};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::router::Router;
+use crate::call::{AnswerBody, CallAnswer, CallBody};
+use crate::refusal::{Endpoint, Refusal};
+
+/// Calls of one stream that may be under way; what comes then is read later, so the sender slows down.
+const UNDER_WAY_MAX: usize = 4096;
+
+/// The most answers that travel in one message.
+const ANSWERS_MAX: usize = 256;
+
+/// Serves [`Client`].
+#[derive(Debug, Clone)]
+pub(crate) struct ClientService {
+    router: Router,
+    identity: Identity,
+    stopping: watch::Receiver<bool>,
+}
+
+impl ClientService {
+    /// Streams end when `stopping` becomes true: what is under way is still answered.
+    pub(crate) fn new(
+        router: Router,
+        identity: Identity,
+        stopping: watch::Receiver<bool>,
+    ) -> ClientService {
+        ClientService {
+            router,
+            identity,
+            stopping,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Client for ClientService {
+    async fn open_volume(
+        &self,
+        request: Request<OpenVolumeRequest>,
+    ) -> Result<Response<OpenVolumeResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let name = request.into_inner().name;
+        let registry = self.router.registry();
+        let state = registry
+            .catalog_state()
+            .map_err(|refusal| Status::unavailable(refusal.to_string()))?;
+        let Some(record) = state.volumes.iter().find(|record| record.name == name) else {
+            let names: Vec<&str> = state.volumes.iter().map(|v| v.name.as_str()).collect();
+            return Err(Status::not_found(format!(
+                "there is no volume {name:?}; there is: {}",
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            )));
+        };
+        let leader = registry
+            .volume(record.id)
+            .and_then(|v| self.router.leader(&v));
+        let nodes = state.nodes.iter().map(|node| holdfast_proto::Endpoint {
+            id: node.id,
+            address: node.address.clone(),
+        });
+        Ok(Response::new(OpenVolumeResponse {
+            volume: record.id,
+            generation: record.format.generation,
+            nodes: nodes.collect(),
+            leader: leader.map(endpoint),
+        }))
+    }
+
+    type CallStream = Pin<Box<dyn Stream<Item = Result<CallResponses, Status>> + Send>>;
+
+    async fn call(
+        &self,
+        request: Request<Streaming<CallRequests>>,
+    ) -> Result<Response<Self::CallStream>, Status> {
+        self.identity.check(request.metadata())?;
+        let (answers, outgoing) = mpsc::channel(UNDER_WAY_MAX);
+        let reading = read_calls(self.router.clone(), request.into_inner(), answers);
+        let mut stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = reading => {}
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+            }
+        });
+        Ok(Response::new(Box::pin(batches(outgoing))))
+    }
+}
+
+/// Starts every call that comes in; each sends its answer when it has one.
+async fn read_calls(
+    router: Router,
+    mut incoming: Streaming<CallRequests>,
+    answers: mpsc::Sender<CallResponse>,
+) {
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    while let Ok(Some(batch)) = incoming.message().await {
+        for request in batch.requests {
+            let Ok(permit) = under_way.clone().acquire_owned().await else {
+                return;
+            };
+            let (router, answers) = (router.clone(), answers.clone());
+            tokio::spawn(async move {
+                let response = answer(&router, request).await;
+                // When the mount is gone nobody waits for the answer.
+                let _gone = answers.send(response).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn answer(router: &Router, request: CallRequest) -> CallResponse {
+    let call = request.call;
+    let body = match request.body {
+        Some(call_request::Body::Command(command)) => CallBody::Command(command),
+        Some(call_request::Body::Query(query)) => CallBody::Query(query),
+        None => {
+            let reason = "no body".to_owned();
+            return refused(call, Refusal::Malformed { reason });
+        }
+    };
+    match router.call(request.volume, request.forwarded, body).await {
+        Ok(answer) => answered(call, answer),
+        Err(refusal) => refused(call, refusal),
+    }
+}
+
+fn answered(call: u64, answer: CallAnswer) -> CallResponse {
+    let body = match answer.body {
+        AnswerBody::Outcome(outcome) => call_response::Body::Outcome(outcome),
+        AnswerBody::Reply(reply) => call_response::Body::Reply(reply),
+    };
+    CallResponse {
+        call,
+        body: Some(body),
+        leader: answer.leader.map(endpoint),
+        space: answer.space.map(|space| holdfast_proto::Space {
+            total: space.total,
+            available: space.available,
+        }),
+    }
+}
+
+fn refused(call: u64, refusal: Refusal) -> CallResponse {
+    let message = refusal.to_string();
+    let (kind, leader) = match refusal {
+        Refusal::NotLeader { leader } => (refusal::Kind::NotLeader, leader),
+        Refusal::Unavailable { .. } => (refusal::Kind::Unavailable, None),
+        Refusal::Overloaded => (refusal::Kind::Overloaded, None),
+        Refusal::OutcomeUnknown => (refusal::Kind::OutcomeUnknown, None),
+        Refusal::NoSuchVolume => (refusal::Kind::NoSuchVolume, None),
+        Refusal::Malformed { .. } => (refusal::Kind::Malformed, None),
+        Refusal::Fault(_) => (refusal::Kind::Fault, None),
+    };
+    let refusal = holdfast_proto::Refusal {
+        kind: kind.into(),
+        message,
+    };
+    CallResponse {
+        call,
+        body: Some(call_response::Body::Refusal(refusal)),
+        leader: leader.map(endpoint),
+        space: None,
+    }
+}
+
+fn endpoint(endpoint: Endpoint) -> holdfast_proto::Endpoint {
+    holdfast_proto::Endpoint {
+        id: endpoint.id,
+        address: endpoint.address,
+    }
+}
+
+/// Answers that are ready at the same time travel together.
+fn batches(
+    answers: mpsc::Receiver<CallResponse>,
+) -> impl Stream<Item = Result<CallResponses, Status>> + Send {
+    futures_util::stream::unfold(answers, |mut answers| async move {
+        let mut responses = Vec::new();
+        let count = answers.recv_many(&mut responses, ANSWERS_MAX).await;
+        (count > 0).then_some((Ok(CallResponses { responses }), answers))
+    })
+}

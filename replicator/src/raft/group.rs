@@ -1,0 +1,327 @@
+//! One Raft group of this node: proposing to it, reading from it, starting and stopping it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{
+    ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError,
+};
+use openraft::{Config, Raft, ServerState, SnapshotPolicy};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::histogram::Histogram;
+use super::log::GroupLog;
+use super::machine::{GroupMachine, GroupStore, Machine};
+use super::network::GroupNetworkFactory;
+use super::options::NodeOptions;
+use super::read_index::ReadIndex;
+use super::snapshot_schedule;
+use super::type_config::{Applied, GroupId, Peer, Proposal, TypeConfig};
+use crate::refusal::{Endpoint, Refusal};
+
+/// An openraft instance with our state machine.
+pub(crate) type GroupRaft = Raft<TypeConfig, GroupMachine>;
+
+/// What may wait to be committed in one group: proposals are counted in steps of `STEP_BYTES`, each at least as one.
+const WAITING_STEPS_MAX: usize = 65_536;
+const STEP_BYTES: usize = 4096;
+
+/// One Raft group of this node.
+pub(crate) struct Group {
+    id: GroupId,
+    raft: GroupRaft,
+    store: GroupStore,
+    reads: ReadIndex,
+    waiting: Semaphore,
+    counters: Arc<GroupCounters>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+/// What happens in a group, counted.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCounters {
+    /// Proposals that got an outcome.
+    pub(crate) proposals: Histogram,
+    refused: AtomicU64,
+    leader_changes: AtomicU64,
+}
+
+impl GroupCounters {
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn leader_changes(&self) -> u64 {
+        self.leader_changes.load(Ordering::Relaxed)
+    }
+}
+
+impl Group {
+    /// Starts the replica of this node; it answers when there is a leader.
+    pub(crate) async fn start(
+        id: GroupId,
+        options: &NodeOptions,
+        log: GroupLog,
+        store: GroupStore,
+        network: GroupNetworkFactory,
+    ) -> Result<Arc<Group>, Refusal> {
+        let config = config(id, options)?;
+        let machine = store.state_machine();
+        let raft = Raft::new(options.id, config, network, log, machine)
+            .await
+            .map_err(|fatal| fatal_refusal(&fatal))?;
+        let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
+        let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
+        let counters = Arc::<GroupCounters>::default();
+        let leaders = tokio::spawn(watch_leader(id, raft.clone(), Arc::clone(&counters)));
+        Ok(Arc::new(Group {
+            id,
+            raft,
+            store,
+            reads,
+            waiting: Semaphore::new(WAITING_STEPS_MAX),
+            counters,
+            tasks: [snapshots, leaders],
+        }))
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> GroupId {
+        self.id
+    }
+
+    /// The openraft instance.
+    pub(crate) fn raft(&self) -> &GroupRaft {
+        &self.raft
+    }
+
+    /// Where its state is.
+    pub(crate) fn store(&self) -> &GroupStore {
+        &self.store
+    }
+
+    /// Proposes an encoded [`holdfast_proto::Proposal`] and waits until it is applied here.
+    pub(crate) async fn propose(&self, proposal: Bytes) -> Result<Applied, Refusal> {
+        let steps = 1 + proposal.len() / STEP_BYTES;
+        let _permit = self
+            .waiting
+            .try_acquire_many(steps as u32)
+            .map_err(|_| Refusal::Overloaded)?;
+        let began = Instant::now();
+        match self.raft.client_write(Proposal(proposal)).await {
+            Ok(written) => {
+                self.counters.proposals.observe(began.elapsed());
+                Ok(written.data)
+            }
+            Err(error) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                Err(write_refusal(error))
+            }
+        }
+    }
+
+    /// What has happened.
+    pub(crate) fn counters(&self) -> &GroupCounters {
+        &self.counters
+    }
+
+    /// The queries that wait to be confirmed.
+    pub(crate) fn reads(&self) -> &ReadIndex {
+        &self.reads
+    }
+
+    /// Proposals under way, in steps.
+    pub(crate) fn waiting(&self) -> u64 {
+        WAITING_STEPS_MAX.saturating_sub(self.waiting.available_permits()) as u64
+    }
+
+    /// A state that contains everything acknowledged before this call.
+    pub(crate) async fn read(&self) -> Result<Arc<Machine>, Refusal> {
+        self.reads.barrier().await?;
+        Ok(self.store.machine())
+    }
+
+    /// The leader as this node knows it.
+    pub(crate) fn leader(&self) -> Option<Endpoint> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let id = metrics.current_leader?;
+        let membership = metrics.membership_config.membership();
+        let peer = membership.get_node(&id)?;
+        Some(Endpoint {
+            id,
+            address: peer.address.clone(),
+        })
+    }
+
+    /// Whether this node believes that it leads.
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.server_metrics().borrow_watched().state == ServerState::Leader
+    }
+
+    /// Hands leadership to the voter that has most of the log; waits until it did, or `patience` is over.
+    pub(crate) async fn hand_over(&self, to: Option<u64>, patience: Duration) -> bool {
+        if !self.leads() {
+            return true;
+        }
+        let Some(to) = to.or_else(|| self.successor()) else {
+            return false;
+        };
+        if self.raft.trigger().transfer_leader(to).await.is_err() {
+            return false;
+        }
+        let mut metrics = self.raft.server_metrics();
+        let id = *self.raft.node_id();
+        let handed = async {
+            loop {
+                let leader = metrics.borrow_and_update().current_leader;
+                if leader.is_some_and(|leader| leader != id) {
+                    return true;
+                }
+                if metrics.changed().await.is_err() {
+                    return false;
+                }
+            }
+        };
+        tokio::time::timeout(patience, handed)
+            .await
+            .unwrap_or(false)
+    }
+
+    /// The other voter whose log is longest.
+    fn successor(&self) -> Option<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let progress = metrics.replication.as_ref()?;
+        let own = metrics.id;
+        let voters = metrics.membership_config.membership().voter_ids();
+        voters
+            .filter(|id| *id != own)
+            .filter_map(|id| progress.get(&id).map(|matched| (*matched, id)))
+            .max_by_key(|(matched, id)| (matched.as_ref().map(|log_id| log_id.index), *id))
+            .map(|(_, id)| id)
+    }
+
+    /// Stops the replica; its files are complete afterwards.
+    pub(crate) async fn stop(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(group = %self.id, %error, "a group did not stop as it should");
+        }
+        if let Err(fault) = self.store.close() {
+            tracing::warn!(group = %self.id, %fault, "the state of a group was not flushed");
+        }
+    }
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Group")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says who leads, each time that is somebody else.
+async fn watch_leader(id: GroupId, raft: GroupRaft, counters: Arc<GroupCounters>) {
+    let mut metrics = raft.server_metrics();
+    let mut known = None;
+    loop {
+        let (leader, term) = {
+            let metrics = metrics.borrow_and_update();
+            (metrics.current_leader, metrics.vote.leader_id.term)
+        };
+        if leader != known {
+            known = leader;
+            if let Some(leader) = leader {
+                counters.leader_changes.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(group = %id, leader, term, "a node leads");
+            } else {
+                tracing::info!(group = %id, term, "nobody leads");
+            }
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn config(id: GroupId, options: &NodeOptions) -> Result<Arc<Config>, Refusal> {
+    let milliseconds = |duration: Duration| duration.as_millis() as u64;
+    let config = Config {
+        cluster_name: format!("group-{id}"),
+        heartbeat_interval: milliseconds(options.timing.heartbeat),
+        election_timeout_min: milliseconds(options.timing.election_min),
+        election_timeout_max: milliseconds(options.timing.election_max),
+        enable_pre_vote: Some(true),
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: options.snapshots.keep,
+        purge_batch_size: 1024,
+        max_payload_entries: 512,
+        install_snapshot_timeout: 3_600_000,
+        ..Config::default()
+    };
+    config
+        .validate()
+        .map(Arc::new)
+        .map_err(|error| Refusal::Malformed {
+            reason: format!("timing: {error}"),
+        })
+}
+
+/// The node is going away.
+pub(crate) fn stopping() -> Refusal {
+    Refusal::Unavailable {
+        reason: "the node is stopping".to_owned(),
+    }
+}
+
+pub(crate) fn fatal_refusal(fatal: &Fatal<TypeConfig>) -> Refusal {
+    Refusal::Unavailable {
+        reason: format!("the group has stopped: {fatal}"),
+    }
+}
+
+fn not_leader(forward: ForwardToLeader<TypeConfig>) -> Refusal {
+    let leader = forward.leader_id.zip(forward.leader_node);
+    Refusal::NotLeader {
+        leader: leader.map(|(id, Peer { address })| Endpoint { id, address }),
+    }
+}
+
+fn write_refusal(error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Refusal {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => not_leader(forward),
+        // It was in the log of a leader that was deposed; nobody knows yet what became of it.
+        RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) | RaftError::Fatal(_) => {
+            Refusal::OutcomeUnknown
+        }
+        RaftError::APIError(
+            error @ (ClientWriteError::ChangeMembershipError(_)
+            | ClientWriteError::PreconditionFailed(_)),
+        ) => Refusal::Unavailable {
+            reason: error.to_string(),
+        },
+    }
+}
+
+pub(crate) fn read_refusal(
+    error: RaftError<TypeConfig, LinearizableReadError<TypeConfig>>,
+) -> Refusal {
+    match error {
+        RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => not_leader(forward),
+        RaftError::APIError(LinearizableReadError::QuorumNotEnough(missing)) => {
+            Refusal::Unavailable {
+                reason: missing.to_string(),
+            }
+        }
+        RaftError::Fatal(fatal) => fatal_refusal(&fatal),
+    }
+}

@@ -1,0 +1,419 @@
+//! A node of a cluster: everything it consists of, started and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use holdfast_metadata::Fault;
+use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
+use holdfast_proto::JoinRequest;
+use holdfast_proto::admin_client::AdminClient;
+use holdfast_proto::admin_server::AdminServer;
+use holdfast_proto::client_server::ClientServer;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::raft_server::RaftServer;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::Request;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::admin_service::{AdminService, create_volume};
+use super::catalog_client::{CatalogClient, CatalogRefusal};
+use super::client_service::ClientService;
+use super::log::{LogDatabase, LogOptions};
+use super::membership;
+use super::network::Peers;
+use super::node_directory::{NodeDirectory, NodeFile, random_id};
+use super::node_disk::NodeDisk;
+use super::node_error::NodeError;
+use super::options::{NodeOptions, Start};
+use super::poison::Poison;
+use super::raft_service::RaftService;
+use super::registry::Registry;
+use super::router::Router;
+use super::type_config::Peer;
+use crate::refusal::Refusal;
+
+/// The volume that a new cluster has.
+pub const FIRST_VOLUME: &str = "default";
+
+/// How long a leader may take to hand a group over when the node stops.
+const HAND_OVER: Duration = Duration::from_secs(2);
+/// How long the servers may take to end what is under way.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+/// How long a node tries to join.
+const JOIN: Duration = Duration::from_secs(60);
+/// The largest message: a command with its data, or many entries.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+const WINDOW_BYTES: u32 = 8 << 20;
+
+/// A node that runs.
+pub struct Node {
+    registry: Registry,
+    router: Router,
+    log: LogDatabase,
+    poison: Poison,
+    address: SocketAddr,
+    stopping: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    server: Mutex<Option<JoinHandle<()>>>,
+    _directory: NodeDirectory,
+}
+
+impl Node {
+    /// Starts the node; it serves when this returns.
+    pub async fn start(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
+        check(&options)?;
+        let mut directory = NodeDirectory::open(&options.data, options.id)?;
+        let listener = listen(options.listen).await?;
+        let address = listener.local_addr().map_err(|error| NodeError::Listen {
+            address: options.listen.to_string(),
+            error,
+        })?;
+        let mut options = options;
+        if options.advertise.is_empty() {
+            options.advertise = address.to_string();
+        }
+        let cluster = settle(&mut directory, &options).await?;
+        let identity = Identity {
+            cluster: Some(cluster),
+            node: Some(options.id),
+            program: options.program,
+        };
+        let node = assemble(
+            directory,
+            options.clone(),
+            identity.clone(),
+            address,
+            listener,
+        )
+        .await?;
+        if options.start == Start::Bootstrap {
+            node.bootstrap(&options, &identity).await?;
+        }
+        Ok(node)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it counts, in the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        super::metrics::render(&self.registry)
+    }
+
+    /// Waits until it stops by itself, and says why.
+    pub async fn failed(&self) -> Fault {
+        self.poison.tripped().await
+    }
+
+    /// Answers calls in this process.
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Hands over what it leads, ends what is under way, and closes its files.
+    pub async fn stop(&self) {
+        for group in self.registry.groups() {
+            if group.leads() && !group.hand_over(None, HAND_OVER).await {
+                tracing::info!(group = %group.id(), "nobody to hand the leadership to");
+            }
+        }
+        self.stopping.send_replace(true);
+        let server = self.server.lock().take();
+        if let Some(mut server) = server
+            && tokio::time::timeout(LAST_CALLS, &mut server).await.is_err()
+        {
+            server.abort();
+        }
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+        self.registry.stop().await;
+        let log = self.log.clone();
+        // It waits for a disk.
+        if tokio::task::spawn_blocking(move || log.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the log did not close as it should");
+        }
+    }
+
+    /// What a new cluster begins with; each step can be repeated after a crash.
+    async fn bootstrap(&self, options: &NodeOptions, identity: &Identity) -> Result<(), NodeError> {
+        let catalog = self.registry.catalog().map_err(failed)?;
+        let peer = Peer {
+            address: options.advertise.clone(),
+        };
+        let first = std::collections::BTreeMap::from([(options.id, peer)]);
+        // It is refused when the group has begun already, and then there is nothing to do.
+        let _begun = catalog.raft().initialize(first).await.err();
+        let state = self.registry.catalog_state().map_err(failed)?;
+        if !state.volumes.is_empty() {
+            return Ok(());
+        }
+        let file = self._directory.file;
+        let incarnation = file.map_or([0; 16], |file| file.incarnation);
+        let peers = Peers::new(identity.clone());
+        let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
+        let id = options.id;
+        let address = options.advertise.clone();
+        let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum)
+            .map_err(|error| NodeError::io(&options.data, error))?;
+        let commands = [
+            CatalogCommand::CreateCluster {
+                cluster_id: identity.cluster.unwrap_or_default(),
+            },
+            CatalogCommand::AddNode {
+                id,
+                address,
+                incarnation,
+            },
+            CatalogCommand::SetNodeRole {
+                id,
+                role: NodeRole::Voter,
+            },
+            volume,
+        ];
+        for command in commands {
+            client
+                .change(command)
+                .await
+                .map_err(|refusal| match refusal {
+                    CatalogRefusal::Refused(reason) => NodeError::Options(reason),
+                    CatalogRefusal::Unavailable(refusal) => failed(refusal),
+                })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Node")
+            .field("registry", &self.registry)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failed(refusal: Refusal) -> NodeError {
+    match refusal {
+        Refusal::Fault(fault) => NodeError::Fault(fault),
+        other => NodeError::Options(other.to_string()),
+    }
+}
+
+fn check(options: &NodeOptions) -> Result<(), NodeError> {
+    if options.id == 0 {
+        let message = "ids of nodes count from 1: say --id 1".to_owned();
+        return Err(NodeError::Options(message));
+    }
+    if options.listen.ip().is_unspecified() && options.advertise.is_empty() {
+        let message = format!(
+            "{} is no address that others can reach: say --advertise HOST:PORT",
+            options.listen
+        );
+        return Err(NodeError::Options(message));
+    }
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| NodeError::Listen {
+            address: address.to_string(),
+            error,
+        })
+}
+
+/// Finds out which cluster the node belongs to, and notes it.
+async fn settle(
+    directory: &mut NodeDirectory,
+    options: &NodeOptions,
+) -> Result<[u8; 16], NodeError> {
+    if let Some(cluster) = directory.file.and_then(|file| file.cluster) {
+        return Ok(cluster);
+    }
+    let random = || random_id().map_err(|error| NodeError::io(&options.data, error));
+    let mut file = match directory.file {
+        Some(file) => file,
+        None => NodeFile {
+            node: options.id,
+            cluster: None,
+            incarnation: random()?,
+        },
+    };
+    match &options.start {
+        Start::Existing => return Err(NodeError::Empty(directory.path().to_owned())),
+        Start::Bootstrap => file.cluster = Some(random()?),
+        Start::Join {
+            addresses,
+            as_learner,
+        } => {
+            // Before it asks: asking again after a crash must come from the same node.
+            directory.write(file)?;
+            let request = JoinRequest {
+                id: options.id,
+                address: options.advertise.clone(),
+                incarnation: Bytes::copy_from_slice(&file.incarnation),
+                as_learner: *as_learner,
+            };
+            file.cluster = Some(join(addresses, request, options).await?);
+        }
+    }
+    directory.write(file)?;
+    file.cluster
+        .ok_or_else(|| NodeError::Empty(directory.path().to_owned()))
+}
+
+/// Asks one node after the other until one answers.
+async fn join(
+    addresses: &[String],
+    request: JoinRequest,
+    options: &NodeOptions,
+) -> Result<[u8; 16], NodeError> {
+    let identity = Identity {
+        cluster: None,
+        node: Some(options.id),
+        program: options.program,
+    };
+    let peers = Peers::new(identity.clone());
+    let deadline = Instant::now() + JOIN;
+    loop {
+        let mut reasons = Vec::new();
+        for address in addresses {
+            let mut client = AdminClient::new(peers.channel(address));
+            let mut request = Request::new(request.clone());
+            identity.attach(request.metadata_mut());
+            request.set_timeout(Duration::from_secs(15));
+            match client.join(request).await {
+                Ok(response) => {
+                    let cluster = response.into_inner().cluster_id;
+                    return <[u8; 16]>::try_from(cluster.as_ref())
+                        .map_err(|_| NodeError::Join(format!("{address} names no cluster")));
+                }
+                Err(status) if is_final(&status) => {
+                    return Err(NodeError::Join(format!("{address}: {}", status.message())));
+                }
+                Err(status) => reasons.push(format!("{address}: {}", status.message())),
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(NodeError::Join(format!(
+                "nobody answered for {} s ({})",
+                JOIN.as_secs(),
+                reasons.join("; ")
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Asking again would get the same answer.
+fn is_final(status: &tonic::Status) -> bool {
+    matches!(
+        status.code(),
+        tonic::Code::FailedPrecondition | tonic::Code::InvalidArgument
+    )
+}
+
+async fn assemble(
+    directory: NodeDirectory,
+    options: NodeOptions,
+    identity: Identity,
+    address: SocketAddr,
+    listener: TcpListener,
+) -> Result<Arc<Node>, NodeError> {
+    let poison = Poison::new();
+    let path = directory.log();
+    let opened = {
+        let poison = poison.clone();
+        tokio::task::spawn_blocking(move || {
+            LogDatabase::open(&path, &LogOptions::default(), poison)
+        })
+    };
+    let log = opened
+        .await
+        .map_err(|error| NodeError::Options(error.to_string()))??;
+    let groups = directory.groups();
+    std::fs::create_dir_all(&groups).map_err(|error| NodeError::io(&groups, error))?;
+    let (disk, watcher) = NodeDisk::watch(directory.path());
+    let peers = Peers::new(identity.clone());
+    let registry = Registry::new(options, groups, log.clone(), peers.clone(), disk);
+    registry.start().await.map_err(failed)?;
+    let router = Router::new(registry.clone(), peers.clone(), identity.clone());
+    let catalog = CatalogClient::new(registry.clone(), peers.clone(), identity.clone());
+    let admin = AdminService {
+        registry: registry.clone(),
+        catalog,
+        peers,
+        identity: identity.clone(),
+        poison: poison.clone(),
+        started: Instant::now(),
+    };
+    let (stopping, stopped) = watch::channel(false);
+    let server = tokio::spawn(serve(
+        listener,
+        RaftService::new(registry.clone(), identity.clone()),
+        ClientService::new(router.clone(), identity, stopped.clone()),
+        admin,
+        stopped,
+    ));
+    let members = tokio::spawn(membership::run(registry.clone()));
+    Ok(Arc::new(Node {
+        registry,
+        router,
+        log,
+        poison,
+        address,
+        stopping,
+        tasks: Mutex::new(vec![watcher, members]),
+        server: Mutex::new(Some(server)),
+        _directory: directory,
+    }))
+}
+
+async fn serve(
+    listener: TcpListener,
+    raft: RaftService<Registry>,
+    client: ClientService,
+    admin: AdminService,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(4 * WINDOW_BYTES)
+        .http2_keepalive_interval(Some(Duration::from_secs(1)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(3)))
+        .max_concurrent_streams(1024)
+        .add_service(
+            RaftServer::new(raft)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ClientServer::new(client)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(AdminServer::new(admin))
+        .serve_with_incoming_shutdown(incoming, async move {
+            // The sender lives as long as the node.
+            let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the server has ended");
+    }
+}

@@ -1,0 +1,129 @@
+//! What a node says about itself and its groups.
+
+use holdfast_metadata::catalog::{CatalogState, NodeRole, ReplicationMode};
+use holdfast_metadata::{Query, Reply};
+use holdfast_proto::{GroupStatus, NodeStatus, PeerProgress, Space, VolumeStatus};
+use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant, ServerState};
+
+use super::group::Group;
+use super::machine::Machine;
+use super::registry::Registry;
+use super::type_config::GroupId;
+
+/// The groups of this node, those that did not start included.
+pub(crate) fn groups(registry: &Registry, state: &CatalogState) -> Vec<GroupStatus> {
+    let running = registry.groups();
+    let mut statuses: Vec<GroupStatus> = running.iter().map(|group| of(group, state)).collect();
+    for (id, fault) in registry.failed() {
+        statuses.push(GroupStatus {
+            group: id.0,
+            name: name(id, state),
+            role: "stopped".to_owned(),
+            fault,
+            ..GroupStatus::default()
+        });
+    }
+    statuses
+}
+
+fn of(group: &Group, state: &CatalogState) -> GroupStatus {
+    let metrics = group.raft().metrics();
+    let metrics = metrics.borrow_watched();
+    let index = |id: &Option<super::type_config::LogId>| id.as_ref().map_or(0, |id| id.index);
+    let membership = metrics.membership_config.membership();
+    let progress = metrics.replication.iter().flatten();
+    let silent = |id: &u64| {
+        let heard = metrics.heartbeat.as_ref()?.get(id)?.as_ref()?;
+        Some(heard.elapsed().as_millis() as u64)
+    };
+    let peers = progress
+        .filter(|(id, _)| **id != metrics.id)
+        .map(|(id, matched)| PeerProgress {
+            node: *id,
+            matched_index: index(matched),
+            silent_milliseconds: silent(id).unwrap_or(u64::MAX),
+        });
+    let fault = metrics.running_state.as_ref().err();
+    GroupStatus {
+        group: group.id().0,
+        name: name(group.id(), state),
+        role: match (fault, metrics.state) {
+            (Some(_), _) | (None, ServerState::Shutdown) => "stopped",
+            (None, ServerState::Leader) => "leader",
+            (None, ServerState::Follower) => "follower",
+            (None, ServerState::Candidate) => "candidate",
+            (None, ServerState::Learner) => "learner",
+        }
+        .to_owned(),
+        leader: metrics.current_leader.unwrap_or(0),
+        term: metrics.current_term,
+        last_log_index: metrics.last_log_index.unwrap_or(0),
+        committed_index: index(&metrics.cluster_committed),
+        applied_index: index(&metrics.last_applied),
+        snapshot_index: index(&metrics.snapshot),
+        purged_index: index(&metrics.purged),
+        voters: membership.voter_ids().collect(),
+        learners: membership.learner_ids().collect(),
+        peers: peers.collect(),
+        sessions: sessions(group),
+        digest: bytes::Bytes::new(),
+        fault: fault.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// How many mounts a volume has, as this replica knows it.
+pub(crate) fn sessions(group: &Group) -> u64 {
+    match group.store().machine().as_ref() {
+        Machine::Catalog(_) => 0,
+        Machine::Volume(machine) => match machine.query(&Query::Sessions) {
+            Ok(Ok(Reply::Sessions(sessions))) => sessions.len() as u64,
+            Ok(_) | Err(_) => 0,
+        },
+    }
+}
+
+pub(crate) fn name(id: GroupId, state: &CatalogState) -> String {
+    if id == GroupId::CATALOG {
+        return "catalog".to_owned();
+    }
+    let volume = state.volumes.iter().find(|volume| volume.id == id.0);
+    volume.map_or_else(|| id.to_string(), |volume| volume.name.clone())
+}
+
+/// The nodes of the cluster.
+pub(crate) fn nodes(state: &CatalogState) -> Vec<NodeStatus> {
+    let status = |node: &holdfast_metadata::catalog::NodeRecord| NodeStatus {
+        id: node.id,
+        address: node.address.clone(),
+        role: match node.role {
+            NodeRole::Learner => holdfast_proto::NodeRole::Learner,
+            NodeRole::Voter => holdfast_proto::NodeRole::Voter,
+        }
+        .into(),
+    };
+    state.nodes.iter().map(status).collect()
+}
+
+/// The volumes of the cluster.
+pub(crate) fn volumes(state: &CatalogState) -> Vec<VolumeStatus> {
+    let status = |volume: &holdfast_metadata::catalog::VolumeRecord| VolumeStatus {
+        name: volume.name.clone(),
+        volume: volume.id,
+        replication: match volume.replication {
+            ReplicationMode::Quorum => holdfast_proto::ReplicationMode::Quorum,
+            ReplicationMode::All => holdfast_proto::ReplicationMode::All,
+        }
+        .into(),
+    };
+    state.volumes.iter().map(status).collect()
+}
+
+/// The space of this node's disk.
+pub(crate) fn space(registry: &Registry) -> Space {
+    let space = registry.space();
+    Space {
+        total: space.total,
+        available: space.available,
+    }
+}

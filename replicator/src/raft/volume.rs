@@ -1,0 +1,79 @@
+//! One filesystem of this node: which group answers for it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_metadata::Operation;
+use holdfast_metadata::catalog::VolumeRecord;
+
+use super::group::Group;
+use super::machine::Machine;
+use super::type_config::Applied;
+use crate::call::{AnswerBody, CallBody};
+use crate::refusal::Refusal;
+
+/// A filesystem that this node has a replica of.
+#[derive(Debug, Clone)]
+pub(crate) struct Volume {
+    record: VolumeRecord,
+    /// Of the only shard.
+    group: Arc<Group>,
+}
+
+impl Volume {
+    pub(crate) fn new(record: VolumeRecord, group: Arc<Group>) -> Volume {
+        Volume { record, group }
+    }
+
+    /// As the catalog describes it.
+    pub(crate) fn record(&self) -> &VolumeRecord {
+        &self.record
+    }
+
+    /// The group that answers for what a call touches.
+    pub(crate) fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// Answers a call here; refuses when this node does not lead.
+    pub(crate) async fn answer(&self, body: CallBody) -> Result<AnswerBody, Refusal> {
+        match body {
+            CallBody::Command(command) => self.command(command).await,
+            CallBody::Query(query) => self.query(query).await,
+        }
+    }
+
+    async fn command(&self, command: Bytes) -> Result<AnswerBody, Refusal> {
+        // What cannot be applied must not get into the log.
+        let decoded = holdfast_proto::decode_command(command.clone()).map_err(malformed)?;
+        if decoded.operation == Operation::Sync {
+            let done = Ok(holdfast_metadata::Answer::Done);
+            return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
+        }
+        let proposal = holdfast_proto::encode_proposal_command(command);
+        match self.group.propose(proposal).await? {
+            Applied::Command(outcome) => Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(
+                &outcome,
+            ))),
+            Applied::Nothing | Applied::Catalog(_) => Err(Refusal::Malformed {
+                reason: "the group is not one of a volume".to_owned(),
+            }),
+        }
+    }
+
+    async fn query(&self, query: Bytes) -> Result<AnswerBody, Refusal> {
+        let query = holdfast_proto::decode_query(query).map_err(malformed)?;
+        let machine = self.group.read().await?;
+        let Machine::Volume(machine) = machine.as_ref() else {
+            return Err(Refusal::NoSuchVolume);
+        };
+        let reply = machine.query(&query)?;
+        Ok(AnswerBody::Reply(holdfast_proto::encode_reply(reply)))
+    }
+}
+
+fn malformed(error: holdfast_proto::Malformed) -> Refusal {
+    Refusal::Malformed {
+        reason: error.to_string(),
+    }
+}
