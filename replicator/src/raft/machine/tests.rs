@@ -3,4 +3,5 @@
 mod apply;
 mod crash;
 pub(in crate::raft) mod fixture;
+mod openraft;
 mod snapshots;

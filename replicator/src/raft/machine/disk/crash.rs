@@ -29,7 +29,6 @@ pub(in crate::raft) struct Crash {
 struct State {
     kind: Kind,
     steps_left: usize,
-    steps: usize,
     crashed: bool,
     /// What a power failure takes back, the last first, until its path is synced.
     unsynced: VecDeque<(PathBuf, Undo)>,
@@ -56,7 +55,6 @@ impl Disk {
             state: Arc::new(Mutex::new(State {
                 kind,
                 steps_left: steps,
-                steps: 0,
                 crashed: false,
                 unsynced: VecDeque::new(),
             })),
@@ -69,11 +67,6 @@ impl Disk {
 }
 
 impl Crash {
-    /// How many steps were done.
-    pub(in crate::raft) fn steps(&self) -> usize {
-        self.state.lock().steps
-    }
-
     /// Whether it stopped.
     pub(in crate::raft) fn crashed(&self) -> bool {
         self.state.lock().crashed
@@ -102,7 +95,6 @@ impl Crash {
             return Err(io::Error::other("the test crashed here"));
         }
         state.steps_left -= 1;
-        state.steps += 1;
         state.note(step);
         run()
     }
