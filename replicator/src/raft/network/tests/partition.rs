@@ -7,7 +7,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::RPCError;
 use openraft::network::RPCOption;
 use openraft::raft::{AppendEntriesRequest, StreamAppendResult};
-use openraft::{RaftNetworkFactory, RaftNetworkV2, ServerState};
+use openraft::{Instant as _, RaftMetrics, RaftNetworkFactory, RaftNetworkV2};
 
 use super::super::group_network::GroupNetwork;
 use super::PATIENCE;
@@ -114,13 +114,14 @@ async fn a_follower_that_hears_nothing_disturbs_nobody_and_comes_back() {
     let term = leading.raft(GROUP).metrics().borrow_watched().current_term;
     deaf.proxy.set(Mode::HoldRequests);
     let last = write(&leading.raft(GROUP), 1..10, 10).await;
-    let wait = deaf.raft(GROUP).wait(Some(PATIENCE));
-    wait.metrics(
-        |metrics| metrics.state == ServerState::Candidate,
-        "an election",
-    )
-    .await
-    .unwrap();
+    // Longer than it waits before it wants to lead.
+    let silence = Duration::from_secs(5);
+    let wait = leading.raft(GROUP).wait(Some(PATIENCE));
+    let is_silent = |metrics: &RaftMetrics<TypeConfig>| {
+        let heard = metrics.heartbeat.as_ref().and_then(|all| all.get(&deaf.id));
+        heard.is_some_and(|last| last.is_some_and(|last| last.elapsed() > silence))
+    };
+    wait.metrics(is_silent, "the silence").await.unwrap();
     deaf.proxy.set(Mode::Open);
     let expected = leading.digest_at(GROUP, last).await;
     assert_eq!(deaf.digest_at(GROUP, last).await, expected);
