@@ -6,6 +6,7 @@
 //! **Invariant.** A call is marked as sent, under the queue's lock, before its bytes can leave. What a
 //! broken stream says of a call that is not marked is therefore certain: it was not done.
 
+mod here;
 mod incoming;
 mod outgoing;
 mod queue;
@@ -25,6 +26,7 @@ use tokio::task::AbortHandle;
 use tonic::Request;
 use tonic::transport::Channel;
 
+pub(crate) use self::here::{Here, HereNode};
 use self::outgoing::Outgoing;
 use self::queue::Queue;
 pub(crate) use self::transport::{CONNECT_MAX, transport};
@@ -73,16 +75,22 @@ pub(crate) enum AnswerBody {
 /// A stream of calls to one node. Clones share it; it ends with the last of them.
 #[derive(Clone)]
 pub(crate) struct CallStream {
-    line: Arc<Line>,
+    line: Line,
+}
+
+#[derive(Clone)]
+enum Line {
+    Wire(Arc<Wire>),
+    Here(Here),
 }
 
 /// Ends the stream when nobody can call any more.
-struct Line {
+struct Wire {
     queue: Arc<Queue>,
     reader: AbortHandle,
 }
 
-impl Drop for Line {
+impl Drop for Wire {
     fn drop(&mut self) {
         self.queue.close("nobody calls any more");
         self.reader.abort();
@@ -104,8 +112,15 @@ impl CallStream {
             .into_inner();
         let reader = tokio::spawn(incoming::read(answers, Arc::clone(&queue))).abort_handle();
         Ok(CallStream {
-            line: Arc::new(Line { queue, reader }),
+            line: Line::Wire(Arc::new(Wire { queue, reader })),
         })
+    }
+
+    /// What stands for a stream to the node in this process.
+    pub(crate) fn here(here: Here) -> CallStream {
+        CallStream {
+            line: Line::Here(here),
+        }
     }
 
     /// Asks, and waits for the answer; waits for its turn first when too much is under way.
@@ -118,7 +133,10 @@ impl CallStream {
         forwarded: bool,
         body: CallBody,
     ) -> Result<CallAnswer, Refusal> {
-        let queue = &*self.line.queue;
+        let queue = match &self.line {
+            Line::Wire(wire) => &*wire.queue,
+            Line::Here(here) => return here.call(volume, forwarded, body).await,
+        };
         let _admission = queue.admit(body.len()).await?;
         let (mut ticket, answer) = queue.push(volume, forwarded, body)?;
         let answer = answer.await;
@@ -127,20 +145,40 @@ impl CallStream {
         answer.unwrap_or(Err(Refusal::OutcomeUnknown))
     }
 
+    /// How many calls have left.
+    #[cfg(test)]
+    fn sent(&self) -> usize {
+        match &self.line {
+            Line::Wire(wire) => wire.queue.sent(),
+            Line::Here(_) => 0,
+        }
+    }
+
     /// Whether it is of no use any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.line.queue.is_closed()
+        match &self.line {
+            Line::Wire(wire) => wire.queue.is_closed(),
+            Line::Here(here) => here.is_closed(),
+        }
     }
 
     /// Waits until it is of no use any more, and says why.
     pub(crate) async fn closed(&self) -> String {
-        self.line.queue.closed().await
+        match &self.line {
+            Line::Wire(wire) => wire.queue.closed().await,
+            Line::Here(here) => here.closed().await,
+        }
     }
 
     /// Gives up every call that is under way, as if the stream had broken.
     pub(crate) fn close(&self, reason: &str) {
-        self.line.queue.close(reason);
-        self.line.reader.abort();
+        match &self.line {
+            Line::Wire(wire) => {
+                wire.queue.close(reason);
+                wire.reader.abort();
+            }
+            Line::Here(here) => here.close(reason),
+        }
     }
 }
 

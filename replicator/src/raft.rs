@@ -4,6 +4,7 @@ mod admin_service;
 mod catalog_client;
 mod client_service;
 mod convert;
+mod everyone;
 mod group;
 mod histogram;
 mod log;

@@ -45,8 +45,9 @@ use self::pathfinder::Pathfinder;
 use self::road::Road;
 use self::sessions::{Sessions, outcome_in};
 use self::silence::SilenceWatch;
-use crate::call::{AnswerBody, CallAnswer, CallBody};
+use crate::call::{AnswerBody, CallAnswer, CallBody, Here};
 use crate::error::ReplicateError;
+use crate::raft::Node;
 use crate::replicator::{PosixMetadataReplicator, Space, Status};
 
 const NEW: u8 = 0;
@@ -79,7 +80,17 @@ impl Drop for RemoteReplicator {
 impl RemoteReplicator {
     /// Reaches the cluster and finds the volume. Blocks for up to a few seconds.
     pub fn connect(options: RemoteOptions) -> Result<RemoteReplicator, ConnectError> {
-        RemoteReplicator::connect_with(options, Timing::default())
+        RemoteReplicator::connect_with(options, Timing::default(), None)
+    }
+
+    /// Mounts a volume beside a node in this process: calls take no hop while that node leads.
+    pub fn beside(
+        node: &Node,
+        mut options: RemoteOptions,
+    ) -> Result<RemoteReplicator, ConnectError> {
+        let (address, here) = node.here();
+        options.addresses = vec![address.clone()];
+        RemoteReplicator::connect_with(options, Timing::default(), Some((address, here)))
     }
 
     #[expect(
@@ -89,6 +100,7 @@ impl RemoteReplicator {
     fn connect_with(
         options: RemoteOptions,
         timing: Timing,
+        here: Option<(String, Here)>,
     ) -> Result<RemoteReplicator, ConnectError> {
         if options.addresses.is_empty() {
             return Err(ConnectError::NoAddress);
@@ -96,7 +108,7 @@ impl RemoteReplicator {
         let carrier = Carrier::new()?;
         let handle = carrier.handle();
         let nodes = Nodes::new(&options.addresses, timing.distrust);
-        let dialer = Arc::new(Dialer::new(options.volume.clone(), timing));
+        let dialer = Arc::new(Dialer::new(options.volume.clone(), timing, here));
         let (order, first) = (nodes.order(None), Arc::clone(&dialer));
         let (opened, failures) = carrier.wait_for(async move { first.race(order).await })?;
         let opened = opened.ok_or_else(|| ConnectError::of(failures))?;

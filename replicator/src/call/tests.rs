@@ -163,7 +163,7 @@ fn a_command_that_was_not_sent_is_not_done() {
             })
             .collect();
         wait_until("the transport has taken a message", || {
-            stream.line.queue.sent() > 0
+            stream.sent() > 0
         });
         drop(node);
         stream.closed().await;
@@ -189,7 +189,7 @@ fn a_call_that_is_dropped_before_it_is_sent_never_is() {
     {
         let mut first = Box::pin(stream.call(VOLUME, false, large.clone()));
         assert!(poll(&mut first).is_pending());
-        wait_until("it is being sent", || stream.line.queue.sent() > 0);
+        wait_until("it is being sent", || stream.sent() > 0);
         let mut second = Box::pin(stream.call(VOLUME, false, command("dropped")));
         assert!(poll(&mut second).is_pending());
         assert_eq!(stream.line.queue.waiting(), 1);

@@ -186,6 +186,10 @@ impl Admin for AdminService {
         let incarnation = <[u8; 16]>::try_from(join.incarnation.as_ref())
             .map_err(|_| Status::invalid_argument("an incarnation has 16 bytes"))?;
         let known = self.registry.catalog_state().map_err(unavailable)?;
+        if known.cluster_id.is_none() {
+            // Its first node is still making it: who joins asks again.
+            return Err(Status::unavailable("the cluster is not made yet"));
+        }
         let voted = known
             .nodes
             .iter()

@@ -13,7 +13,7 @@ use holdfast_proto::{
 use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::router::Router;
+use super::router::{NoVolume, Router};
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
 
@@ -22,6 +22,9 @@ const UNDER_WAY_MAX: usize = 4096;
 
 /// The most answers that travel in one message.
 const ANSWERS_MAX: usize = 256;
+
+/// A message that has so many bytes of answers takes no more.
+const ANSWER_BYTES: usize = 1 << 20;
 
 /// Serves [`Client`].
 #[derive(Debug, Clone)]
@@ -53,35 +56,15 @@ impl Client for ClientService {
         request: Request<OpenVolumeRequest>,
     ) -> Result<Response<OpenVolumeResponse>, Status> {
         self.identity.check(request.metadata())?;
-        let name = request.into_inner().name;
-        let registry = self.router.registry();
-        let state = registry
-            .catalog_state()
-            .map_err(|refusal| Status::unavailable(refusal.to_string()))?;
-        let Some(record) = state.volumes.iter().find(|record| record.name == name) else {
-            let names: Vec<&str> = state.volumes.iter().map(|v| v.name.as_str()).collect();
-            return Err(Status::not_found(format!(
-                "there is no volume {name:?}; there is: {}",
-                if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                }
-            )));
-        };
-        let leader = registry
-            .volume(record.id)
-            .and_then(|v| self.router.leader(&v));
-        let nodes = state.nodes.iter().map(|node| holdfast_proto::Endpoint {
-            id: node.id,
-            address: node.address.clone(),
-        });
-        Ok(Response::new(OpenVolumeResponse {
-            volume: record.id,
-            generation: record.format.generation,
-            nodes: nodes.collect(),
-            leader: leader.map(endpoint),
-        }))
+        let opened = self.router.open_volume(&request.into_inner().name);
+        let opened = opened.map_err(|error| match error {
+            NoVolume::Missing(message) => Status::not_found(message),
+            NoVolume::Unknown(refusal) => Status::unavailable(refusal.to_string()),
+        })?;
+        let mut response = Response::new(opened);
+        // The mount refuses another cluster at this address from now on.
+        self.identity.attach(response.metadata_mut());
+        Ok(response)
     }
 
     type CallStream = Pin<Box<dyn Stream<Item = Result<CallResponses, Status>> + Send>>;
@@ -194,8 +177,23 @@ fn batches(
     answers: mpsc::Receiver<CallResponse>,
 ) -> impl Stream<Item = Result<CallResponses, Status>> + Send {
     futures_util::stream::unfold(answers, |mut answers| async move {
-        let mut responses = Vec::new();
-        let count = answers.recv_many(&mut responses, ANSWERS_MAX).await;
-        (count > 0).then_some((Ok(CallResponses { responses }), answers))
+        let first = answers.recv().await?;
+        let mut bytes = length(&first);
+        let mut responses = vec![first];
+        while responses.len() < ANSWERS_MAX && bytes < ANSWER_BYTES {
+            let Ok(next) = answers.try_recv() else { break };
+            bytes += length(&next);
+            responses.push(next);
+        }
+        Some((Ok(CallResponses { responses }), answers))
     })
+}
+
+fn length(response: &CallResponse) -> usize {
+    match &response.body {
+        Some(call_response::Body::Outcome(bytes) | call_response::Body::Reply(bytes)) => {
+            bytes.len()
+        }
+        Some(call_response::Body::Refusal(_)) | None => 0,
+    }
 }

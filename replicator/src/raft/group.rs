@@ -9,7 +9,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{
     ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError,
 };
-use openraft::{Config, Raft, ServerState, SnapshotPolicy};
+use openraft::{Config, Instant as _, Raft, ServerState, SnapshotPolicy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,9 @@ pub(crate) type GroupRaft = Raft<TypeConfig, GroupMachine>;
 /// What may wait to be committed in one group: proposals are counted in steps of `STEP_BYTES`, each at least as one.
 const WAITING_STEPS_MAX: usize = 65_536;
 const STEP_BYTES: usize = 4096;
+
+/// A proposal is given up after so long without a sign of the quorum.
+const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// One Raft group of this node.
 pub(crate) struct Group {
@@ -104,22 +107,44 @@ impl Group {
         &self.store
     }
 
-    /// Proposes an encoded [`holdfast_proto::Proposal`] and waits until it is applied here.
-    pub(crate) async fn propose(&self, proposal: Bytes) -> Result<Applied, Refusal> {
+    /// Proposes an encoded [`holdfast_proto::Proposal`] and waits until it is applied here; answers where in the log.
+    pub(crate) async fn propose(&self, proposal: Bytes) -> Result<(u64, Applied), Refusal> {
         let steps = 1 + proposal.len() / STEP_BYTES;
         let _permit = self
             .waiting
             .try_acquire_many(steps as u32)
             .map_err(|_| Refusal::Overloaded)?;
         let began = Instant::now();
-        match self.raft.client_write(Proposal(proposal)).await {
+        let written = self.raft.client_write(Proposal(proposal));
+        let written = tokio::select! {
+            biased;
+            written = written => written,
+            () = self.cut_off() => return Err(Refusal::OutcomeUnknown),
+        };
+        match written {
             Ok(written) => {
                 self.counters.proposals.observe(began.elapsed());
-                Ok(written.data)
+                Ok((written.log_id.index, written.data))
             }
             Err(error) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
                 Err(write_refusal(error))
+            }
+        }
+    }
+
+    /// Waits until this node has not led for a while, as far as it can know: a leader that is cut off from the
+    /// quorum does not learn that another was elected.
+    async fn cut_off(&self) {
+        loop {
+            tokio::time::sleep(CUT_OFF).await;
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            // Alone it is its own quorum.
+            let alone = metrics.membership_config.membership().voter_ids().count() == 1;
+            let heard = metrics.last_quorum_acked;
+            if !alone && heard.is_none_or(|heard| heard.elapsed() >= CUT_OFF) {
+                return;
             }
         }
     }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::{Instant as _, ServerState};
+use openraft::{Instant as _, RaftMetrics, ServerState};
 
 use super::group::Group;
 use super::registry::Registry;
-use super::type_config::LogId;
+use super::type_config::{LogId, TypeConfig};
 
 /// Everything a node counts.
 pub(crate) fn render(registry: &Registry) -> String {
@@ -155,12 +155,16 @@ fn raft(page: &mut Page, labels: &str, group: &Group) {
         labels,
         purged,
     );
+    peers(page, labels, &metrics, last);
+}
+
+fn peers(page: &mut Page, labels: &str, metrics: &RaftMetrics<TypeConfig>, last: u64) {
     for (peer, matched) in metrics.replication.iter().flatten() {
         if *peer == metrics.id {
             continue;
         }
         let labels = format!("{labels},peer=\"{peer}\"");
-        let lag = last.saturating_sub(index(matched));
+        let lag = last.saturating_sub(matched.as_ref().map_or(0, |matched| matched.index));
         page.gauge(
             "holdfast_raft_peer_lag_entries",
             "Entries a peer does not have.",
@@ -218,6 +222,10 @@ fn work(page: &mut Page, labels: &str, group: &Group) {
     );
     let name = "holdfast_read_rounds_total";
     page.counter(name, "Rounds they shared.", labels, group.reads().rounds());
+    state(page, labels, group);
+}
+
+fn state(page: &mut Page, labels: &str, group: &Group) {
     let machine = group.store().metrics();
     page.counter(
         "holdfast_apply_batches_total",
@@ -301,12 +309,11 @@ impl Page {
 
     fn line(&mut self, name: &'static str, kind: &str, help: &str, lines: &str) {
         let known = self.metrics.iter_mut().find(|(other, _)| *other == name);
-        match known {
-            Some((_, text)) => text.push_str(lines),
-            None => {
-                let text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
-                self.metrics.push((name, text));
-            }
+        if let Some((_, text)) = known {
+            text.push_str(lines);
+        } else {
+            let text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
+            self.metrics.push((name, text));
         }
     }
 

@@ -15,6 +15,7 @@ use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::Request;
@@ -36,6 +37,7 @@ use super::raft_service::RaftService;
 use super::registry::Registry;
 use super::router::Router;
 use super::type_config::Peer;
+use crate::call::Here;
 use crate::refusal::Refusal;
 
 /// The volume that a new cluster has.
@@ -46,7 +48,7 @@ const HAND_OVER: Duration = Duration::from_secs(2);
 /// How long the servers may take to end what is under way.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 /// How long a node tries to join.
-const JOIN: Duration = Duration::from_secs(60);
+const JOIN: Duration = Duration::from_mins(1);
 /// The largest message: a command with its data, or many entries.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const WINDOW_BYTES: u32 = 8 << 20;
@@ -55,13 +57,14 @@ const WINDOW_BYTES: u32 = 8 << 20;
 pub struct Node {
     registry: Registry,
     router: Router,
+    runtime: Handle,
     log: LogDatabase,
     poison: Poison,
     address: SocketAddr,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     server: Mutex<Option<JoinHandle<()>>>,
-    _directory: NodeDirectory,
+    directory: NodeDirectory,
 }
 
 impl Node {
@@ -79,6 +82,7 @@ impl Node {
             options.advertise = address.to_string();
         }
         let cluster = settle(&mut directory, &options).await?;
+        directory.check_log()?;
         let identity = Identity {
             cluster: Some(cluster),
             node: Some(options.id),
@@ -113,9 +117,10 @@ impl Node {
         self.poison.tripped().await
     }
 
-    /// Answers calls in this process.
-    pub(crate) fn router(&self) -> &Router {
-        &self.router
+    /// The road for mounts in this process, and the address under which others know this node.
+    pub(crate) fn here(&self) -> (String, Here) {
+        let here = Here::new(Arc::new(self.router.clone()), self.runtime.clone());
+        (self.registry.options().advertise.clone(), here)
     }
 
     /// Hands over what it leads, ends what is under way, and closes its files.
@@ -159,7 +164,7 @@ impl Node {
         if !state.volumes.is_empty() {
             return Ok(());
         }
-        let file = self._directory.file;
+        let file = self.directory.file;
         let incarnation = file.map_or([0; 16], |file| file.incarnation);
         let peers = Peers::new(identity.clone());
         let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
@@ -349,7 +354,14 @@ async fn assemble(
     std::fs::create_dir_all(&groups).map_err(|error| NodeError::io(&groups, error))?;
     let (disk, watcher) = NodeDisk::watch(directory.path());
     let peers = Peers::new(identity.clone());
-    let registry = Registry::new(options, groups, log.clone(), peers.clone(), disk);
+    let registry = Registry::new(
+        options,
+        groups,
+        log.clone(),
+        peers.clone(),
+        identity.clone(),
+        disk,
+    );
     registry.start().await.map_err(failed)?;
     let router = Router::new(registry.clone(), peers.clone(), identity.clone());
     let catalog = CatalogClient::new(registry.clone(), peers.clone(), identity.clone());
@@ -373,13 +385,14 @@ async fn assemble(
     Ok(Arc::new(Node {
         registry,
         router,
+        runtime: Handle::current(),
         log,
         poison,
         address,
         stopping,
         tasks: Mutex::new(vec![watcher, members]),
         server: Mutex::new(Some(server)),
-        _directory: directory,
+        directory,
     }))
 }
 

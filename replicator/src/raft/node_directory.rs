@@ -84,6 +84,17 @@ impl NodeDirectory {
         Ok(())
     }
 
+    /// A node that has groups and no log has forgotten how it voted and what it acknowledged.
+    pub(crate) fn check_log(&self) -> Result<(), NodeError> {
+        if self.groups().exists() && !self.log().exists() {
+            return Err(NodeError::Corrupt {
+                path: self.path.clone(),
+                detail: "its log is missing".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// The log of all groups.
     pub(crate) fn log(&self) -> PathBuf {
         self.path.join("log")
@@ -186,13 +197,13 @@ fn read(directory: &Path) -> Result<Option<NodeFile>, NodeError> {
             known: VERSION,
         });
     }
-    decode(&text, lines)
-        .ok_or_else(|| corrupt("a line is missing or damaged"))?
-        .map_or_else(|| Err(corrupt("wrong checksum")), |file| Ok(Some(file)))
+    let file = decode(&text, lines);
+    file.map(Some)
+        .ok_or_else(|| corrupt("a line is missing or damaged"))
 }
 
-/// The lines after the version; `Some(None)` when their checksum is wrong.
-fn decode<'a>(text: &str, mut lines: impl Iterator<Item = &'a str>) -> Option<Option<NodeFile>> {
+/// The lines after the version, if they are all there and their checksum is right.
+fn decode<'a>(text: &str, mut lines: impl Iterator<Item = &'a str>) -> Option<NodeFile> {
     let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
     let node = field("node")?.parse().ok()?;
     let cluster = match field("cluster")? {
@@ -203,11 +214,11 @@ fn decode<'a>(text: &str, mut lines: impl Iterator<Item = &'a str>) -> Option<Op
     let checksum = u32::from_str_radix(field("checksum")?, 16).ok()?;
     let (checked, _) = text.rsplit_once("checksum ")?;
     let sound = crc32fast::hash(checked.as_bytes()) == checksum;
-    Some(sound.then_some(NodeFile {
+    sound.then_some(NodeFile {
         node,
         cluster,
         incarnation,
-    }))
+    })
 }
 
 /// As it is written in files and headers.
@@ -288,6 +299,17 @@ mod tests {
                 .to_string()
                 .contains("format version 9, this holdfast knows version 1")
         );
+    }
+
+    #[test]
+    fn a_node_whose_log_is_gone_is_refused() {
+        let directory = directory_of_node_3();
+        let opened = NodeDirectory::open(directory.path(), 3).unwrap();
+        assert!(opened.check_log().is_ok(), "it is new");
+        fs::create_dir(opened.groups()).unwrap();
+        assert!(matches!(opened.check_log(), Err(NodeError::Corrupt { .. })));
+        fs::create_dir(opened.log()).unwrap();
+        assert!(opened.check_log().is_ok());
     }
 
     #[test]

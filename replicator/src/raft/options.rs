@@ -81,7 +81,7 @@ impl Default for SnapshotOptions {
     fn default() -> SnapshotOptions {
         SnapshotOptions {
             entries: 10_000,
-            interval: Duration::from_secs(120),
+            interval: Duration::from_mins(2),
             spacing: Duration::from_secs(5),
             keep: 10_000,
         }

@@ -29,6 +29,10 @@ impl Poison {
     }
 
     /// Stops the node, unless it already stopped for another reason.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever trips it has no further use for the fault"
+    )]
     pub(crate) fn trip(&self, fault: Fault) {
         if self.shared.fault.set(fault.clone()).is_ok() {
             tracing::error!(%fault, "this node stops: its storage failed");

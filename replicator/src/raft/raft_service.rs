@@ -116,6 +116,19 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         )))
     }
 
+    async fn await_applied(
+        &self,
+        request: Request<proto::AwaitAppliedRequest>,
+    ) -> Result<Response<proto::AwaitAppliedResponse>, Status> {
+        let proto::AwaitAppliedRequest { group, index } = self.accept(request)?;
+        let store = self.groups.group_store(GroupId(group));
+        let store = store.ok_or_else(|| Status::not_found(format!("no group {group} here")))?;
+        let mut applied = store.on_applied();
+        let reached = applied.wait_for(|applied| applied.0 >= index).await;
+        reached.map_err(|_| Status::unavailable("the group is stopping"))?;
+        Ok(Response::new(proto::AwaitAppliedResponse {}))
+    }
+
     async fn offer_snapshot(
         &self,
         request: Request<proto::SnapshotOffer>,

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use holdfast_metadata::Fault;
 use holdfast_metadata::catalog::{CatalogState, VolumeRecord};
+use holdfast_proto::identity::Identity;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 
+use super::everyone::Everyone;
 use super::group::Group;
 use super::log::LogDatabase;
 use super::machine::{GroupKind, GroupStore, Machine};
@@ -41,6 +43,7 @@ struct Shared {
     directory: PathBuf,
     log: LogDatabase,
     peers: Peers,
+    identity: Identity,
     disk: NodeDisk,
     groups: RwLock<BTreeMap<GroupId, Arc<Group>>>,
     volumes: RwLock<BTreeMap<u64, Volume>>,
@@ -55,6 +58,7 @@ impl Registry {
         directory: PathBuf,
         log: LogDatabase,
         peers: Peers,
+        identity: Identity,
         disk: NodeDisk,
     ) -> Registry {
         Registry {
@@ -63,6 +67,7 @@ impl Registry {
                 directory,
                 log,
                 peers,
+                identity,
                 disk,
                 groups: RwLock::default(),
                 volumes: RwLock::default(),
@@ -136,12 +141,6 @@ impl Registry {
 
     pub(crate) fn volume(&self, id: u64) -> Option<Volume> {
         self.shared.volumes.read().get(&id).cloned()
-    }
-
-    pub(crate) fn volume_named(&self, name: &str) -> Option<Volume> {
-        let volumes = self.shared.volumes.read();
-        let mut all = volumes.values();
-        all.find(|volume| volume.record().name == name).cloned()
     }
 
     /// Why a call to a volume that is not here cannot be answered.
@@ -254,7 +253,16 @@ impl Registry {
                 let _already = group.raft().initialize(peers).await.err();
             }
         }
-        let volume = Volume::new(record.clone(), group);
+        let shared = &self.shared;
+        let timing = shared.options.timing;
+        let everyone = Everyone::new(
+            group.id(),
+            group.raft().clone(),
+            shared.peers.clone(),
+            shared.identity.clone(),
+            timing.election_max + timing.heartbeat,
+        );
+        let volume = Volume::new(record, group, everyone);
         self.shared.volumes.write().insert(record.id, volume);
         Ok(())
     }

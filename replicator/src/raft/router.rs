@@ -1,16 +1,18 @@
 //! Finds who answers a call: this node when it leads, else the leader, one hop away.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use holdfast_proto::OpenVolumeResponse;
 use holdfast_proto::identity::Identity;
 use parking_lot::Mutex;
 
 use super::network::Peers;
 use super::registry::Registry;
 use super::volume::Volume;
-use crate::call::{CallAnswer, CallBody, CallStream};
-use crate::refusal::{Endpoint, Refusal};
+use crate::call::{CallAnswer, CallBody, CallStream, HereNode};
+use crate::refusal::Refusal;
 
 /// Answers calls of mounts, and of other nodes that pass them on.
 #[derive(Debug, Clone)]
@@ -63,14 +65,59 @@ impl Router {
         })
     }
 
-    /// Who leads a volume, as this node knows it.
-    pub(crate) fn leader(&self, volume: &Volume) -> Option<Endpoint> {
-        volume.group().leader()
+    /// Finds a volume by its name; the error says what there is.
+    pub(crate) fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, NoVolume> {
+        let state = self.registry.catalog_state().map_err(NoVolume::Unknown)?;
+        let Some(record) = state.volumes.iter().find(|record| record.name == name) else {
+            let names: Vec<&str> = state.volumes.iter().map(|v| v.name.as_str()).collect();
+            let names = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return Err(NoVolume::Missing(format!(
+                "there is no volume {name:?}; there is: {names}"
+            )));
+        };
+        let volume = self.registry.volume(record.id);
+        let leader = volume.and_then(|volume| volume.group().leader());
+        let message = |id: u64, address: &str| holdfast_proto::Endpoint {
+            id,
+            address: address.to_owned(),
+        };
+        let nodes = state.nodes.iter();
+        Ok(OpenVolumeResponse {
+            volume: record.id,
+            generation: record.format.generation,
+            nodes: nodes.map(|node| message(node.id, &node.address)).collect(),
+            leader: leader.map(|leader| message(leader.id, &leader.address)),
+        })
+    }
+}
+
+/// Why a volume was not found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoVolume {
+    /// There is none of that name.
+    #[error("{0}")]
+    Missing(String),
+    /// This node cannot say.
+    #[error(transparent)]
+    Unknown(Refusal),
+}
+
+impl HereNode for Router {
+    fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, String> {
+        Router::open_volume(self, name).map_err(|error| error.to_string())
     }
 
-    /// The volumes and groups behind it.
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+    fn call(
+        &self,
+        volume: u64,
+        forwarded: bool,
+        body: CallBody,
+    ) -> Pin<Box<dyn Future<Output = Result<CallAnswer, Refusal>> + Send + '_>> {
+        Box::pin(Router::call(self, volume, forwarded, body))
     }
 }
 

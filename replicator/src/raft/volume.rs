@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_metadata::Operation;
-use holdfast_metadata::catalog::VolumeRecord;
+use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
 
+use super::everyone::Everyone;
 use super::group::Group;
 use super::machine::Machine;
 use super::type_config::Applied;
@@ -15,19 +16,20 @@ use crate::refusal::Refusal;
 /// A filesystem that this node has a replica of.
 #[derive(Debug, Clone)]
 pub(crate) struct Volume {
-    record: VolumeRecord,
     /// Of the only shard.
     group: Arc<Group>,
+    /// Who must have applied a command before it is acknowledged, beside this node.
+    everyone: Option<Everyone>,
 }
 
 impl Volume {
-    pub(crate) fn new(record: VolumeRecord, group: Arc<Group>) -> Volume {
-        Volume { record, group }
-    }
-
-    /// As the catalog describes it.
-    pub(crate) fn record(&self) -> &VolumeRecord {
-        &self.record
+    /// `everyone` is used if the volume is replicated to all.
+    pub(crate) fn new(record: &VolumeRecord, group: Arc<Group>, everyone: Everyone) -> Volume {
+        let everyone = match record.replication {
+            ReplicationMode::Quorum => None,
+            ReplicationMode::All => Some(everyone),
+        };
+        Volume { group, everyone }
     }
 
     /// The group that answers for what a call touches.
@@ -45,13 +47,20 @@ impl Volume {
 
     async fn command(&self, command: Bytes) -> Result<AnswerBody, Refusal> {
         // What cannot be applied must not get into the log.
-        let decoded = holdfast_proto::decode_command(command.clone()).map_err(malformed)?;
+        let decoded = holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
         if decoded.operation == Operation::Sync {
             let done = Ok(holdfast_metadata::Answer::Done);
             return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
         }
         let proposal = holdfast_proto::encode_proposal_command(command);
-        match self.group.propose(proposal).await? {
+        if let Some(everyone) = &self.everyone {
+            everyone.check()?;
+        }
+        let (index, applied) = self.group.propose(proposal).await?;
+        if let Some(everyone) = &self.everyone {
+            everyone.applied(index).await?;
+        }
+        match applied {
             Applied::Command(outcome) => Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(
                 &outcome,
             ))),
@@ -62,7 +71,7 @@ impl Volume {
     }
 
     async fn query(&self, query: Bytes) -> Result<AnswerBody, Refusal> {
-        let query = holdfast_proto::decode_query(query).map_err(malformed)?;
+        let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
         let machine = self.group.read().await?;
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(Refusal::NoSuchVolume);
@@ -72,7 +81,7 @@ impl Volume {
     }
 }
 
-fn malformed(error: holdfast_proto::Malformed) -> Refusal {
+fn malformed(error: &holdfast_proto::Malformed) -> Refusal {
     Refusal::Malformed {
         reason: error.to_string(),
     }

@@ -16,7 +16,7 @@ use tonic::{Code, Request, Status};
 
 use super::connect_error::{FailureReason, NodeFailure};
 use super::options::Timing;
-use crate::call::{CONNECT_MAX, CallStream, transport};
+use crate::call::{CONNECT_MAX, CallStream, Here, transport};
 use crate::refusal::{Endpoint, Refusal};
 
 /// What is asked of every node.
@@ -24,6 +24,8 @@ use crate::refusal::{Endpoint, Refusal};
 pub(super) struct Dialer {
     volume: String,
     timing: Timing,
+    /// The node in this process, and the address under which the others know it.
+    here: Option<(String, Here)>,
     known: Mutex<Known>,
 }
 
@@ -48,10 +50,11 @@ pub(super) struct Opened {
 }
 
 impl Dialer {
-    pub(super) fn new(volume: String, timing: Timing) -> Dialer {
+    pub(super) fn new(volume: String, timing: Timing, here: Option<(String, Here)>) -> Dialer {
         Dialer {
             volume,
             timing,
+            here,
             known: Mutex::default(),
         }
     }
@@ -110,6 +113,13 @@ impl Dialer {
     }
 
     async fn open(&self, address: &str) -> Result<(CallStream, OpenVolumeResponse), FailureReason> {
+        if let Some((own, here)) = &self.here
+            && own == address
+        {
+            let response = here.node().open_volume(&self.volume);
+            let response = response.map_err(FailureReason::NoSuchVolume)?;
+            return Ok((CallStream::here(here.again()), response));
+        }
         let endpoint = transport(address).map_err(|_| FailureReason::InvalidAddress)?;
         let channel = endpoint.connect().await.map_err(|error| cause(&error))?;
         let response = self.find_volume(channel.clone()).await?;

@@ -1,0 +1,94 @@
+//! Calls to the node in this process: no stream, and no hop when it leads.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use holdfast_proto::OpenVolumeResponse;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::{CallAnswer, CallBody};
+use crate::refusal::Refusal;
+
+/// A node in this process.
+pub(crate) trait HereNode: Send + Sync + 'static {
+    /// Finds a volume; the message of the error says what there is.
+    fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, String>;
+
+    /// Answers a call, itself or through the node that leads.
+    fn call(
+        &self,
+        volume: u64,
+        forwarded: bool,
+        body: CallBody,
+    ) -> Pin<Box<dyn Future<Output = Result<CallAnswer, Refusal>> + Send + '_>>;
+}
+
+/// What stands for a stream to it.
+#[derive(Clone)]
+pub(crate) struct Here {
+    node: Arc<dyn HereNode>,
+    /// The node's own runtime has its sockets and timers.
+    runtime: Handle,
+    closed: watch::Sender<Option<String>>,
+}
+
+impl Here {
+    pub(crate) fn new(node: Arc<dyn HereNode>, runtime: Handle) -> Here {
+        Here {
+            node,
+            runtime,
+            closed: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn node(&self) -> &dyn HereNode {
+        &*self.node
+    }
+
+    /// Another one to the same node.
+    pub(crate) fn again(&self) -> Here {
+        Here::new(Arc::clone(&self.node), self.runtime.clone())
+    }
+
+    pub(super) async fn call(
+        &self,
+        volume: u64,
+        forwarded: bool,
+        body: CallBody,
+    ) -> Result<CallAnswer, Refusal> {
+        if let Some(reason) = self.closed.borrow().clone() {
+            return Err(Refusal::Unavailable { reason });
+        }
+        let node = Arc::clone(&self.node);
+        let call = async move { node.call(volume, forwarded, body).await };
+        let answer = self.runtime.spawn(call).await;
+        // The runtime is ending, and nobody knows how far it came.
+        answer.unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.borrow().is_some()
+    }
+
+    pub(super) async fn closed(&self) -> String {
+        let mut closed = self.closed.subscribe();
+        let reason = closed.wait_for(Option::is_some).await;
+        reason
+            .ok()
+            .and_then(|reason| reason.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn close(&self, reason: &str) {
+        self.closed.send_replace(Some(reason.to_owned()));
+    }
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Here").finish_non_exhaustive()
+    }
+}
