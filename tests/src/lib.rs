@@ -4,6 +4,7 @@
 //! * `mounted`: what POSIX promises, one file a family of operations;
 //! * `conformance`: pjdfstest, fsx and stress-ng;
 //! * `crash`: kill -9 and damaged data directories;
+//! * `cluster`: several nodes: fail-over, partitions, snapshots, membership;
 //! * `scale`: a directory of a million files.
 //!
 //! **Invariant:** no test can hang the machine. Every [`Mounted`] has a watchdog that kills its daemon,
@@ -17,6 +18,7 @@
     reason = "a harness fails its test by panicking"
 )]
 
+pub mod cluster;
 pub mod errno;
 pub mod mount_table;
 pub mod mounted;
@@ -28,6 +30,7 @@ pub mod random;
 pub mod system;
 mod watchdog;
 
+pub use cluster::{Client, Cluster, ClusterMount, ClusterSetup, Load};
 pub use errno::errno;
 pub use mounted::{Mounted, Setup, Usage};
 pub use poll::wait_until;

@@ -1,0 +1,302 @@
+//! A cluster of real nodes on this machine, which ends with the test.
+//!
+//! Every node is a `holdfast serve` of its own, on 127.0.0.1 or in a network namespace of its own, where the
+//! connections between nodes can be cut. Clusters of one test program run one at a time: two cores do not
+//! carry more without missing heartbeats.
+
+mod client;
+mod load;
+mod mount;
+mod network;
+mod node;
+mod records;
+mod speaker;
+mod standpoint;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+pub use self::client::{Client, command, create, lookup};
+pub use self::load::{Load, Worked};
+pub use self::mount::ClusterMount;
+pub use self::network::Network;
+pub use self::node::ServeNode;
+pub use self::records::{assert_records, record};
+pub use self::speaker::{Calls, Said, Speaker, channel, headers};
+pub use self::standpoint::Standpoint;
+use crate::poll::becomes_true;
+use crate::program::{Finished, run_within};
+use crate::{place, process};
+
+/// The number of the volume that a new cluster has.
+pub const VOLUME: u64 = 1;
+/// The number of the group that knows the nodes.
+pub const CATALOG: u64 = 0;
+/// The name of the volume that a new cluster has.
+pub const VOLUME_NAME: &str = holdfast_replicator::FIRST_VOLUME;
+
+/// How long a cluster may take to come to rest on a loaded machine of two cores.
+pub const SETTLED: Duration = Duration::from_mins(1);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// How to start a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterSetup {
+    settings: String,
+    arguments: Vec<String>,
+    namespaces: bool,
+}
+
+impl ClusterSetup {
+    /// Gives every node this file of settings.
+    #[must_use]
+    pub fn settings(mut self, toml: &str) -> ClusterSetup {
+        toml.clone_into(&mut self.settings);
+        self
+    }
+
+    /// Gives every node this argument, too.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> ClusterSetup {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Runs every node in a network namespace of its own.
+    #[must_use]
+    pub fn namespaces(mut self) -> ClusterSetup {
+        self.namespaces = true;
+        self
+    }
+
+    /// Starts nodes 1 to `nodes`, and waits until each votes in each group.
+    #[track_caller]
+    pub fn start(self, nodes: u64) -> Cluster {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let scratch = place::scratch();
+        let network = self.namespaces.then(|| Network::new(nodes + 1));
+        let standpoint = network
+            .as_ref()
+            .map_or_else(Standpoint::default, Network::outside);
+        fs::write(scratch.path().join("node.toml"), &self.settings).unwrap();
+        let mut cluster = Cluster {
+            speaker: Speaker::new(&standpoint),
+            standpoint,
+            nodes: BTreeMap::new(),
+            network,
+            setup: self,
+            scratch,
+            _alone: alone,
+        };
+        for id in 1..=nodes {
+            cluster.add_node(id);
+        }
+        cluster.wait_settled();
+        cluster
+    }
+}
+
+/// Nodes that run; all of them end when it is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: BTreeMap<u64, ServeNode>,
+    speaker: Speaker,
+    standpoint: Standpoint,
+    setup: ClusterSetup,
+    network: Option<Network>,
+    scratch: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// Starts nodes 1 to `nodes` on 127.0.0.1, and waits until each votes in each group.
+    #[track_caller]
+    pub fn start(nodes: u64) -> Cluster {
+        ClusterSetup::default().start(nodes)
+    }
+
+    /// As `start`, with the connections under the control of [`Cluster::network`].
+    #[track_caller]
+    pub fn start_in_namespaces(nodes: u64) -> Cluster {
+        ClusterSetup::default().namespaces().start(nodes)
+    }
+
+    /// Starts one more node: the first makes the cluster, others join it.
+    #[track_caller]
+    pub fn add_node(&mut self, id: u64) {
+        let (address, standpoint) = match &self.network {
+            Some(network) => (Network::address(id), network.inside(id)),
+            None => (node::free_address(), Standpoint::default()),
+        };
+        let mut arguments = self.setup.arguments.clone();
+        if self.network.is_some() {
+            arguments.push("--insecure-no-tls".to_owned());
+        }
+        if self.nodes.is_empty() {
+            arguments.push("--bootstrap".to_owned());
+        } else {
+            arguments.extend(["--join".to_owned(), self.addresses().join(",")]);
+        }
+        let config = self.scratch.path().join("node.toml");
+        arguments.extend(["--config".to_owned(), config.display().to_string()]);
+        let mut node = ServeNode::new(id, address, self.scratch.path(), arguments, standpoint);
+        node.start();
+        self.nodes.insert(id, node);
+    }
+
+    /// Forgets a node that was removed from the cluster, and ends it.
+    pub fn forget(&mut self, id: u64) {
+        self.nodes.remove(&id);
+    }
+
+    /// A node.
+    #[track_caller]
+    pub fn node(&self, id: u64) -> &ServeNode {
+        self.nodes.get(&id).unwrap()
+    }
+
+    /// A node, to start and to stop it.
+    #[track_caller]
+    pub fn node_mut(&mut self, id: u64) -> &mut ServeNode {
+        self.nodes.get_mut(&id).unwrap()
+    }
+
+    /// The numbers of all nodes, whether they run or not.
+    pub fn ids(&self) -> Vec<u64> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// Where all nodes listen, in the order of their numbers.
+    pub fn addresses(&self) -> Vec<String> {
+        let addresses = self.nodes.values().map(ServeNode::address);
+        addresses.map(str::to_owned).collect()
+    }
+
+    /// The network between the nodes.
+    #[track_caller]
+    pub fn network(&self) -> &Network {
+        self.network.as_ref().unwrap()
+    }
+
+    /// Talks to nodes as operators do.
+    pub fn speaker(&self) -> &Speaker {
+        &self.speaker
+    }
+
+    /// A directory on the disk, for whatever the test needs.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Ends a node as a crash would.
+    #[track_caller]
+    pub fn kill(&mut self, id: u64) {
+        self.node_mut(id).kill();
+    }
+
+    /// Ends a node as an operator would; it must end well.
+    #[track_caller]
+    pub fn stop(&mut self, id: u64) {
+        self.node_mut(id).stop();
+    }
+
+    /// Starts a node that has ended; the same node, with what it has on disk.
+    #[track_caller]
+    pub fn restart(&mut self, id: u64) {
+        self.node_mut(id).start();
+    }
+
+    /// Stops a node from running, without it noticing.
+    pub fn pause(&self, id: u64) {
+        self.node(id).signal(Signal::SIGSTOP);
+        let stopped = becomes_true(SETTLED, || process::state(self.node(id).pid()) == Some('T'));
+        assert!(stopped, "node {id} does not stop");
+    }
+
+    /// Lets a node go on.
+    pub fn resume(&self, id: u64) {
+        self.node(id).signal(Signal::SIGCONT);
+    }
+
+    /// A client of the first volume that knows all nodes.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        self.client_of(VOLUME_NAME, &self.addresses())
+    }
+
+    /// A client of a volume that begins with these nodes.
+    #[track_caller]
+    pub fn client_of(&self, volume: &str, addresses: &[String]) -> Client {
+        Client::connect(&self.standpoint, volume, addresses)
+    }
+
+    /// Mounts the first volume through a node; the others come after it in the list of addresses.
+    #[track_caller]
+    pub fn mount(&self, first: u64, options: &str) -> ClusterMount {
+        let mut addresses = vec![self.node(first).address().to_owned()];
+        addresses.extend(
+            self.addresses()
+                .into_iter()
+                .filter(|a| a != self.node(first).address()),
+        );
+        ClusterMount::new(&self.standpoint, &addresses, options)
+    }
+
+    /// Runs `holdfast` with these arguments, where it can reach the nodes.
+    #[track_caller]
+    pub fn holdfast(&self, arguments: &[&str]) -> Finished {
+        let addresses = self.running().join(",");
+        self.standpoint.run(|| {
+            run_within(
+                Command::new(place::holdfast())
+                    .args(arguments)
+                    .env("HOLDFAST_CLUSTER", &addresses),
+                SETTLED,
+            )
+        })
+    }
+
+    /// Where the nodes listen that run.
+    fn running(&self) -> Vec<String> {
+        let running = self.nodes.values().filter(|node| node.is_running());
+        running.map(|node| node.address().to_owned()).collect()
+    }
+
+    fn logs(&self) -> Vec<PathBuf> {
+        self.nodes
+            .values()
+            .map(|node| node.log().to_path_buf())
+            .collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        for log in self.logs() {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines
+                .get(lines.len().saturating_sub(60)..)
+                .unwrap_or_default();
+            eprintln!("--- {}, the last lines\n{}", log.display(), last.join("\n"));
+        }
+    }
+}
+
+/// What nodes and mounts log: what openraft says at each step would hide the rest.
+fn log_filter() -> String {
+    std::env::var("RUST_LOG").unwrap_or_else(|_| "info,openraft=warn".to_owned())
+}

@@ -1,0 +1,137 @@
+//! A mount of a cluster, which ends with the test.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::standpoint::Standpoint;
+use crate::poll::becomes_true;
+use crate::watchdog::Watchdog;
+use crate::{mount_table, place, process};
+
+/// How long mounting and unmounting may take on a loaded machine of two cores.
+const MOUNT_LIMIT: Duration = Duration::from_secs(40);
+/// How long a test may take: then its system calls end, whatever they wait for.
+const TEST_LIMIT: Duration = Duration::from_mins(3);
+
+/// A `holdfast mount --cluster`.
+#[derive(Debug)]
+pub struct ClusterMount {
+    mountpoint: PathBuf,
+    daemon: Option<Child>,
+    watchdog: Watchdog,
+    scratch: TempDir,
+}
+
+impl ClusterMount {
+    #[track_caller]
+    pub(crate) fn new(
+        standpoint: &Standpoint,
+        addresses: &[String],
+        options: &str,
+    ) -> ClusterMount {
+        let scratch = place::scratch();
+        let mountpoint = scratch.path().join("mnt");
+        fs::create_dir(&mountpoint).unwrap();
+        let mut mount = ClusterMount {
+            watchdog: Watchdog::new(TEST_LIMIT, &mountpoint),
+            mountpoint,
+            daemon: None,
+            scratch,
+        };
+        let log = File::create(mount.log_path()).unwrap();
+        let mut command = Command::new(place::holdfast());
+        command
+            .args(["mount", "-f", "--cluster", &addresses.join(",")])
+            .args(["-o", options])
+            .arg(&mount.mountpoint)
+            .env("RUST_LOG", super::log_filter())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        let daemon = standpoint.run(|| command.spawn().unwrap());
+        mount.watchdog.watch(Some(daemon.id()));
+        let daemon = mount.daemon.insert(daemon);
+        let mut ended = false;
+        let mountpoint = &mount.mountpoint;
+        let live = becomes_true(MOUNT_LIMIT, || {
+            ended = daemon.try_wait().unwrap().is_some();
+            ended
+                || mount_table::find(mountpoint).is_some_and(|entry| entry.kind.starts_with("fuse"))
+        });
+        assert!(live && !ended, "the mount does not come up");
+        mount
+    }
+
+    /// The mountpoint.
+    pub fn root(&self) -> &Path {
+        &self.mountpoint
+    }
+
+    /// A path inside.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.mountpoint.join(name)
+    }
+
+    /// What the daemon has logged.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Unmounts, and waits until the daemon has ended well.
+    #[track_caller]
+    pub fn unmount(mut self) {
+        let unmounted = becomes_true(MOUNT_LIMIT, || {
+            umount2(&self.mountpoint, MntFlags::empty()).is_ok()
+                || mount_table::find(&self.mountpoint).is_none()
+        });
+        assert!(unmounted, "something still uses the mount");
+        let daemon = self.daemon.as_mut().unwrap();
+        let mut status = None;
+        let ended = becomes_true(MOUNT_LIMIT, || {
+            status = daemon.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(ended, "the daemon does not end after the unmount");
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        self.daemon = None;
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.scratch.path().join("log")
+    }
+}
+
+impl Drop for ClusterMount {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines
+                .get(lines.len().saturating_sub(40)..)
+                .unwrap_or_default();
+            eprintln!(
+                "--- {}, the last lines\n{}",
+                self.log_path().display(),
+                last.join("\n")
+            );
+        }
+        // First the daemon: what waits for it then fails, and nothing can hang.
+        if let Some(mut daemon) = self.daemon.take() {
+            process::signal(daemon.id(), Signal::SIGKILL);
+            daemon.wait().ok();
+        }
+        self.watchdog.watch(None);
+        becomes_true(MOUNT_LIMIT, || {
+            mount_table::find(&self.mountpoint).is_none()
+                || umount2(&self.mountpoint, MntFlags::MNT_DETACH).is_err()
+        });
+    }
+}

@@ -1,0 +1,158 @@
+//! One `holdfast serve`.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::standpoint::Standpoint;
+use crate::poll::becomes_true;
+use crate::{place, process};
+
+/// How long a node may take to end.
+const ENDED: Duration = Duration::from_secs(20);
+
+/// A node of a cluster, which may run or not.
+#[derive(Debug)]
+pub struct ServeNode {
+    id: u64,
+    address: String,
+    data: PathBuf,
+    log: PathBuf,
+    arguments: Vec<String>,
+    standpoint: Standpoint,
+    child: Option<Child>,
+}
+
+impl ServeNode {
+    pub(crate) fn new(
+        id: u64,
+        address: String,
+        directory: &Path,
+        arguments: Vec<String>,
+        standpoint: Standpoint,
+    ) -> ServeNode {
+        ServeNode {
+            id,
+            address,
+            data: directory.join(format!("node-{id}")),
+            log: directory.join(format!("node-{id}.log")),
+            arguments,
+            standpoint,
+            child: None,
+        }
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it logs, over all its runs.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Whether it was started, and not ended by the test.
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// The process that runs now.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Starts it; returns at once.
+    #[track_caller]
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "node {} runs", self.id);
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.unwrap();
+        let mut command = Command::new(place::holdfast());
+        command
+            .args(["serve", "--id", &self.id.to_string()])
+            .args(["--listen", &self.address, "--data"])
+            .arg(&self.data)
+            .args(&self.arguments)
+            .env("RUST_LOG", super::log_filter())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.child = Some(self.standpoint.run(|| command.spawn().unwrap()));
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        process::signal(self.pid(), signal);
+    }
+
+    /// How it ended, if it did by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child
+            .as_mut()
+            .and_then(|child| child.try_wait().unwrap())
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            process::signal(child.id(), Signal::SIGKILL);
+            child.wait().unwrap();
+        }
+    }
+
+    /// Ends it as an operator would; it must end well.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        process::signal(child.id(), Signal::SIGTERM);
+        let mut status = None;
+        let ended = becomes_true(ENDED, || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        if !ended {
+            process::signal(child.id(), Signal::SIGKILL);
+            child.wait().unwrap();
+        }
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "node {} did not end well after SIGTERM: {status:?}",
+            self.id
+        );
+    }
+}
+
+impl Drop for ServeNode {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// An address of this machine that nobody listens on.
+///
+/// It is below the ports that the kernel gives to outgoing connections: a node that is started again must not find
+/// its port taken by one.
+pub(crate) fn free_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = 20_000 + (std::process::id() % 100) as u16 * 100;
+    loop {
+        let port = begin + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! How long a program waits when the leader goes.
+
+use std::time::Duration;
+
+use holdfast_metadata::InodeId;
+use holdfast_tests::{Cluster, Load};
+
+const KILLS: usize = 10;
+const STOPS: usize = 3;
+const KILL_PAUSE_MAX: Duration = Duration::from_secs(2);
+const STOP_PAUSE_MAX: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_killed_leader_is_replaced_within_two_seconds() {
+    let mut cluster = Cluster::start(3);
+    let client = cluster.client();
+    let load = Load::start(&client, InodeId::ROOT, "file", 1);
+    let mut pauses = Vec::new();
+    for _ in 0..KILLS {
+        load.wait_for(50);
+        let leader = cluster.leader();
+        load.longest_pause();
+        cluster.kill(leader);
+        load.wait_for(50);
+        pauses.push(load.longest_pause());
+        cluster.restart(leader);
+        cluster.wait_settled();
+    }
+    load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
+    assert_pauses("kill", pauses, KILL_PAUSE_MAX);
+}
+
+#[test]
+fn a_leader_that_is_told_to_end_is_hardly_missed() {
+    let mut cluster = Cluster::start(3);
+    let client = cluster.client();
+    let load = Load::start(&client, InodeId::ROOT, "file", 1);
+    let mut pauses = Vec::new();
+    for _ in 0..STOPS {
+        load.wait_for(50);
+        let leader = cluster.leader();
+        load.longest_pause();
+        cluster.stop(leader);
+        load.wait_for(50);
+        pauses.push(load.longest_pause());
+        cluster.restart(leader);
+        cluster.wait_settled();
+    }
+    load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
+    assert_pauses("stop", pauses, STOP_PAUSE_MAX);
+}
+
+#[track_caller]
+fn assert_pauses(what: &str, mut pauses: Vec<Duration>, most: Duration) {
+    pauses.sort();
+    println!("pauses of a create loop after each {what}, sorted: {pauses:?}");
+    let longest = pauses.last().unwrap();
+    assert!(
+        *longest < most,
+        "after a {what} a create took {longest:?}: {pauses:?}"
+    );
+}

@@ -1,0 +1,25 @@
+//! A cluster of real nodes: what was acknowledged stays, what is read is not the past, whatever ends or is cut off.
+//!
+//! Nodes are processes, connections are sockets, disks are disks. Partitions are made in network namespaces. The load
+//! comes from the replicator that mounts use, in this process, so that every acknowledgement is known; the last
+//! themes have mounts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod append;
+mod exactly_once;
+mod failover;
+mod identity;
+mod kill;
+mod membership;
+mod mounts;
+mod no_quorum;
+mod partition;
+mod pause;
+mod replication;
+mod restart;
+mod snapshot;
+mod volumes;
