@@ -14,6 +14,7 @@ mod errno;
 mod filesystem;
 mod ioctl;
 mod lookup_count;
+mod metrics;
 mod mount;
 mod mount_error;
 mod mount_flags;
@@ -24,6 +25,7 @@ mod signals;
 mod synchronous;
 mod unmount;
 
+pub use metrics::Metrics;
 pub use mount::Mount;
 pub use mount_error::MountError;
 pub use options::{AtimePolicy, MountOptions};

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use crate::adapter::{Adapter, Kernel, Timeouts};
 use crate::atime::{Atime, AtimeRules};
 use crate::filesystem::Filesystem;
+use crate::metrics::Metrics;
 use crate::mount_error::MountError;
 use crate::mount_flags::{FlagWatcher, MountId};
 use crate::options::MountOptions;
@@ -38,6 +39,7 @@ const RUNTIME_THREADS: usize = 2;
 #[derive(Debug)]
 pub struct Mount {
     unmounter: Unmounter,
+    metrics: Metrics,
     parts: Option<Parts>,
 }
 
@@ -86,6 +88,7 @@ impl Mount {
         };
         let kernel = Kernel::default();
         let runner = services.runner.clone();
+        let metrics = runner.metrics();
         let adapter = Adapter::new(
             Arc::new(filesystem),
             runner,
@@ -109,6 +112,7 @@ impl Mount {
         match mount {
             Ok((session, mount, watcher)) => Ok(Mount {
                 unmounter: Unmounter::new(mount),
+                metrics,
                 parts: Some(Parts {
                     session,
                     watcher,
@@ -131,6 +135,11 @@ impl Mount {
     /// What ends [`Mount::wait`] from another thread.
     pub fn unmounter(&self) -> Unmounter {
         self.unmounter.clone()
+    }
+
+    /// What it counts; may be kept.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     fn finish(&mut self) -> Result<(), MountError> {

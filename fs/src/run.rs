@@ -12,6 +12,7 @@ use tracing::Span;
 
 use crate::errno::errno;
 use crate::filesystem::FilesystemError;
+use crate::metrics::Metrics;
 use crate::signals;
 
 /// Where operations run that have to wait, and which are still there.
@@ -19,9 +20,16 @@ use crate::signals;
 pub(crate) struct Runner {
     runtime: Handle,
     waiting: Arc<Waiting>,
-    slow_operation: Duration,
+    watch: Watch,
     /// Whether a signal ends the wait of its caller.
     interruptible: bool,
+}
+
+/// What becomes of the time an operation took.
+#[derive(Debug, Clone)]
+struct Watch {
+    slow_operation: Duration,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Default)]
@@ -62,11 +70,12 @@ impl Call {
         }
     }
 
-    fn end(&self, errno: i32, slow_operation: Duration) {
+    fn end(&self, errno: i32, watch: &Watch) {
         let elapsed = self.began.elapsed();
+        watch.metrics.answered(self.name, elapsed, errno);
         let micros = elapsed.as_micros() as u64;
         tracing::debug!(parent: &self.span, errno, micros, "answered");
-        if elapsed >= slow_operation {
+        if elapsed >= watch.slow_operation {
             tracing::warn!(
                 name = self.name,
                 ino = self.ino,
@@ -83,9 +92,17 @@ impl Runner {
         Runner {
             runtime,
             waiting: Arc::default(),
-            slow_operation,
+            watch: Watch {
+                slow_operation,
+                metrics: Metrics::default(),
+            },
             interruptible,
         }
+    }
+
+    /// What it counts.
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.watch.metrics.clone()
     }
 
     /// Runs an operation and answers it, now or when it is done.
@@ -97,7 +114,7 @@ impl Runner {
     {
         let mut operation = Box::pin(operation);
         if let Poll::Ready(result) = self.poll_once(&call, operation.as_mut()) {
-            finish(&call, result, answer, self.slow_operation);
+            finish(&call, result, answer, &self.watch);
         } else {
             self.spawn(call, operation, answer);
         }
@@ -116,14 +133,14 @@ impl Runner {
         T: Send + 'static,
     {
         let waiting = Arc::clone(&self.waiting);
-        let slow_operation = self.slow_operation;
+        let watch = self.watch.clone();
         let caller = self.interruptible.then_some(call.pid);
         *waiting.count.lock() += 1;
         let ticket = Ticket(waiting);
         self.runtime.spawn(async move {
             let operation = interruptible(operation, caller);
             let result = tracing::Instrument::instrument(operation, call.span.clone()).await;
-            finish(&call, result, answer, slow_operation);
+            finish(&call, result, answer, &watch);
             drop(ticket);
         });
     }
@@ -161,7 +178,7 @@ async fn interruptible<T>(
     }
 }
 
-fn finish<T, A>(call: &Call, result: Result<T, FilesystemError>, answer: A, slow: Duration)
+fn finish<T, A>(call: &Call, result: Result<T, FilesystemError>, answer: A, watch: &Watch)
 where
     A: FnOnce(Result<T, i32>),
 {
@@ -170,5 +187,5 @@ where
         tracing::debug!(parent: &call.span, %error, "not answered by the replicator");
     }
     answer(result.map_err(|_| number));
-    call.end(number, slow);
+    call.end(number, watch);
 }

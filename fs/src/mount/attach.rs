@@ -171,7 +171,9 @@ fn attach_as_user<F: fuser::Filesystem>(
 
 /// What `fusermount3` takes.
 fn user_options(options: &MountOptions) -> Vec<MountOption> {
-    let mut list = vec![MountOption::FSName(options.source.clone())];
+    // It takes a comma for the end of an option.
+    let source = options.source.replace('\\', "\\\\").replace(',', "\\,");
+    let mut list = vec![MountOption::FSName(source)];
     list.extend(options.subtype.clone().map(MountOption::Subtype));
     let flags = [
         (options.default_permissions, MountOption::DefaultPermissions),
@@ -234,6 +236,16 @@ mod tests {
         let data = kernel_data(&options, 7, 0o40755);
         assert!(data.starts_with("fd=7,rootmode=40000,user_id="));
         assert!(data.ends_with(",max_read=1048576,allow_other,default_permissions"));
+    }
+
+    #[test]
+    fn the_commas_between_nodes_do_not_end_the_option_of_fusermount() {
+        let options = MountOptions {
+            source: "a:1,b:2/x\\y".to_owned(),
+            ..MountOptions::default()
+        };
+        let source = MountOption::FSName("a:1\\,b:2/x\\\\y".to_owned());
+        assert_eq!(user_options(&options)[0], source);
     }
 
     #[test]
