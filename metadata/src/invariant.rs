@@ -15,6 +15,7 @@ mod orphans;
 mod reachability;
 mod records;
 mod report;
+mod sessions;
 #[cfg(test)]
 mod testing;
 mod xattrs;
@@ -32,7 +33,7 @@ pub const VIOLATIONS_MAX: usize = 1000;
 
 type Check = fn(&dyn View, &mut Report<'_>) -> Result<(), Fault>;
 
-const RULES: [(Rule, Check); 10] = [
+const RULES: [(Rule, Check); 11] = [
     (Rule::Records, records::check),
     (Rule::Dentries, dentries::check),
     (Rule::Directories, directories::check),
@@ -43,6 +44,7 @@ const RULES: [(Rule, Check); 10] = [
     (Rule::Blocks, blocks::check),
     (Rule::Xattrs, xattrs::check),
     (Rule::Counters, counters::check),
+    (Rule::Sessions, sessions::check),
 ];
 
 /// Checks every rule and lists what breaks one, in the order of the rules; empty when all is well.

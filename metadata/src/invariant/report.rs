@@ -27,6 +27,8 @@ pub enum Rule {
     Xattrs,
     /// The counters of the volume add up.
     Counters,
+    /// Outcomes of requests belong to open sessions and were not acknowledged.
+    Sessions,
     /// Not a rule: counts the violations that are not listed.
     More,
 }
@@ -45,6 +47,7 @@ impl Rule {
             Rule::Blocks => "blocks",
             Rule::Xattrs => "xattrs",
             Rule::Counters => "counters",
+            Rule::Sessions => "sessions",
             Rule::More => "more",
         }
     }
@@ -78,7 +81,8 @@ impl fmt::Display for Violation {
             | Rule::Extents
             | Rule::Blocks
             | Rule::Xattrs
-            | Rule::Counters => write!(formatter, "{}: {}", self.rule, self.detail),
+            | Rule::Counters
+            | Rule::Sessions => write!(formatter, "{}: {}", self.rule, self.detail),
         }
     }
 }

@@ -1,17 +1,21 @@
 //! A small sound state, and ways to break it.
 //!
 //! Root (1) holds `file` and `link`, both leading to the file (2), and `directory` (3). The file and
-//! the orphan (4) share a block. A symlink (5) is in the directory.
+//! the orphan (4) share a block. A symlink (5) is in the directory. Session 2 is open.
 
 use bytes::Bytes;
 
 use super::check;
 use crate::keys::{self, BlockId};
+use crate::outcome::PosixError;
 use crate::record::{
-    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, Shared, Volume, Xattr,
+    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, OutcomeRecord,
+    PositionRecord, SessionRecord, Shared, Volume, Xattr,
 };
 use crate::store::{Batch, Engine, MemoryEngine, View};
-use crate::types::{Cookie, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode, Timestamp};
+use crate::types::{
+    Cookie, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode, SessionId, Timestamp,
+};
 
 pub(super) const FILE: InodeId = InodeId::new(2);
 pub(super) const DIRECTORY: InodeId = InodeId::new(3);
@@ -68,6 +72,8 @@ impl State {
         state.put(keys::extent(FILE, 100), &zeros(50));
         state.put(keys::extent(ORPHAN, 0), &part(BLOCK, 0, 100));
         state.put(keys::xattr(FILE, b"user.color"), &Xattr::encode(b"green"));
+        state.put(keys::position(), &PositionRecord::encode(b"note"));
+        state.put_session();
         state.change(FILE, |inode| {
             inode.allocated = 150;
             inode.xattrs = 1;
@@ -108,6 +114,25 @@ impl State {
         let mut volume = Volume::decode(&self.get(&keys::volume())).unwrap();
         change(&mut volume);
         self.put(keys::volume(), &volume.encode());
+    }
+
+    /// Session 2 is open and waits for the outcomes from 7 on; session 1 is closed.
+    fn put_session(&mut self) {
+        let session = SessionRecord {
+            acknowledged: 7,
+            opened: Timestamp::default(),
+            process: 1,
+            host: "host".to_owned(),
+            version: "1".to_owned(),
+            mountpoint: "/mnt".to_owned(),
+        };
+        self.put(keys::session(SessionId(2)), &session.encode());
+        self.put(keys::closed_session(SessionId(1)), b"");
+        for sequence in [7, 9] {
+            let outcome = Err(PosixError::Exists);
+            let key = keys::request_of(SessionId(2), sequence);
+            self.put(key, &OutcomeRecord { outcome }.encode());
+        }
     }
 
     fn put_inode(&mut self, ino: InodeId, nlink: u32, size: u64, body: InodeBody) {

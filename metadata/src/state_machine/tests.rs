@@ -231,3 +231,47 @@ fn a_store_with_keys_but_no_volume_is_refused() {
         "{fault}"
     );
 }
+
+fn at(index: u64, record: &'static [u8]) -> Position {
+    Position {
+        index: LogIndex(index),
+        record: Bytes::from_static(record),
+    }
+}
+
+#[test]
+fn a_position_is_kept_with_the_effects_up_to_it() {
+    let machine = machine(MemoryEngine::new());
+    assert_eq!(machine.position(), Ok(None));
+    create(&machine, 1);
+    assert_eq!(machine.position(), Ok(None));
+    let unlink = Command {
+        request: None,
+        now: Timestamp::default(),
+        credentials: Credentials::ROOT,
+        operation: Operation::Unlink(Unlink {
+            parent: InodeId::ROOT,
+            name: name(),
+        }),
+    };
+    let outcomes = machine.apply_at(at(7, b"seven"), &[unlink]).unwrap();
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(listed(&machine), 0);
+    assert_eq!(machine.applied(), LogIndex(7));
+    assert_eq!(machine.position(), Ok(Some(Bytes::from_static(b"seven"))));
+    // Entries of the log that hold no command.
+    assert_eq!(machine.apply_at(at(9, b"nine"), &[]), Ok(Vec::new()));
+    assert_eq!(machine.applied(), LogIndex(9));
+    assert_eq!(machine.position(), Ok(Some(Bytes::from_static(b"nine"))));
+}
+
+#[test]
+fn a_position_that_was_passed_is_a_fault() {
+    let machine = machine(MemoryEngine::new());
+    machine.apply_at(at(7, b"seven"), &[]).unwrap();
+    for index in [6, 7] {
+        let fault = machine.apply_at(at(index, b"again"), &[]).unwrap_err();
+        assert!(fault.to_string().contains("after batch 7"), "{fault}");
+    }
+    assert_eq!(machine.position(), Ok(Some(Bytes::from_static(b"seven"))));
+}
