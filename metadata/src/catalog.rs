@@ -179,3 +179,6 @@ fn changes(before: &CatalogState, after: &CatalogState) -> Batch {
     }
     batch
 }
+
+#[cfg(test)]
+mod tests;

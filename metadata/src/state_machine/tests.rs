@@ -216,7 +216,7 @@ fn a_query_that_was_overtaken_is_answered_again() {
 fn a_store_with_keys_but_no_volume_is_refused() {
     let engine = MemoryEngine::new();
     let mut batch = Batch::default();
-    batch.set(keys::orphan(InodeId::new(9)), Some(bytes::Bytes::new()));
+    batch.set(keys::orphan(InodeId::new(9)), Some(Bytes::new()));
     engine.commit(batch).unwrap();
     let format = Format {
         generation: 1,
