@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use holdfast_metadata::catalog::{
+    CatalogRecord, NodeRecord, NodeRole, ReplicationMode, VolumeRecord,
+};
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
     Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, Orphan, OutcomeRecord,
-    Shared, Volume, Xattr,
+    PositionRecord, SessionRecord, Shared, Volume, Xattr,
 };
 use holdfast_metadata::{
-    Answer, Attributes, Cookie, Fault, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
-    Outcome, PosixError, RequestId, SessionId, Timestamp,
+    Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId, LogIndex,
+    Mode, Outcome, PosixError, RequestId, SessionId, Timestamp,
 };
 
+pub(crate) const NOTE: &[u8] = b"\0\xffnote";
 pub(crate) const XATTR: &[u8] = b"\0\xffvalue";
 pub(crate) const SNAPSHOT_DIGEST: &str = "b48ed20954389014846ac8652d4b03ea";
+pub(crate) const REPLICATED_DIGEST: &str = "88e4e8faea23fe43905492cc779810f6";
 
 fn time(seconds: i64, nanoseconds: u32) -> Timestamp {
     Timestamp::new(seconds, nanoseconds).unwrap()
@@ -174,6 +179,68 @@ pub(crate) fn keys() -> Vec<(&'static str, Vec<u8>)> {
         ("key_shared", keys::shared(block)),
         ("key_orphan", keys::orphan(ino)),
         ("key_request", keys::request(request)),
+        ("key_session", keys::session(request.session)),
+        ("key_closed_session", keys::closed_session(request.session)),
+        ("key_position", keys::position()),
+    ]
+}
+
+pub(crate) fn session() -> SessionRecord {
+    SessionRecord {
+        acknowledged: 0x0102_0304_0506_0708,
+        opened: time(-2, 999_999_999),
+        process: 0x1112_1314,
+        host: "host".to_owned(),
+        version: "0.2.0".to_owned(),
+        mountpoint: "/mnt/\u{e9}".to_owned(),
+    }
+}
+
+pub(crate) fn catalogs() -> Vec<(&'static str, CatalogRecord)> {
+    let empty = CatalogRecord {
+        applied: LogIndex(0x0102_0304_0506_0708),
+        next_volume: 0x1112_1314_1516_1718,
+        cluster_id: None,
+    };
+    let created = CatalogRecord {
+        cluster_id: Some(std::array::from_fn(|place| 0x20 + place as u8)),
+        ..empty
+    };
+    vec![("catalog", created), ("catalog_empty", empty)]
+}
+
+pub(crate) const CATALOG_ID: u64 = 0x0102_0304_0506_0708;
+
+pub(crate) fn catalog_nodes() -> Vec<(&'static str, NodeRecord)> {
+    let node = |role| NodeRecord {
+        id: CATALOG_ID,
+        address: "host:7100".to_owned(),
+        incarnation: std::array::from_fn(|place| 0x20 + place as u8),
+        role,
+    };
+    vec![
+        ("node_voter", node(NodeRole::Voter)),
+        ("node_learner", node(NodeRole::Learner)),
+    ]
+}
+
+pub(crate) fn catalog_volumes() -> Vec<(&'static str, VolumeRecord)> {
+    let volume = |replication| VolumeRecord {
+        id: CATALOG_ID,
+        name: "home-2".to_owned(),
+        replication,
+        format: Format {
+            generation: 0x1112_1314,
+            now: time(-2, 999_999_999),
+            uid: 0x2122_2324,
+            gid: 0x3132_3334,
+            mode: Mode::new(0o7644),
+        },
+        initial_voters: vec![1, 0x4142_4344_4546_4748],
+    };
+    vec![
+        ("listed_quorum", volume(ReplicationMode::Quorum)),
+        ("listed_all", volume(ReplicationMode::All)),
     ]
 }
 
@@ -191,9 +258,29 @@ pub(crate) fn decoder(name: &str) -> Option<Decode> {
         "shared" => |bytes| Shared::decode(bytes).map(drop),
         "xattr" => |bytes| Xattr::decode(bytes).map(drop),
         "orphan" => |bytes| Orphan::decode(bytes).map(drop),
+        "position" => |bytes| PositionRecord::decode(bytes).map(drop),
+        "session" => |bytes| SessionRecord::decode(bytes).map(drop),
+        "catalog" => |bytes| CatalogRecord::decode(bytes).map(drop),
+        "node" => |bytes| NodeRecord::decode(1, bytes).map(drop),
+        "listed" => |bytes| VolumeRecord::decode(1, bytes).map(drop),
         "outcome" => |bytes| OutcomeRecord::decode(bytes).map(drop),
         _ => return None,
     })
+}
+
+/// The same in a group of replicas: with a position, and the session that sent the request.
+pub(crate) fn replicated_state() -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let session = SessionRecord {
+        acknowledged: 2,
+        ..session()
+    };
+    let mut entries = state();
+    entries.extend([
+        (keys::session(SessionId(1)), session.encode().to_vec()),
+        (keys::closed_session(SessionId(7)), Vec::new()),
+        (keys::position(), PositionRecord::encode(NOTE).to_vec()),
+    ]);
+    entries
 }
 
 /// The state in the snapshot: a root directory (1) with a file (2) of one block, one attribute.
