@@ -2,6 +2,7 @@
 
 mod attributes;
 mod content;
+mod requests;
 
 use attributes::attributes;
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use holdfast_metadata::{
     Reclaim, Rename, RenameFlags, Rmdir, Symlink, Timestamp, Unlink,
 };
 use proptest::prelude::*;
+pub(crate) use requests::{open_session, requests};
 
 /// The names that are ever used.
 pub(crate) const NAMES: [&[u8]; 6] = [b"a", b"b", b"c", b"f", b"g", b"\xff\n"];

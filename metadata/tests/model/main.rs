@@ -2,7 +2,7 @@
 //!
 //! What it asserts: each outcome is one the model allows; after each command every invariant holds
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
-//! cut into batches, whichever engine keeps them, and through a snapshot; a retry changes nothing; a
+//! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate changes nothing; a
 //! listing that goes on while its directory changes misses nothing and shows nothing twice.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
@@ -22,26 +22,34 @@ use holdfast_metadata::model::Model;
 use holdfast_metadata::{Command, MemoryEngine, RequestId, SessionId, StateMachine};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{TestCaseResult, TestRunner};
 use run::{check, cleanly, machine, state};
 
 #[test]
 fn the_state_machine_follows_the_model() {
-    check(256, &generate::commands(60), |commands| {
-        let machine = machine(MemoryEngine::new());
-        let mut model = Model::new(run::FORMAT);
-        for (place, command) in commands.iter().enumerate() {
-            let expected = model.apply(command);
-            let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
-            prop_assert!(
-                expected.allows(outcome),
-                "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
-            );
-            cleanly(&machine, place, command)?;
-            compare::after(&machine, &model, command)?;
-        }
-        compare::everything(&machine, &model)
-    });
+    check(256, &generate::commands(60), |commands| follows(&commands));
+}
+
+#[test]
+fn retries_and_late_duplicates_follow_the_model() {
+    check(256, &generate::requests(60), |commands| follows(&commands));
+}
+
+fn follows(commands: &[Command]) -> TestCaseResult {
+    let machine = machine(MemoryEngine::new());
+    let mut model = Model::new(run::FORMAT);
+    for (place, command) in commands.iter().enumerate() {
+        let expected = model.apply(command);
+        let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
+        prop_assert!(
+            expected.allows(outcome),
+            "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
+        );
+        cleanly(&machine, place, command)?;
+        compare::after(&machine, &model, command)?;
+        compare::sessions(&machine, &model)?;
+    }
+    compare::everything(&machine, &model)
 }
 
 #[test]
@@ -84,7 +92,7 @@ fn the_same_log_gives_the_same_digest() {
 #[test]
 fn how_a_log_is_cut_into_batches_changes_nothing() {
     let cut = (
-        generate::commands(60),
+        generate::requests(60),
         prop::collection::vec(1..9_usize, 60),
     );
     check(64, &cut, |(commands, lengths)| {
@@ -101,6 +109,7 @@ fn how_a_log_is_cut_into_batches_changes_nothing() {
             batched_outcomes.extend(batched.apply_next(batch).unwrap());
             rest = after;
         }
+        batched_outcomes.extend(batched.apply_next(rest).unwrap());
         prop_assert_eq!(outcomes, batched_outcomes);
         prop_assert_eq!(state(&single), state(&batched));
         Ok(())
@@ -119,14 +128,22 @@ fn a_retry_answers_the_same_and_changes_nothing() {
     check(64, &generate::commands(30), |commands| {
         let machine = machine(MemoryEngine::new());
         let mut outcomes = Vec::new();
-        for (sequence, command) in (1..).zip(&commands) {
-            let request = Some(RequestId {
+        let session = |sequence| {
+            Some(RequestId {
                 session: SessionId(7),
                 sequence,
                 acknowledged: 0,
-            });
+            })
+        };
+        let open = Command {
+            request: session(0),
+            operation: generate::open_session(),
+            ..commands[0].clone()
+        };
+        machine.apply_next(&[open]).unwrap()[0].clone().unwrap();
+        for (sequence, command) in (1..).zip(&commands) {
             let command = Command {
-                request,
+                request: session(sequence),
                 ..command.clone()
             };
             let outcome = machine.apply_next(std::slice::from_ref(&command)).unwrap();

@@ -1,0 +1,83 @@
+//! Random requests around random commands: retries, late duplicates, sessions that come and go.
+
+use holdfast_metadata::{Command, Credentials, OpenSession, Operation, RequestId, SessionId};
+use proptest::prelude::*;
+
+use super::commands;
+
+/// What is sent beside a command.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The command, as a request of this session that acknowledges all but this many.
+    Request(u64, u64),
+    /// A command that was sent before, once more.
+    Again(usize),
+    /// The session is opened, or opened again.
+    Open(u64),
+    /// The session is closed, or closed again.
+    Close(u64),
+}
+
+/// As [`commands`], sent by sessions 1 to 3, of which one is not there at first.
+pub(crate) fn requests(length: usize) -> impl Strategy<Value = Vec<Command>> {
+    let steps = prop::collection::vec(step(), length);
+    (commands(length), steps).prop_map(|(commands, steps)| {
+        let mut sent: Vec<Command> = [1, 2]
+            .map(|session| of_session(session, open_session()))
+            .into();
+        let mut sequences = [0_u64; 4];
+        let mut steps = steps.into_iter();
+        for command in commands {
+            loop {
+                match steps.next().unwrap_or(Step::Request(1, 3)) {
+                    Step::Request(session, waiting) => {
+                        let last = &mut sequences[session as usize];
+                        *last += 1;
+                        let request = Some(RequestId {
+                            session: SessionId(session),
+                            sequence: *last,
+                            acknowledged: (*last + 2).saturating_sub(waiting),
+                        });
+                        sent.push(Command { request, ..command });
+                        break;
+                    }
+                    Step::Again(place) => sent.push(sent[place % sent.len()].clone()),
+                    Step::Open(session) => sent.push(of_session(session, open_session())),
+                    Step::Close(session) => sent.push(of_session(session, Operation::CloseSession)),
+                }
+            }
+        }
+        sent
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => (1..=3_u64, 0..=4_u64).prop_map(|(session, waiting)| Step::Request(session, waiting)),
+        10 => any::<usize>().prop_map(Step::Again),
+        1 => (1..=3_u64).prop_map(Step::Open),
+        1 => (1..=3_u64).prop_map(Step::Close),
+    ]
+}
+
+fn of_session(session: u64, operation: Operation) -> Command {
+    Command {
+        request: Some(RequestId {
+            session: SessionId(session),
+            sequence: 0,
+            acknowledged: 0,
+        }),
+        now: super::time_of(0),
+        credentials: Credentials::ROOT,
+        operation,
+    }
+}
+
+pub(crate) fn open_session() -> Operation {
+    Operation::OpenSession(OpenSession {
+        host: "host".to_owned(),
+        process: 1,
+        version: "1".to_owned(),
+        mountpoint: "/mnt".to_owned(),
+    })
+}
