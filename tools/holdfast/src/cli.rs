@@ -1,5 +1,6 @@
 //! The command line, as people and the man pages see it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -40,21 +41,40 @@ pub(crate) enum Command {
     Man(ManArguments),
 }
 
-/// Mount a data directory, and return once it can be used.
+/// Mount a data directory or a volume of a cluster, and return once it can be used.
 ///
 /// The command returns when the mount is live; a daemon then serves it in the background until it is
 /// unmounted (`holdfast umount`, `umount`) or told to end (SIGTERM, SIGINT; a second time also when
-/// files are open). It writes its log to `holdfast.log` in the data directory; `RUST_LOG` says how
-/// much.
+/// files are open). It writes its log to `holdfast.log` in the data directory; for a cluster to
+/// `/var/log/holdfast/NAME.log`, or `$XDG_STATE_HOME/holdfast/NAME.log` (usually
+/// `~/.local/state/holdfast/NAME.log`) for others than root. `RUST_LOG` says how much.
+///
+/// A mount of a cluster lives on when nodes fail. Without a majority of them its operations wait, until a
+/// signal ends the program that waits, or as long as the option `soft` says.
 #[derive(Debug, Args)]
 #[command(after_long_help = mount_options::help(), after_help = "Options of -o: see --help.")]
 pub(crate) struct MountArguments {
     /// The directory that holds everything; made if it does not exist
     ///
-    /// Without it: `/var/lib/holdfast/NAME` for root, `$XDG_DATA_HOME/holdfast/NAME` (usually
-    /// `~/.local/share/holdfast/NAME`) for others, with a NAME made from the path of the mountpoint.
+    /// Without it and without --cluster: `/var/lib/holdfast/NAME` for root,
+    /// `$XDG_DATA_HOME/holdfast/NAME` (usually `~/.local/share/holdfast/NAME`) for others, with a NAME
+    /// made from the path of the mountpoint.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+
+    /// Nodes of a cluster, separated by commas; any of them that answers tells of the others
+    // Not from the environment: a mount of a data directory must not become one of a cluster unasked.
+    #[arg(
+        long,
+        value_name = "HOST:PORT,...",
+        value_delimiter = ',',
+        conflicts_with = "data"
+    )]
+    pub(crate) cluster: Vec<String>,
+
+    /// Which volume of the cluster [default: default]
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pub(crate) volume: Option<String>,
 
     /// Mount options, separated by commas
     #[arg(short, long = "options", value_name = "OPTIONS")]
@@ -63,6 +83,10 @@ pub(crate) struct MountArguments {
     /// Stay in front and log to the terminal
     #[arg(short, long)]
     pub(crate) foreground: bool,
+
+    /// Where to serve metrics (Prometheus text at /metrics) [default: nowhere]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// Say what was mounted as JSON
     #[arg(long)]
@@ -95,12 +119,39 @@ mod tests {
     #[test]
     fn mount_takes_the_arguments_of_the_manual() {
         let line = "holdfast mount --data /d -o ro,noatime -o sync=commit -f /mnt";
-        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-        let Command::Mount(mount) = cli.command else {
-            panic!("not a mount")
-        };
+        let mount = mount(line).unwrap();
         assert_eq!(mount.options, ["ro,noatime", "sync=commit"]);
         assert_eq!(mount.data, Some(PathBuf::from("/d")));
         assert!(mount.foreground);
+    }
+    fn mount(line: &str) -> Result<MountArguments, clap::Error> {
+        let cli = Cli::try_parse_from(line.split(' '))?;
+        let Command::Mount(mount) = cli.command else {
+            panic!("not a mount")
+        };
+        Ok(mount)
+    }
+
+    #[test]
+    fn a_cluster_is_a_list_of_nodes_and_a_volume() {
+        let given = mount("holdfast mount --cluster a:1,b:2 --volume home /mnt").unwrap();
+        assert_eq!(given.cluster, ["a:1", "b:2"]);
+        assert_eq!(given.volume.as_deref(), Some("home"));
+        assert_eq!(given.data, None);
+    }
+
+    #[test]
+    fn a_mount_has_one_tree() {
+        mount("holdfast mount --cluster a:1 --data /d /mnt").unwrap_err();
+        mount("holdfast mount --volume home /mnt").unwrap_err();
+    }
+
+    #[test]
+    fn the_environment_makes_no_mount_one_of_a_cluster() {
+        let cli = Cli::command();
+        let mount = cli.find_subcommand("mount").unwrap();
+        for argument in mount.get_arguments() {
+            assert_eq!(argument.get_env(), None, "{}", argument.get_id());
+        }
     }
 }

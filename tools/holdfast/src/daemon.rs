@@ -4,7 +4,7 @@
 //! The two halves talk over the standard output of the daemon, a pipe: one line says that the mount
 //! is live or why not. Then the daemon lets go of everything it shares with its starter.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,7 +12,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context, anyhow, bail};
 
 use crate::cli::MountArguments;
+use crate::logging::LogFile;
 use crate::mount_plan::MountPlan;
+use crate::tree::Tree;
 use crate::{logging, one_line};
 
 const LIVE: &str = "live";
@@ -21,11 +23,17 @@ const FAILED: &str = "failed ";
 /// Starts the daemon; returns its process id when the mount is live.
 pub(crate) fn start(arguments: &MountArguments, plan: &MountPlan) -> anyhow::Result<u32> {
     let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0("holdfast")
-        .args(["mount", "--daemon", "--data"])
-        .arg(&plan.data);
+    command.arg0("holdfast").args(["mount", "--daemon"]);
+    match &plan.tree {
+        Tree::Data(data) => command.arg("--data").arg(data),
+        Tree::Cluster(volume) => command
+            .args(["--cluster", &volume.addresses.join(",")])
+            .args(["--volume", &volume.name]),
+    };
     command.arg("--source").arg(&plan.settings.mount.source);
+    if let Some(address) = plan.metrics {
+        command.args(["--metrics", &address.to_string()]);
+    }
     for options in &arguments.options {
         command.arg("-o").arg(options);
     }
@@ -59,7 +67,7 @@ fn died(status: ExitStatus, plan: &MountPlan) -> anyhow::Error {
     // Its log begins with the live mount.
     anyhow!(
         "the daemon {how} before the mount of {} was live: run it with --foreground to see why",
-        plan.data.display()
+        plan.tree
     )
 }
 
@@ -72,18 +80,24 @@ pub(crate) fn run(
     nix::sys::prctl::set_name(c"holdfast").ok();
     let log = logging::to_file();
     let live = || {
-        let path = plan.data.join("holdfast.log");
-        if let Err(error) = log.open(&path) {
-            writeln!(
-                io::stderr(),
-                "holdfast: no log in {}: {error}",
-                path.display()
-            )
-            .ok();
+        if let Err(error) = open_log(&log, plan) {
+            writeln!(io::stderr(), "holdfast: {}", one_line(&error)).ok();
         }
         detach().context("the process that asked for the mount is gone")
     };
     serve(&live)
+}
+
+/// A data directory is there already; the directory of logs may not be.
+fn open_log(log: &LogFile, plan: &MountPlan) -> anyhow::Result<()> {
+    let path = plan.log().context("no log")?;
+    let directory = match (&plan.tree, path.parent()) {
+        (Tree::Cluster(_), Some(directory)) => fs::create_dir_all(directory),
+        (Tree::Cluster(_) | Tree::Data(_), _) => Ok(()),
+    };
+    directory
+        .and_then(|()| log.open(&path))
+        .with_context(|| format!("no log in {}", path.display()))
 }
 
 /// Tells the starter why there is no mount, unless it was told already that there is one.

@@ -1,4 +1,4 @@
-//! Where the data directory is, when it was and when it was not said.
+//! Where the data directory is, when it was and when it was not said, and where the log is without one.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,18 +9,30 @@ use anyhow::Context;
 
 /// The data directory of a mountpoint when none was given: each mountpoint has its own.
 pub(crate) fn default_for(mountpoint: &Path) -> anyhow::Result<PathBuf> {
-    let base = if nix::unistd::geteuid().is_root() {
-        PathBuf::from("/var/lib")
-    } else {
-        let absolute = |name: &str| {
-            let path = PathBuf::from(std::env::var_os(name)?);
-            path.is_absolute().then_some(path)
-        };
-        absolute("XDG_DATA_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".local/share")))
-            .context("neither XDG_DATA_HOME nor HOME is set: say --data DIR")?
+    let base = base("/var/lib", "XDG_DATA_HOME", ".local/share")
+        .context("neither XDG_DATA_HOME nor HOME is set: say --data DIR")?;
+    Ok(base.join(escape(mountpoint.as_os_str())))
+}
+
+/// The log of a mountpoint that has no data directory.
+pub(crate) fn log_for(mountpoint: &Path) -> anyhow::Result<PathBuf> {
+    let base = base("/var/log", "XDG_STATE_HOME", ".local/state")
+        .context("neither XDG_STATE_HOME nor HOME is set")?;
+    Ok(base.join(escape(mountpoint.as_os_str()) + ".log"))
+}
+
+/// Our part of the directory of the machine for root, of the user's own for others.
+fn base(of_root: &str, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
     };
-    Ok(base.join("holdfast").join(escape(mountpoint.as_os_str())))
+    let base = if nix::unistd::geteuid().is_root() {
+        PathBuf::from(of_root)
+    } else {
+        absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?
+    };
+    Some(base.join("holdfast"))
 }
 
 /// One file name for a whole path, as `systemd-escape --path` makes it: `/mnt/my-files` becomes

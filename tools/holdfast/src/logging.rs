@@ -1,4 +1,4 @@
-//! Where log lines go: the terminal, or a bounded file in the data directory.
+//! Where log lines go: the terminal, or a bounded file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -43,7 +43,7 @@ fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, colors: bo
         Err(_) | Ok(_) => None,
     };
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info,openraft=error")))
         .with_writer(writer)
         .with_ansi(colors)
         .finish();

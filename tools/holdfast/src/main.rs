@@ -5,6 +5,7 @@ mod command;
 mod daemon;
 mod data_path;
 mod logging;
+mod metrics;
 mod mount_helper;
 mod mount_options;
 mod mount_plan;
@@ -15,6 +16,7 @@ mod remount;
 mod takeover;
 mod termination;
 mod topology;
+mod tree;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -13,6 +13,8 @@ use crate::cli::MountArguments;
 use crate::command;
 use crate::complain;
 use crate::mount_options::Settings;
+use crate::mount_plan;
+use crate::tree::Tree;
 
 const NAMES: [&str; 4] = [
     "mount.holdfast",
@@ -26,10 +28,11 @@ const EXIT_USAGE: u8 = 1;
 /// What mount(8) shows for "mount failure".
 const EXIT_FAILURE: u8 = 32;
 
-/// Mount a Holdfast data directory; called by mount(8).
+/// Mount a Holdfast data directory or a volume of a cluster; called by mount(8).
 ///
 /// Usually by way of `mount -t holdfast /srv/data /mnt/files`, or of a line in /etc/fstab such as
-/// `/srv/data /mnt/files holdfast defaults 0 0`.
+/// `/srv/data /mnt/files holdfast defaults 0 0`. A volume is written HOST:PORT,HOST:PORT/VOLUME:
+/// `10.0.0.1:7420,10.0.0.2:7420/home /home holdfast defaults,_netdev 0 0`.
 ///
 /// The options are those of holdfast-mount(1). Mounted by root this way, other users may enter
 /// (`allow_other`), as with any filesystem in fstab.
@@ -41,7 +44,7 @@ const EXIT_FAILURE: u8 = 32;
     max_term_width = 100
 )]
 pub(crate) struct HelperArguments {
-    /// The data directory; made if it does not exist
+    /// The data directory, made if it does not exist; or nodes and volume of a cluster
     #[arg(value_name = "SOURCE", value_hint = ValueHint::DirPath)]
     source: PathBuf,
     /// Where the files appear
@@ -155,8 +158,11 @@ fn mount(arguments: &HelperArguments) -> anyhow::Result<()> {
         // What every other filesystem that mount(8) mounts allows.
         options.insert(0, "allow_other".into());
     }
-    let mount = MountArguments {
-        data: Some(arguments.source.clone()),
+    let mut mount = MountArguments {
+        data: None,
+        cluster: Vec::new(),
+        volume: None,
+        metrics: None,
         options,
         foreground: false,
         json: false,
@@ -164,8 +170,18 @@ fn mount(arguments: &HelperArguments) -> anyhow::Result<()> {
         source: None,
         mountpoint: arguments.mountpoint.clone(),
     };
+    let exists = |source: &OsStr| Path::new(source).symlink_metadata().is_ok();
+    match Tree::from_source(arguments.source.as_os_str(), exists)? {
+        Tree::Data(data) => mount.data = Some(data),
+        Tree::Cluster(volume) => {
+            mount.source = arguments.source.to_str().map(str::to_owned);
+            mount.cluster = volume.addresses;
+            mount.volume = Some(volume.name);
+        }
+    }
     if arguments.fake {
-        Settings::parse(mount.options.iter().map(String::as_str))?;
+        let options = mount.options.iter().map(String::as_str);
+        Settings::parse(mount_plan::tree_kind(&mount), options)?;
         Ok(())
     } else if arguments.verbose {
         command::mount::run(&mount).map(drop)
@@ -195,6 +211,8 @@ mod tests {
         assert!(called("holdfast /srv/data /mnt -o rw,dev,suid"));
         assert!(called("holdfast data /mnt -o rw,dev,suid"));
         assert!(called("holdfast /srv/data /mnt"));
+        assert!(called("holdfast a:1,b:2/home /mnt"));
+        assert!(called("holdfast a:1 /mnt -o rw,dev,suid"));
         assert!(!called("holdfast mount /mnt -o rw,dev,suid"));
         assert!(!called("holdfast mount /mnt -o ro"));
         assert!(!called("holdfast umount /mnt"));

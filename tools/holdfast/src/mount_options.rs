@@ -13,14 +13,17 @@ use holdfast_fs::{AtimePolicy, MountOptions};
 use holdfast_replicator::Durability;
 
 use self::table::{Effect, Known, Scope};
+use crate::tree::TreeKind;
 
 /// Everything the options decide.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// For the filesystem; its `source` is empty unless `fsname=` was given.
     pub(crate) mount: MountOptions,
-    /// When a change is durable.
+    /// When a change is durable; a cluster knows but one answer, and does not ask.
     pub(crate) durability: Durability,
+    /// How long an operation waits for a cluster; without it as long as it takes.
+    pub(crate) soft: Option<Duration>,
     /// `remount`: change an existing mount instead of making one.
     pub(crate) remount: bool,
     /// The words that the kernel, not the daemon, acts on at a remount, in their order.
@@ -57,6 +60,15 @@ pub(crate) enum OptionError {
         /// What it takes.
         expected: &'static str,
     },
+    /// A data directory is always there.
+    #[error(
+        "mount option {name:?} is for a volume of a cluster: a data directory on this machine is \
+         not waited for"
+    )]
+    OnlyForClusters {
+        /// The name.
+        name: String,
+    },
     /// It has a value and takes none.
     #[error("mount option {name:?} takes no value")]
     UnwantedValue {
@@ -68,8 +80,12 @@ pub(crate) enum OptionError {
 impl Settings {
     /// What holds when nothing is said. Root gets what a local disk has: devices and set-user-id
     /// work; for others the kernel forbids both in any case.
-    pub(crate) fn new() -> Settings {
+    pub(crate) fn new(kind: TreeKind) -> Settings {
         let root = nix::unistd::geteuid().is_root();
+        let defaults = match kind {
+            TreeKind::Data => MountOptions::default(),
+            TreeKind::Cluster => MountOptions::shared(),
+        };
         Settings {
             mount: MountOptions {
                 source: String::new(),
@@ -84,9 +100,10 @@ impl Settings {
                 execute: true,
                 synchronous: false,
                 directory_synchronous: false,
-                ..MountOptions::default()
+                ..defaults
             },
             durability: Durability::Fsync,
+            soft: None,
             remount: false,
             kernel_words: Vec::new(),
         }
@@ -94,18 +111,19 @@ impl Settings {
 
     /// Reads the strings in their order; a later word wins over an earlier one.
     pub(crate) fn parse<'a>(
+        kind: TreeKind,
         strings: impl IntoIterator<Item = &'a str>,
     ) -> Result<Settings, OptionError> {
         let words: Vec<String> = strings.into_iter().flat_map(split).collect();
-        let mut settings = Settings::new();
+        let mut settings = Settings::new(kind);
         settings.remount = words.iter().any(|word| word == "remount");
         for word in words.iter().filter(|word| !word.is_empty()) {
-            settings.set(word)?;
+            settings.set(kind, word)?;
         }
         Ok(settings)
     }
 
-    fn set(&mut self, word: &str) -> Result<(), OptionError> {
+    fn set(&mut self, kind: TreeKind, word: &str) -> Result<(), OptionError> {
         let (name, value) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
@@ -125,7 +143,11 @@ impl Settings {
             Scope::RemountOnly if !self.remount => {
                 return Err(OptionError::Unknown { name: name.into() });
             }
-            Scope::Daemon | Scope::Others | Scope::RemountOnly => {}
+            // A remount may know the source by another name; the daemon is not asked then anyway.
+            Scope::Cluster if kind == TreeKind::Data && !self.remount => {
+                return Err(OptionError::OnlyForClusters { name: name.into() });
+            }
+            Scope::Daemon | Scope::Cluster | Scope::Others | Scope::RemountOnly => {}
         }
         match (&known.effect, value.unwrap_or_default()) {
             (Effect::Nothing, _) => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -10,46 +11,78 @@ use anyhow::{Context, anyhow, ensure};
 use crate::cli::MountArguments;
 use crate::mount_options::Settings;
 use crate::mount_table::{self, MountEntry};
+use crate::tree::{ClusterVolume, Tree, TreeKind};
 use crate::{data_path, presence};
 
 /// A mount whose paths and options are understood.
 #[derive(Debug)]
 pub(crate) struct MountPlan {
-    /// Absolute, without symlinks; may not exist yet.
-    pub(crate) data: PathBuf,
+    /// What is mounted.
+    pub(crate) tree: Tree,
     /// Absolute, without symlinks.
     pub(crate) mountpoint: PathBuf,
     /// What the options say, the source included.
     pub(crate) settings: Settings,
+    /// Where metrics are served, if they are.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl MountPlan {
-    /// Checks whatever can be checked without opening the data directory.
+    /// Checks whatever can be checked without opening the data directory or reaching the cluster.
     pub(crate) fn new(
         arguments: &MountArguments,
         mut settings: Settings,
     ) -> anyhow::Result<MountPlan> {
         check_fuse()?;
         let mountpoint = check_mountpoint(&arguments.mountpoint)?;
-        let given = match &arguments.data {
-            Some(data) => data.clone(),
-            None => data_path::default_for(&mountpoint)?,
+        let (tree, shown) = match tree_kind(arguments) {
+            TreeKind::Data => data_directory(arguments, &mountpoint)?,
+            TreeKind::Cluster => {
+                let addresses = arguments.cluster.clone();
+                let volume = ClusterVolume::new(addresses, arguments.volume.as_deref())?;
+                let shown = volume.to_string();
+                (Tree::Cluster(volume), shown)
+            }
         };
-        let data = data_path::resolve(&given)
-            .with_context(|| format!("cannot use data directory {}", given.display()))?;
-        check_apart(&data, &mountpoint)?;
         if settings.mount.source.is_empty() {
-            settings.mount.source = match &arguments.source {
-                Some(source) => source.clone(),
-                None => given.to_string_lossy().into_owned(),
-            };
+            settings.mount.source = arguments.source.clone().unwrap_or(shown);
         }
         Ok(MountPlan {
-            data,
+            tree,
             mountpoint,
             settings,
+            metrics: arguments.metrics,
         })
     }
+
+    /// Where the daemon writes its log.
+    pub(crate) fn log(&self) -> anyhow::Result<PathBuf> {
+        match &self.tree {
+            Tree::Data(data) => Ok(data.join("holdfast.log")),
+            Tree::Cluster(_) => data_path::log_for(&self.mountpoint),
+        }
+    }
+}
+
+/// What the arguments ask for.
+pub(crate) fn tree_kind(arguments: &MountArguments) -> TreeKind {
+    if arguments.cluster.is_empty() {
+        TreeKind::Data
+    } else {
+        TreeKind::Cluster
+    }
+}
+
+/// The data directory, and its name as it was given.
+fn data_directory(arguments: &MountArguments, mountpoint: &Path) -> anyhow::Result<(Tree, String)> {
+    let given = match &arguments.data {
+        Some(data) => data.clone(),
+        None => data_path::default_for(mountpoint)?,
+    };
+    let data = data_path::resolve(&given)
+        .with_context(|| format!("cannot use data directory {}", given.display()))?;
+    check_apart(&data, mountpoint)?;
+    Ok((Tree::Data(data), given.to_string_lossy().into_owned()))
 }
 
 fn check_fuse() -> anyhow::Result<()> {

@@ -1,53 +1,94 @@
 //! Builds every part of a mount in the order in which they need each other, and takes them down in
 //! the opposite one. Nothing else happens here.
 
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use holdfast_fs::{Mount, Unmounter};
-use holdfast_replicator::{NoOpOptions, NoOpReplicator, PosixMetadataReplicator, ReplicateError};
+use holdfast_replicator::{
+    NoOpOptions, NoOpReplicator, PosixMetadataReplicator, RemoteOptions, RemoteReplicator,
+    ReplicateError,
+};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
+use crate::metrics;
 use crate::mount_plan::MountPlan;
 use crate::takeover;
 use crate::termination::Termination;
+use crate::tree::{ClusterVolume, Tree};
 
 /// The parts of a live mount.
 #[derive(Debug)]
 pub(crate) struct Topology {
-    /// For starting and stopping only: operations do not pass through it.
+    /// For starting, stopping and the page of metrics: operations do not pass through it.
     runtime: Runtime,
-    replicator: Arc<NoOpReplicator>,
+    stop: Stop,
     mount: Mount,
+    page: Option<metrics::Server>,
+}
+
+/// Stops the replicator; from any thread, and more than once.
+#[derive(Clone)]
+struct Stop(Arc<dyn Fn() -> Result<(), ReplicateError> + Send + Sync>);
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Stop")
+    }
 }
 
 impl Topology {
     /// Returns when the mount is live.
     pub(crate) fn build(plan: &MountPlan, termination: &Termination) -> anyhow::Result<Topology> {
-        let runtime = Builder::new_current_thread()
-            .enable_time()
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("holdfast-main")
+            .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        let options = NoOpOptions {
-            durability: plan.settings.durability,
-            mountpoint: Some(plan.mountpoint.clone()),
-            ..NoOpOptions::new(plan.data.clone())
-        };
-        let open = || NoOpReplicator::open(options.clone());
-        let opened = takeover::open(open, || termination.check().is_ok());
-        termination.check()?;
-        let replicator = Arc::new(opened.map_err(takeover::explain)?);
-        runtime.block_on(replicator.start())?;
+        match &plan.tree {
+            Tree::Data(data) => {
+                let replicator = open(data, plan, termination)?;
+                runtime.block_on(replicator.start())?;
+                Topology::mount(runtime, replicator, plan)
+            }
+            Tree::Cluster(volume) => {
+                let replicator = reach(volume, plan, termination, &runtime)
+                    .with_context(|| format!("cannot mount {volume}"))?;
+                Topology::mount(runtime, replicator, plan)
+            }
+        }
+    }
+
+    /// Mounts a replicator that was started.
+    fn mount<R: PosixMetadataReplicator>(
+        runtime: Runtime,
+        replicator: R,
+        plan: &MountPlan,
+    ) -> anyhow::Result<Topology> {
+        let replicator = Arc::new(replicator);
+        let (handle, stopped) = (runtime.handle().clone(), Arc::clone(&replicator));
+        let stop = Stop(Arc::new(move || handle.block_on(stopped.stop())));
         let options = plan.settings.mount.clone();
-        match Mount::new(Arc::clone(&replicator), &plan.mountpoint, options) {
-            Ok(mount) => Ok(Topology {
+        let mounted = Mount::new(replicator, &plan.mountpoint, options)
+            .map_err(anyhow::Error::from)
+            .and_then(|mount| {
+                let page = serve_metrics(&runtime, &mount, plan)?;
+                Ok((mount, page))
+            });
+        match mounted {
+            Ok((mount, page)) => Ok(Topology {
                 runtime,
-                replicator,
+                stop,
                 mount,
+                page,
             }),
             Err(error) => {
-                runtime.block_on(replicator.stop())?;
-                Err(error.into())
+                (stop.0)()?;
+                Err(error)
             }
         }
     }
@@ -57,16 +98,85 @@ impl Topology {
         self.mount.unmounter()
     }
 
-    /// For releasing the data directory although files are open: their users get errors.
+    /// For releasing the tree although files are open: their users get errors.
     pub(crate) fn stopper(&self) -> impl Fn() -> Result<(), ReplicateError> + Send + use<> {
-        let (runtime, replicator) = (self.runtime.handle().clone(), Arc::clone(&self.replicator));
-        move || runtime.block_on(replicator.stop())
+        let stop = self.stop.clone();
+        move || (stop.0)()
     }
 
-    /// Serves until somebody unmounts, then makes everything durable and releases the data directory.
+    /// Serves until somebody unmounts, then makes everything durable and releases the tree.
     pub(crate) fn serve(self) -> anyhow::Result<()> {
         let served = self.mount.wait().context("the mount has failed");
-        let stopped = self.runtime.block_on(self.replicator.stop());
+        drop(self.page);
+        let stopped = (self.stop.0)();
+        drop(self.runtime);
         served.and(stopped.context("the data directory was not closed cleanly"))
+    }
+}
+
+fn serve_metrics(
+    runtime: &Runtime,
+    mount: &Mount,
+    plan: &MountPlan,
+) -> anyhow::Result<Option<metrics::Server>> {
+    let Some(address) = plan.metrics else {
+        return Ok(None);
+    };
+    let counted = mount.metrics();
+    let page = metrics::serve(address, move || counted.render());
+    runtime.block_on(page).map(Some)
+}
+
+/// Opens a data directory.
+fn open(
+    data: &Path,
+    plan: &MountPlan,
+    termination: &Termination,
+) -> anyhow::Result<NoOpReplicator> {
+    let options = NoOpOptions {
+        durability: plan.settings.durability,
+        mountpoint: Some(plan.mountpoint.clone()),
+        ..NoOpOptions::new(data.to_owned())
+    };
+    let open = || NoOpReplicator::open(options.clone());
+    let opened = takeover::open(open, || termination.check().is_ok());
+    termination.check()?;
+    opened.map_err(takeover::explain)
+}
+
+/// Reaches a cluster, and returns when it has answered.
+fn reach(
+    volume: &ClusterVolume,
+    plan: &MountPlan,
+    termination: &Termination,
+    runtime: &Runtime,
+) -> anyhow::Result<RemoteReplicator> {
+    let options = RemoteOptions {
+        soft: plan.settings.soft,
+        mountpoint: plan.mountpoint.to_string_lossy().into_owned(),
+        ..RemoteOptions::new(volume.addresses.clone(), volume.name.clone())
+    };
+    let start_max = options.start_max;
+    let replicator = RemoteReplicator::connect(options)?;
+    let told_to_end = Arc::new(Notify::new());
+    let told = Arc::clone(&told_to_end);
+    termination.on_request(move |_| told.notify_one());
+    let started = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = told_to_end.notified() => None,
+            started = replicator.start() => Some(started),
+        }
+    });
+    match started {
+        Some(Ok(())) => Ok(replicator),
+        Some(Err(ReplicateError::TimedOut)) => Err(anyhow!(
+            "a majority of its nodes did not answer within {} s: start those that are missing (holdfast \
+             status --cluster {} shows them)",
+            start_max.as_secs(),
+            volume.addresses.join(",")
+        )),
+        Some(Err(error)) => Err(error.into()),
+        None => bail!("interrupted before the mount was live"),
     }
 }

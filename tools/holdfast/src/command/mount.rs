@@ -2,22 +2,25 @@
 
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
+use std::thread;
 
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
+use serde_json::json;
 
 use crate::cli::MountArguments;
 use crate::mount_options::Settings;
-use crate::mount_plan::MountPlan;
+use crate::mount_plan::{self, MountPlan};
 use crate::presence::Presence;
 use crate::termination::{Request, Termination};
 use crate::topology::Topology;
+use crate::tree::Tree;
 use crate::{daemon, logging, mount_table, one_line, remount};
 
 /// Exit code when files were open at the end; nothing that was written is lost.
 const EXIT_CUT_OFF: i32 = 0;
-/// Exit code when the data directory could not be closed.
+/// Exit code when the tree could not be closed.
 const EXIT_NOT_STOPPED: i32 = 1;
 
 /// Mounts, in front or in the background, and says what is mounted where.
@@ -56,7 +59,8 @@ fn run_daemon(arguments: &MountArguments) -> ExitCode {
 }
 
 fn prepare(arguments: &MountArguments) -> anyhow::Result<MountPlan> {
-    let settings = Settings::parse(arguments.options.iter().map(String::as_str))?;
+    let options = arguments.options.iter().map(String::as_str);
+    let settings = Settings::parse(mount_plan::tree_kind(arguments), options)?;
     if settings.remount {
         // Returns only if the other program could not take over.
         return Err(remount::run(&settings, &arguments.mountpoint));
@@ -80,7 +84,15 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
     let stop = topology.stopper();
     termination.on_request(move |request| match request {
         Request::First => {
-            if let Err(error) = unmounter.unmount() {
+            // Not here: with pages that only a cluster could take the kernel waits for it, and a second
+            // signal has to be heard.
+            let unmounter = unmounter.clone();
+            let unmount = move || {
+                if let Err(error) = unmounter.unmount() {
+                    tracing::error!(%error, "cannot unmount");
+                }
+            };
+            if let Err(error) = thread::Builder::new().name("unmount".into()).spawn(unmount) {
                 tracing::error!(%error, "cannot unmount");
             }
         }
@@ -95,19 +107,19 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
             process::exit(code);
         }
     });
-    let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());
-    tracing::info!(%data, %mountpoint, "mounted");
+    let (tree, mountpoint) = (&plan.tree, plan.mountpoint.display());
+    tracing::info!(%tree, %mountpoint, "mounted");
     let served = topology.serve();
     if let (Some(presence), Err(error)) = (&presence, &served) {
         presence.tell(&one_line(error));
     }
     drop(presence);
-    tracing::info!(%data, %mountpoint, "ended");
+    tracing::info!(%tree, %mountpoint, "ended");
     announced.and(served)
 }
 
 /// The store keeps up to 2,048 files open, and shells start programs with a limit of 1,024.
-fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
     if let Err(error) = raised {
@@ -130,16 +142,23 @@ fn announce_presence(plan: &MountPlan) -> Option<Presence> {
 
 fn announce(arguments: &MountArguments, plan: &MountPlan, pid: u32) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
-    let written = if arguments.json {
-        let line = serde_json::json!({
-            "data": plan.data.to_string_lossy(),
-            "mountpoint": plan.mountpoint.to_string_lossy(),
-            "pid": pid,
-        });
-        writeln!(output, "{line}")
-    } else {
-        let (data, mountpoint) = (plan.data.display(), plan.mountpoint.display());
-        writeln!(output, "mounted {data} at {mountpoint}")
+    let mountpoint = plan.mountpoint.to_string_lossy();
+    let written = match (arguments.json, &plan.tree) {
+        (false, tree) => writeln!(output, "mounted {tree} at {mountpoint}"),
+        (true, Tree::Data(data)) => {
+            let data = data.to_string_lossy();
+            let line = json!({ "data": data, "mountpoint": mountpoint, "pid": pid });
+            writeln!(output, "{line}")
+        }
+        (true, Tree::Cluster(volume)) => {
+            let line = json!({
+                "cluster": volume.addresses,
+                "volume": volume.name,
+                "mountpoint": mountpoint,
+                "pid": pid,
+            });
+            writeln!(output, "{line}")
+        }
     };
     // The mount is live whether or not anybody reads this.
     written.or_else(|error| match error.kind() {

@@ -21,7 +21,8 @@ const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Unmount, and return once the data directory is released.
 ///
-/// Everything is then durable, and the data directory can be mounted elsewhere, copied or checked.
+/// Everything is then durable, and the data directory can be mounted elsewhere, copied or checked. A volume of
+/// a cluster can be unmounted also when no node of it answers.
 #[derive(Debug, Args)]
 pub(crate) struct UmountArguments {
     /// Take the mount out of sight now; the daemon ends when the last file in use is closed
@@ -126,7 +127,7 @@ fn wait_for_the_end_of(daemon: u32, mount: &MountEntry) -> anyhow::Result<()> {
         ensure!(
             Instant::now() < deadline,
             "{} is unmounted, but its daemon (pid {daemon}) has not ended: it may be mounted in \
-             another namespace, or its disk is slow",
+             another namespace, or its disk or its cluster is slow",
             mount.mountpoint.display()
         );
         thread::sleep(INTERVAL);

@@ -55,6 +55,8 @@ pub(super) enum Scope {
     Kernel,
     /// The daemon.
     Daemon,
+    /// The daemon, if the tree is in a cluster.
+    Cluster,
     /// Somebody else: mount(8), systemd, the reader of fstab.
     Others,
     /// Shown by the kernel in the mount table, from where mount(8) passes it on at a remount.
@@ -183,7 +185,7 @@ const KNOWN: &[Known] = &[
             expected: "commit or fsync",
         },
         "what is durable when it returns: every change, or only what was synced with fsync and \
-         the rest about a second later (default: fsync)",
+         the rest about a second later (default: fsync); in a cluster every change is, always",
         |s, value| {
             s.durability = match value {
                 "commit" => Durability::Commit,
@@ -217,7 +219,8 @@ const KNOWN: &[Known] = &[
     valued(
         "fsname",
         NAME,
-        "the first column of df and of the mount table; the data directory if not given",
+        "the first column of df and of the mount table; if not given the data directory, or the \
+         nodes and the volume",
         |s, value| {
             value.clone_into(&mut s.mount.source);
             Some(())
@@ -251,7 +254,8 @@ const KNOWN: &[Known] = &[
     valued(
         "entry_timeout",
         SECONDS,
-        "how long the kernel may trust where a name leads without asking (default: 3600)",
+        "how long the kernel may trust where a name leads without asking (default: 3600; 0 in \
+         a cluster, where others change it too)",
         |s, value| {
             s.mount.entry_timeout = seconds(value)?;
             Some(())
@@ -260,7 +264,7 @@ const KNOWN: &[Known] = &[
     valued(
         "attr_timeout",
         SECONDS,
-        "how long the kernel may trust attributes without asking (default: 3600)",
+        "how long the kernel may trust attributes without asking (default: 3600; 0 in a cluster)",
         |s, value| {
             s.mount.attribute_timeout = seconds(value)?;
             Some(())
@@ -289,6 +293,25 @@ const KNOWN: &[Known] = &[
             s.mount.slow_operation = seconds(value)?;
             Some(())
         },
+    ),
+    Known {
+        scope: Scope::Cluster,
+        ..valued(
+            "soft",
+            SECONDS,
+            "an operation that the cluster has not answered for so long fails with ETIMEDOUT; it may \
+             still take effect (only for a cluster)",
+            |s, value| {
+                s.soft = Some(seconds(value).filter(|limit| !limit.is_zero())?);
+                Some(())
+            },
+        )
+    },
+    flag(
+        Scope::Cluster,
+        "hard",
+        "an operation waits for as long as the cluster needs (default; only for a cluster)",
+        Effect::Flag(|s| s.soft = None),
     ),
     flag(
         Scope::Daemon,

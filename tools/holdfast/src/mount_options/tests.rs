@@ -3,11 +3,15 @@
 use super::*;
 
 fn parse(string: &str) -> Settings {
-    Settings::parse([string]).unwrap()
+    Settings::parse(TreeKind::Data, [string]).unwrap()
+}
+
+fn in_a_cluster(string: &str) -> Settings {
+    Settings::parse(TreeKind::Cluster, [string]).unwrap()
 }
 
 fn error(string: &str) -> OptionError {
-    Settings::parse([string]).unwrap_err()
+    Settings::parse(TreeKind::Data, [string]).unwrap_err()
 }
 
 #[test]
@@ -23,7 +27,7 @@ fn without_options_it_is_a_plain_read_write_mount() {
 
 #[test]
 fn the_last_word_wins_over_strings_too() {
-    let settings = Settings::parse(["ro,noatime", "rw,strictatime"]).unwrap();
+    let settings = Settings::parse(TreeKind::Data, ["ro,noatime", "rw,strictatime"]).unwrap();
     assert!(!settings.mount.read_only);
     assert_eq!(settings.mount.atime, AtimePolicy::Strict);
 }
@@ -149,7 +153,47 @@ fn the_manual_tells_the_defaults_that_hold() {
         ("threads=NUMBER", defaults.threads as u64),
     ] {
         let (_, about) = entries().find(|(known, _)| known == option).unwrap();
-        let expected = format!("(default: {default})");
+        let expected = format!("(default: {default}");
         assert!(about.contains(&expected), "{option}: {about}");
     }
+}
+
+#[test]
+fn the_kernel_keeps_nothing_of_a_cluster_unless_it_is_told_to() {
+    let defaults = in_a_cluster("").mount;
+    assert!(defaults.shared && !parse("").mount.shared);
+    assert_eq!(defaults.entry_timeout, Duration::ZERO);
+    assert_eq!(defaults.attribute_timeout, Duration::ZERO);
+    let given = in_a_cluster("entry_timeout=2,attr_timeout=0.5,ro").mount;
+    assert!(given.shared && given.read_only);
+    assert_eq!(given.entry_timeout, Duration::from_secs(2));
+    assert_eq!(given.attribute_timeout, Duration::from_millis(500));
+}
+
+#[test]
+fn an_operation_waits_for_a_cluster_unless_it_is_soft() {
+    assert_eq!(in_a_cluster("").soft, None);
+    let soft = in_a_cluster("soft=1.5").soft;
+    assert_eq!(soft, Some(Duration::from_millis(1500)));
+    assert_eq!(in_a_cluster("soft=5,hard").soft, None);
+    for wrong in ["soft=0", "soft=long", "soft=-1"] {
+        let error = Settings::parse(TreeKind::Cluster, [wrong]).unwrap_err();
+        assert!(matches!(error, OptionError::BadValue { .. }), "{wrong}");
+    }
+    let error = Settings::parse(TreeKind::Cluster, ["soft"]).unwrap_err();
+    assert!(error.to_string().ends_with("soft=SECONDS"), "{error}");
+}
+
+#[test]
+fn what_only_a_cluster_understands_is_refused_elsewhere() {
+    for option in ["soft=5", "hard"] {
+        let text = error(option).to_string();
+        assert!(text.contains("for a volume of a cluster"), "{text}");
+        parse(&format!("remount,{option}"));
+    }
+}
+
+#[test]
+fn options_of_a_data_directory_are_accepted_in_a_cluster_where_they_hold_anyway() {
+    in_a_cluster("sync=commit,sync,dirsync,defaults,_netdev,noatime");
 }
