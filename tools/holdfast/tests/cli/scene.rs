@@ -83,14 +83,20 @@ impl Scene {
             .success();
     }
 
-    /// Unmounts `mnt`. It may be busy for a moment: a program that another test starts has our open
-    /// files from its fork to its exec.
+    /// Unmounts `mnt`.
     #[track_caller]
     pub(crate) fn umount(&self) {
-        let mut finished = self.holdfast(&["umount", "mnt"]);
+        self.umount_at("mnt");
+    }
+
+    /// Unmounts a directory. It may be busy for a moment: a program that another test starts has our open
+    /// files from its fork to its exec.
+    #[track_caller]
+    pub(crate) fn umount_at(&self, mountpoint: &str) {
+        let mut finished = self.holdfast(&["umount", mountpoint]);
         becomes_true(SOON, || {
             if finished.stderr.contains(" is in use") {
-                finished = self.holdfast(&["umount", "mnt"]);
+                finished = self.holdfast(&["umount", mountpoint]);
             }
             !finished.stderr.contains(" is in use")
         });
