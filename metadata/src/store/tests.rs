@@ -1,6 +1,8 @@
 //! The contract of an engine, run over every engine; and what only the one on disk can break.
 
 #[cfg(feature = "rocksdb")]
+mod checkpoint;
+#[cfg(feature = "rocksdb")]
 mod damage;
 
 use std::collections::BTreeMap;
