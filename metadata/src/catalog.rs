@@ -64,6 +64,10 @@ impl<E: Engine> Catalog<E> {
 
     /// Applies one batch at a place in the log; one outcome a command, in their order. There may be no
     /// command. A place at or before [`Catalog::applied`] is a fault: the caller lost its place.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a position is made for one batch"
+    )]
     pub fn apply_at(
         &self,
         position: Position,

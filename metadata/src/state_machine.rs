@@ -80,6 +80,10 @@ impl<E: Engine> StateMachine<E> {
     }
 
     /// The same, and keeps what the position says in the same write. There may be no command.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a position is made for one batch"
+    )]
     pub fn apply_at(
         &self,
         position: Position,
