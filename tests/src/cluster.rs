@@ -298,5 +298,5 @@ impl Drop for Cluster {
 
 /// What nodes and mounts log: what openraft says at each step would hide the rest.
 fn log_filter() -> String {
-    std::env::var("RUST_LOG").unwrap_or_else(|_| "info,openraft=warn".to_owned())
+    std::env::var("RUST_LOG").unwrap_or_else(|_| "info,openraft=error".to_owned())
 }

@@ -94,6 +94,7 @@ impl Speaker {
             requests,
             answers,
             sent: 0,
+            answered: 0,
         }
     }
 }
@@ -122,6 +123,7 @@ pub struct Calls {
     requests: mpsc::Sender<CallRequests>,
     answers: Streaming<CallResponses>,
     sent: u64,
+    answered: u64,
 }
 
 /// What a node said to a call.
@@ -171,7 +173,7 @@ impl Calls {
         self.sent
     }
 
-    /// All answers that come until there is none for so long, or until all calls have one; an error when the
+    /// The answers that come until there is none for so long, or until all calls have one; an error when the
     /// stream breaks.
     pub fn answers(
         &mut self,
@@ -179,7 +181,7 @@ impl Calls {
         silence: Duration,
     ) -> Result<BTreeMap<u64, Said>, Status> {
         let mut all = BTreeMap::new();
-        while (all.len() as u64) < self.sent {
+        while self.answered < self.sent {
             let next = self.answers.message();
             let next = speaker
                 .runtime
@@ -187,6 +189,7 @@ impl Calls {
             let Ok(next) = next else { return Ok(all) };
             let Some(batch) = next? else { return Ok(all) };
             for response in batch.responses {
+                self.answered += 1;
                 all.insert(response.call, said(response.body.unwrap()));
             }
         }

@@ -16,6 +16,13 @@ fn a_leader_without_its_quorum_acknowledges_nothing_and_converges_when_healed() 
     client.create(InodeId::ROOT, "before").unwrap();
     let alone = cluster.leader();
     let mut calls = cluster.speaker().calls(cluster.node(alone).address());
+    // The same call is acknowledged as long as there is a quorum.
+    calls.send_command(VOLUME, &command(create(InodeId::ROOT, "control")), true);
+    let answers = calls.answers(cluster.speaker(), LONG).unwrap();
+    assert!(
+        matches!(answers.values().next(), Some(Said::Outcome(Ok(_)))),
+        "{answers:?}"
+    );
     cluster.network().isolate(alone);
     // It still believes that it leads: clients reach it, and may not be told anything that is not so.
     let mut proposed = Vec::new();
@@ -63,6 +70,7 @@ fn a_node_that_comes_back_does_not_depose_the_leader() {
     cluster.network().isolate(follower);
     load.wait_for(100);
     for_a_while(&load);
+    assert_lags(&cluster, follower, &load);
     cluster.network().heal();
     cluster.wait_caught_up(follower);
     for_a_while(&load);
@@ -86,6 +94,7 @@ fn a_follower_that_hears_nothing_does_not_depose_the_leader() {
         cluster.network().cut(other, deaf);
     }
     for_a_while(&load);
+    assert_lags(&cluster, deaf, &load);
     cluster.network().heal();
     cluster.wait_caught_up(deaf);
     let worked = load.stop();
@@ -156,4 +165,15 @@ fn for_a_while(load: &Load) {
     let before = load.acknowledged();
     wait_until("time passes", LONG * 2, || begin.elapsed() > LONG);
     assert!(load.acknowledged() > before, "the load does not go on");
+}
+
+/// The cut is a cut: the node does not get what was acknowledged meanwhile.
+#[track_caller]
+fn assert_lags(cluster: &Cluster, node: u64, load: &Load) {
+    let applied = cluster.replica(node, VOLUME).unwrap().applied_index;
+    let acknowledged = load.acknowledged();
+    assert!(
+        applied < acknowledged,
+        "it has applied {applied} of {acknowledged}"
+    );
 }
