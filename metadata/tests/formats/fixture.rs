@@ -1,10 +1,13 @@
 //! Files of hexadecimal digits.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use holdfast_metadata::Fault;
+use holdfast_metadata::store::View;
+use holdfast_metadata::{Engine, Fault, MemoryEngine, digest, snapshot};
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
@@ -53,4 +56,33 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
         digits.join(" ") + "\n"
     });
     lines.collect()
+}
+
+/// The snapshot restores to the state, and the state is written as the snapshot.
+pub(crate) fn snapshot_round_trips(
+    name: &str,
+    digest_text: &str,
+    state: &BTreeMap<Vec<u8>, Vec<u8>>,
+) -> MemoryEngine {
+    let bytes = fixture(name);
+    let engine = MemoryEngine::new();
+    let summary = snapshot::read(&engine, &mut bytes.as_slice()).unwrap();
+    let mut again = Vec::new();
+    snapshot::write(&engine.view(), &mut again).unwrap();
+    assert_eq!(again, bytes);
+    assert_eq!(digest(&engine.view()), Ok(summary.digest));
+    assert_eq!(summary.digest.to_string(), digest_text);
+    assert_eq!(entries(&engine), *state);
+    engine
+}
+
+/// Everything in an engine.
+pub(crate) fn entries(engine: &MemoryEngine) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut entries = BTreeMap::new();
+    let visit = &mut |key: &[u8], value: &[u8]| {
+        entries.insert(key.to_vec(), value.to_vec());
+        Ok(ControlFlow::Continue(()))
+    };
+    engine.view().scan(&[], &[0xff], visit).unwrap();
+    entries
 }

@@ -11,9 +11,6 @@ mod fixture;
 #[cfg(test)]
 mod samples;
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-
 use holdfast_metadata::catalog::{
     Catalog, CatalogCommand, CatalogRecord, NodeRecord, NodeRole, ReplicationMode, VolumeRecord,
 };
@@ -21,10 +18,9 @@ use holdfast_metadata::record::{
     Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, PositionRecord, SessionRecord,
     Shared, Volume, Xattr,
 };
-use holdfast_metadata::store::View;
-use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, digest, invariant, snapshot};
+use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant};
 
-use fixture::{every_fixture, fixture, round_trips};
+use fixture::{entries, every_fixture, fixture, round_trips, snapshot_round_trips};
 
 #[test]
 fn the_volume_record_is_read_and_written_again() {
@@ -168,33 +164,6 @@ fn a_snapshot_of_a_replica_is_read_and_written_again() {
         invariant::check(&engine.view(), &mut |_| ()),
         Ok(Vec::new())
     );
-}
-
-fn snapshot_round_trips(
-    name: &str,
-    digest_text: &str,
-    state: &BTreeMap<Vec<u8>, Vec<u8>>,
-) -> MemoryEngine {
-    let bytes = fixture(name);
-    let engine = MemoryEngine::new();
-    let summary = snapshot::read(&engine, &mut bytes.as_slice()).unwrap();
-    let mut again = Vec::new();
-    snapshot::write(&engine.view(), &mut again).unwrap();
-    assert_eq!(again, bytes);
-    assert_eq!(digest(&engine.view()), Ok(summary.digest));
-    assert_eq!(summary.digest.to_string(), digest_text);
-    assert_eq!(entries(&engine), *state);
-    engine
-}
-
-fn entries(engine: &MemoryEngine) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let mut entries = BTreeMap::new();
-    let visit = &mut |key: &[u8], value: &[u8]| {
-        entries.insert(key.to_vec(), value.to_vec());
-        Ok(ControlFlow::Continue(()))
-    };
-    engine.view().scan(&[], &[0xff], visit).unwrap();
-    entries
 }
 
 #[test]

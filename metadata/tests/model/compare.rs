@@ -4,18 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_metadata::model::{Cell, Model};
 use holdfast_metadata::{
-    Command, Cookie, Engine, FileKind, FileName, InodeId, Operation, PosixError, Query, Reply,
-    SeekTarget, StateMachine,
+    Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, PosixError,
+    Query, Reply, SeekTarget, StateMachine,
 };
 use proptest::test_runner::TestCaseResult;
 use proptest::{prop_assert, prop_assert_eq};
 
 use crate::generate::NAMES;
+use crate::run;
 
 type Answered = Result<Reply, PosixError>;
 
 fn ask<E: Engine>(machine: &StateMachine<E>, query: &Query) -> Answered {
     machine.query(query).unwrap()
+}
+
+/// Each command does to the state machine what it does to the model.
+pub(crate) fn follows(commands: &[Command]) -> TestCaseResult {
+    let machine = run::machine(MemoryEngine::new());
+    let mut model = Model::new(run::FORMAT);
+    for (place, command) in commands.iter().enumerate() {
+        let expected = model.apply(command);
+        let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
+        prop_assert!(
+            expected.allows(outcome),
+            "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
+        );
+        run::cleanly(&machine, place, command)?;
+        after(&machine, &model, command)?;
+        sessions(&machine, &model)?;
+    }
+    everything(&machine, &model)
 }
 
 /// What is cheap, of every inode; the rest, of those the command names.

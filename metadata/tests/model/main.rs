@@ -2,11 +2,11 @@
 //!
 //! What it asserts: each outcome is one the model allows; after each command every invariant holds
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
-//! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate changes nothing; a
-//! listing that goes on while its directory changes misses nothing and shows nothing twice.
+//! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate
+//! changes nothing; a listing that goes on while its directory changes misses nothing and shows nothing
+//! twice.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[cfg(test)]
 mod compare;
@@ -19,38 +19,24 @@ mod run;
 
 use std::collections::BTreeSet;
 
-use holdfast_metadata::model::Model;
 use holdfast_metadata::{Command, MemoryEngine, RequestId, SessionId, StateMachine};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{TestCaseResult, TestRunner};
-use run::{check, cleanly, machine, state};
+use proptest::test_runner::TestRunner;
+use run::{check, machine, state};
 
 #[test]
 fn the_state_machine_follows_the_model() {
-    check(256, &generate::commands(60), |commands| follows(&commands));
+    check(256, &generate::commands(60), |commands| {
+        compare::follows(&commands)
+    });
 }
 
 #[test]
 fn retries_and_late_duplicates_follow_the_model() {
-    check(256, &generate::requests(60), |commands| follows(&commands));
-}
-
-fn follows(commands: &[Command]) -> TestCaseResult {
-    let machine = machine(MemoryEngine::new());
-    let mut model = Model::new(run::FORMAT);
-    for (place, command) in commands.iter().enumerate() {
-        let expected = model.apply(command);
-        let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
-        prop_assert!(
-            expected.allows(outcome),
-            "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
-        );
-        cleanly(&machine, place, command)?;
-        compare::after(&machine, &model, command)?;
-        compare::sessions(&machine, &model)?;
-    }
-    compare::everything(&machine, &model)
+    check(256, &generate::requests(60), |commands| {
+        compare::follows(&commands)
+    });
 }
 
 #[test]
