@@ -7,15 +7,21 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::bench::BenchArguments;
 use crate::command::completions::CompletionsArguments;
+use crate::command::dev_cluster::DevClusterArguments;
 use crate::command::fsck::FsckArguments;
 use crate::command::man::ManArguments;
+use crate::command::node::NodeArguments;
+use crate::command::serve::ServeArguments;
+use crate::command::status::StatusArguments;
 use crate::command::umount::UmountArguments;
 use crate::command::version;
+use crate::command::volume::VolumeArguments;
 use crate::mount_options;
 
 /// A filesystem you mount.
 ///
-/// One machine and a directory are a fast local filesystem: `holdfast mount /mnt/files`.
+/// One machine and a directory are a fast local filesystem: `holdfast mount /mnt/files`. Three machines are a shared,
+/// highly available one: `holdfast serve` on each, `holdfast mount --cluster` anywhere.
 #[derive(Debug, Parser)]
 #[command(
     name = "holdfast",
@@ -35,6 +41,11 @@ pub(crate) enum Command {
     Mount(MountArguments),
     #[command(visible_alias = "unmount")]
     Umount(UmountArguments),
+    Serve(ServeArguments),
+    Status(StatusArguments),
+    Node(NodeArguments),
+    Volume(VolumeArguments),
+    DevCluster(DevClusterArguments),
     Fsck(FsckArguments),
     Bench(BenchArguments),
     Completions(CompletionsArguments),

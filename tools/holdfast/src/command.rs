@@ -2,11 +2,16 @@
 
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod dev_cluster;
 pub(crate) mod fsck;
 pub(crate) mod man;
 pub(crate) mod mount;
+pub(crate) mod node;
+pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod umount;
 pub(crate) mod version;
+pub(crate) mod volume;
 
 use std::process::ExitCode;
 
@@ -18,6 +23,11 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Mount(arguments) => mount::run(&arguments),
         Command::Umount(arguments) => umount::run(&arguments).map(done),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Node(arguments) => node::run(arguments),
+        Command::Volume(arguments) => volume::run(arguments),
+        Command::DevCluster(arguments) => dev_cluster::run(&arguments),
         Command::Fsck(arguments) => Ok(fsck::run(&arguments)),
         Command::Bench(arguments) => bench::run(arguments).map(done),
         Command::Completions(arguments) => completions::run(&arguments).map(done),

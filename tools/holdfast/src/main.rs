@@ -1,6 +1,7 @@
 //! The `holdfast` command: who was called, with what, and how it ended.
 
 mod cli;
+mod cluster;
 mod command;
 mod daemon;
 mod data_path;
@@ -11,6 +12,8 @@ mod mount_options;
 mod mount_plan;
 mod mount_table;
 mod mount_users;
+mod node_config;
+mod node_mount;
 mod presence;
 mod remount;
 mod takeover;

@@ -1,0 +1,161 @@
+//! Talking to the nodes of a cluster, for the commands of operators.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use holdfast_proto::admin_client::AdminClient;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::{StatusRequest, StatusResponse};
+use tokio::runtime::{Builder, Runtime};
+use tonic::Request;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::command::version;
+
+/// How long a node may take to take a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long a node may take to tell how it is.
+const STATUS: Duration = Duration::from_secs(3);
+
+/// The nodes that were named on the command line.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    runtime: Runtime,
+    addresses: Vec<String>,
+}
+
+/// What a node said of itself, or why it did not.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) address: String,
+    pub(crate) status: Result<StatusResponse, String>,
+}
+
+impl Cluster {
+    pub(crate) fn new(addresses: Vec<String>) -> anyhow::Result<Cluster> {
+        for address in &addresses {
+            check_address(address)?;
+        }
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        Ok(Cluster { runtime, addresses })
+    }
+
+    /// Runs what talks to the nodes.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// A node that answers.
+    pub(crate) async fn any(&self) -> anyhow::Result<AdminClient<Channel>> {
+        let mut reasons = Vec::new();
+        for address in &self.addresses {
+            let mut client = admin(address)?;
+            match ask_status(&mut client).await {
+                Ok(_) => return Ok(client),
+                Err(reason) => reasons.push(format!("{address}: {reason}")),
+            }
+        }
+        bail!("no node answers ({})", reasons.join("; "))
+    }
+
+    /// A node that answers and is not this one: a node that leaves does not learn how it went.
+    pub(crate) async fn any_but(&self, id: u64) -> anyhow::Result<AdminClient<Channel>> {
+        let heard = self.statuses().await?;
+        let other = heard.iter().find_map(|one| {
+            let status = one.status.as_ref().ok()?;
+            (status.node != id).then_some(&one.address)
+        });
+        admin(other.context("no other node answers")?)
+    }
+
+    /// What every node says: those that were named, and those that these know of.
+    pub(crate) async fn statuses(&self) -> anyhow::Result<Vec<Heard>> {
+        let mut heard: Vec<Heard> = Vec::new();
+        let mut asked: Vec<String> = Vec::new();
+        let mut waiting = self.addresses.clone();
+        while let Some(address) = waiting.pop() {
+            if asked.contains(&address) {
+                continue;
+            }
+            asked.push(address.clone());
+            let status = ask_status(&mut admin(&address)?).await;
+            if let Ok(status) = &status {
+                waiting.extend(status.nodes.iter().map(|node| node.address.clone()));
+                // The same node may have been named in another way.
+                let known = heard.iter().any(|other| {
+                    let other = other.status.as_ref();
+                    other.is_ok_and(|other| other.node == status.node)
+                });
+                if known {
+                    continue;
+                }
+            }
+            heard.push(Heard { address, status });
+        }
+        heard.sort_by_key(|one| one.status.as_ref().map_or(u64::MAX, |status| status.node));
+        Ok(heard)
+    }
+}
+
+/// A request that says who asks.
+pub(crate) fn request<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let identity = Identity {
+        cluster: None,
+        node: None,
+        program: version::NUMBER,
+    };
+    identity.attach(request.metadata_mut());
+    request
+}
+
+/// What a node answered instead, on one line.
+pub(crate) fn refused(status: &tonic::Status) -> anyhow::Error {
+    anyhow!("{}", status.message())
+}
+
+/// The administrator's side of a node; it connects when it is used.
+pub(crate) fn admin(address: &str) -> anyhow::Result<AdminClient<Channel>> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
+    Ok(AdminClient::new(
+        endpoint.connect_timeout(CONNECT).connect_lazy(),
+    ))
+}
+
+async fn ask_status(client: &mut AdminClient<Channel>) -> Result<StatusResponse, String> {
+    let asked = client.status(request(StatusRequest {}));
+    match tokio::time::timeout(STATUS, asked).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(reason(&status)),
+        Err(_) => Err(format!("no answer within {} s", STATUS.as_secs())),
+    }
+}
+
+/// The innermost cause says most: "Connection refused", not "transport error".
+fn reason(status: &tonic::Status) -> String {
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(status);
+    let mut innermost = None;
+    while let Some(error) = cause {
+        innermost = Some(error.to_string());
+        cause = error.source();
+    }
+    let reason = innermost.unwrap_or_else(|| status.message().to_owned());
+    // The number says nothing to people.
+    let text = reason.split(" (os error").next();
+    text.unwrap_or_default().to_owned()
+}
+
+fn check_address(address: &str) -> anyhow::Result<()> {
+    let port = address.rsplit_once(':').and_then(|(host, port)| {
+        let port: u16 = port.parse().ok()?;
+        (!host.is_empty() && port > 0).then_some(port)
+    });
+    if port.is_none() {
+        bail!("{address:?} is not an address: it is written host:port");
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! `holdfast dev-cluster`: a whole cluster on this machine, until it is told to end.
+
+mod nodes;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueHint};
+
+use self::nodes::Nodes;
+use crate::cluster::Cluster;
+use crate::termination::Termination;
+
+/// How long the cluster may take to come up.
+const READY: Duration = Duration::from_mins(1);
+/// Between two looks at it.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Run a whole cluster on this machine, with its mounts, until ^C.
+///
+/// For trying things out: every node is a process of its own, as in a real cluster, so kill any of them and see what
+/// happens. One that ends is started again after a few seconds.
+#[derive(Debug, Args)]
+pub(crate) struct DevClusterArguments {
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) nodes: u16,
+
+    /// Where they keep their data, and find it the next time [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Mount the cluster here, too; can be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) mount: Vec<PathBuf>,
+
+    /// The first node listens on this port of 127.0.0.1, the others on the following ones
+    #[arg(long, value_name = "PORT", default_value_t = 7421)]
+    pub(crate) port: u16,
+}
+
+/// Starts everything, waits, and takes everything down again.
+pub(crate) fn run(arguments: &DevClusterArguments) -> anyhow::Result<ExitCode> {
+    ensure!(arguments.nodes > 0, "a cluster has at least one node");
+    ensure!(
+        u32::from(arguments.port) + u32::from(arguments.nodes) <= 65_536,
+        "there are not so many ports after {}",
+        arguments.port
+    );
+    let termination = Termination::watch()?;
+    let (told, requests) = mpsc::channel();
+    termination.on_request(move |request| {
+        // After the end nobody listens.
+        let _ended = told.send(request).is_err();
+    });
+    let directory = Directory::make(arguments.dir.as_deref())?;
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut nodes = Nodes::start(&program, directory.path(), arguments)?;
+    let mut mounts = Mounts {
+        program,
+        mounted: Vec::new(),
+    };
+    let served = serve(arguments, &mut nodes, &mut mounts, &requests);
+    let unmounted = mounts.unmount();
+    nodes.stop();
+    served.and(unmounted)?;
+    directory.remove()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(
+    arguments: &DevClusterArguments,
+    nodes: &mut Nodes,
+    mounts: &mut Mounts,
+    requests: &mpsc::Receiver<crate::termination::Request>,
+) -> anyhow::Result<()> {
+    let cluster = Cluster::new(nodes.addresses())?;
+    let deadline = Instant::now() + READY;
+    while !is_ready(&cluster, usize::from(arguments.nodes))? {
+        nodes.check_alive()?;
+        ensure!(
+            Instant::now() < deadline,
+            "the cluster did not come up within {} s: see {}",
+            READY.as_secs(),
+            nodes.logs()
+        );
+        if requests.recv_timeout(TICK).is_ok() {
+            bail!("told to end before the cluster was up");
+        }
+    }
+    for mountpoint in &arguments.mount {
+        mounts.mount(&nodes.addresses(), mountpoint)?;
+    }
+    announce(nodes, mounts)?;
+    loop {
+        match requests.recv_timeout(TICK) {
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => nodes.revive()?,
+        }
+    }
+}
+
+/// Whether every node votes in every group, and each has a leader.
+fn is_ready(cluster: &Cluster, count: usize) -> anyhow::Result<bool> {
+    let heard = cluster.run(cluster.statuses())?;
+    let statuses: Vec<_> = heard
+        .iter()
+        .filter_map(|one| one.status.as_ref().ok())
+        .collect();
+    let complete = statuses.len() == count
+        && statuses.iter().all(|status| {
+            let groups = &status.groups;
+            groups.len() > 1
+                && groups
+                    .iter()
+                    .all(|group| group.voters.len() == count && group.leader != 0)
+        });
+    Ok(complete)
+}
+
+fn announce(nodes: &Nodes, mounts: &Mounts) -> io::Result<()> {
+    let addresses = nodes.addresses().join(",");
+    let mut output = io::stdout().lock();
+    for (id, pid, address) in nodes.running() {
+        writeln!(output, "node {id} at {address}, process {pid}")?;
+    }
+    for mountpoint in &mounts.mounted {
+        writeln!(output, "mounted at {}", mountpoint.display())?;
+    }
+    writeln!(output, "\nTry, in another terminal:")?;
+    writeln!(output, "    holdfast status --cluster {addresses}")?;
+    if mounts.mounted.is_empty() {
+        writeln!(
+            output,
+            "    holdfast mount --cluster {addresses} MOUNTPOINT"
+        )?;
+    }
+    writeln!(
+        output,
+        "    kill -9 PROCESS    # of the leader; the mount goes on"
+    )?;
+    writeln!(output, "\n^C ends everything.")
+}
+
+/// Where the nodes keep their data.
+struct Directory {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl Directory {
+    fn make(given: Option<&Path>) -> anyhow::Result<Directory> {
+        let path = match given {
+            Some(path) => std::path::absolute(path)?,
+            None => std::env::temp_dir().join(format!("holdfast-dev-{}", std::process::id())),
+        };
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Directory {
+            path,
+            is_temporary: given.is_none(),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn remove(self) -> anyhow::Result<()> {
+        if self.is_temporary {
+            std::fs::remove_dir_all(&self.path)
+                .with_context(|| format!("cannot remove {}", self.path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The mounts of the cluster.
+struct Mounts {
+    program: PathBuf,
+    mounted: Vec<PathBuf>,
+}
+
+impl Mounts {
+    fn mount(&mut self, addresses: &[String], mountpoint: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(mountpoint)
+            .with_context(|| format!("cannot make {}", mountpoint.display()))?;
+        let status = Command::new(&self.program)
+            .args(["mount", "--cluster", &addresses.join(",")])
+            .arg(mountpoint)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .context("cannot start the mount")?;
+        ensure!(status.success(), "cannot mount {}", mountpoint.display());
+        self.mounted.push(mountpoint.to_owned());
+        Ok(())
+    }
+
+    /// All of them, also if one does not work.
+    fn unmount(&mut self) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        for mountpoint in self.mounted.drain(..) {
+            let status = Command::new(&self.program)
+                .arg("umount")
+                .arg(&mountpoint)
+                .stdout(Stdio::null())
+                .status()
+                .context("cannot start the unmount")?;
+            if !status.success() {
+                result = Err(anyhow::anyhow!("{} is still mounted", mountpoint.display()));
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,198 @@
+//! `holdfast serve`: a node of a cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueHint};
+use holdfast_replicator::{Node, NodeOptions, Start};
+use tokio::sync::mpsc;
+
+use crate::command::version;
+use crate::node_config::{NodeConfig, ReadModeName};
+use crate::node_mount::NodeMount;
+use crate::termination::{Request, Termination};
+use crate::{logging, metrics};
+
+/// How long tasks may take to let go of what they hold when the node ends.
+const CLOSED: Duration = Duration::from_secs(5);
+
+/// Run a node of a cluster, in front, until it is told to end.
+///
+/// The first node makes the cluster (--bootstrap), the others join it (--join HOST:PORT of any node) and vote
+/// as soon as they have what the others have. Started again, a node goes on where it was; --bootstrap and
+/// --join then say nothing new and can stay in the service file.
+///
+/// SIGTERM hands over what the node leads before it ends, so that mounts notice nothing.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Number of the node: 1, 2, 3, ...; its own for ever
+    #[arg(long, value_name = "N", env = "HOLDFAST_ID")]
+    pub(crate) id: Option<u64>,
+
+    /// Directory of the node; made if it does not exist
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, env = "HOLDFAST_DATA")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Where to listen [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "HOST:PORT", env = "HOLDFAST_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Where others reach this node, if that is not where it listens
+    #[arg(long, value_name = "HOST:PORT", env = "HOLDFAST_ADVERTISE")]
+    pub(crate) advertise: Option<String>,
+
+    /// Make a new cluster of this one node
+    #[arg(long, conflicts_with = "join")]
+    pub(crate) bootstrap: bool,
+
+    /// Become a node of the cluster that this node belongs to (several: separated by commas)
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        env = "HOLDFAST_JOIN"
+    )]
+    pub(crate) join: Vec<String>,
+
+    /// With --join: receive everything, but do not vote until `holdfast node promote`
+    #[arg(long, requires = "join")]
+    pub(crate) as_learner: bool,
+
+    /// Where to serve metrics (Prometheus text at /metrics) [default: nowhere]
+    #[arg(long, value_name = "HOST:PORT", env = "HOLDFAST_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
+
+    /// Mount the first volume here, too: while this node leads its operations take no hop
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) mount: Vec<PathBuf>,
+
+    /// How the leader makes sure that it leads before it answers a read [default: read-index]
+    #[arg(long, value_name = "HOW", env = "HOLDFAST_READS")]
+    pub(crate) reads: Option<ReadModeName>,
+
+    /// Listen on an address that other machines reach, without encryption and without asking who is there
+    #[arg(long, env = "HOLDFAST_INSECURE_NO_TLS")]
+    pub(crate) insecure_no_tls: bool,
+
+    /// Settings (TOML); the environment wins over the file, and flags over both
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "HOLDFAST_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Say what the settings amount to, and end
+    #[arg(long)]
+    pub(crate) check_config: bool,
+}
+
+/// Serves until it is told to end, or its storage fails.
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let config = NodeConfig::gather(arguments)?;
+    if arguments.check_config {
+        print!("{}", config.describe()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = options(&config)?;
+    logging::to_terminal();
+    let termination = Termination::watch()?;
+    crate::command::mount::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let (told, mut requests) = mpsc::unbounded_channel();
+    termination.on_request(move |request| {
+        // After the end nobody listens.
+        let _ended = told.send(request).is_err();
+    });
+    let mounts = arguments.mount.clone();
+    let ended = runtime.block_on(serve(options, config.metrics, mounts, &mut requests));
+    // What tasks still hold is closed here: RocksDB does not survive the end of the process under it.
+    runtime.shutdown_timeout(CLOSED);
+    ended
+}
+
+async fn serve(
+    options: NodeOptions,
+    page: Option<SocketAddr>,
+    mounts: Vec<PathBuf>,
+    requests: &mut mpsc::UnboundedReceiver<Request>,
+) -> anyhow::Result<ExitCode> {
+    let id = options.id;
+    let starting = Node::start(options);
+    let node = tokio::select! {
+        node = starting => node?,
+        _ = requests.recv() => bail!("told to end before the node had started"),
+    };
+    let page = match page {
+        Some(address) => {
+            let counted = Arc::clone(&node);
+            Some(metrics::serve(address, move || counted.metrics()).await?)
+        }
+        None => None,
+    };
+    tracing::info!(id, address = %node.address(), "the node serves");
+    let mounts: Vec<NodeMount> = mounts
+        .into_iter()
+        .map(|mountpoint| NodeMount::begin(Arc::clone(&node), mountpoint))
+        .collect();
+    let fault = tokio::select! {
+        fault = node.failed() => Some(fault),
+        _ = requests.recv() => None,
+    };
+    let stop = async {
+        for mount in mounts {
+            mount.end().await;
+        }
+        node.stop().await;
+    };
+    tokio::select! {
+        () = stop => {}
+        _ = requests.recv() => tracing::warn!("told to end again: not waiting any longer"),
+    }
+    drop(page);
+    if let Some(fault) = fault {
+        bail!("the node has stopped: {fault}");
+    }
+    tracing::info!(id, "the node has ended");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
+    let id = config
+        .id
+        .context("which node is this? Say --id N, a number of its own for each node")?;
+    let data = config
+        .data
+        .clone()
+        .context("where does the node keep its data? Say --data DIR")?;
+    ensure!(
+        config.listen.ip().is_loopback() || config.insecure_no_tls,
+        "{} can be reached by other machines, and this version cannot encrypt yet: say \
+         --insecure-no-tls if the network keeps strangers out",
+        config.listen
+    );
+    let start = if config.bootstrap {
+        Start::Bootstrap
+    } else if config.join.is_empty() {
+        Start::Existing
+    } else {
+        Start::Join {
+            addresses: config.join.clone(),
+            as_learner: config.as_learner,
+        }
+    };
+    Ok(NodeOptions {
+        id,
+        data,
+        listen: config.listen,
+        advertise: config.advertise.clone().unwrap_or_default(),
+        start,
+        timing: config.timing,
+        snapshots: config.snapshots,
+        reads: config.reads.into(),
+        program: version::NUMBER,
+    })
+}

@@ -1,0 +1,291 @@
+//! `holdfast status`: how a cluster is.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Args;
+use holdfast_proto::{GroupStatus, StatusResponse};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Heard};
+
+/// Everything is as it should be.
+const HEALTHY: u8 = 0;
+/// It works, but with less than it should have.
+const DEGRADED: u8 = 1;
+/// Something does not work at all.
+const DOWN: u8 = 2;
+
+/// Show nodes, volumes and their replicas.
+///
+/// Exit code: 0 all is well; 1 it works, but a node is missing or far behind; 2 a volume has no leader, or no
+/// node answers.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Nodes to ask; they know of the others
+    #[arg(
+        long,
+        value_name = "HOST:PORT,...",
+        value_delimiter = ',',
+        required = true,
+        env = "HOLDFAST_CLUSTER"
+    )]
+    pub(crate) cluster: Vec<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Asks every node, shows what they say, and answers with the health of the whole.
+pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
+    let cluster = Cluster::new(arguments.cluster.clone())?;
+    let heard = cluster.run(cluster.statuses())?;
+    let health = health(&heard);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&as_json(&heard, &health))? + "\n"
+    } else {
+        as_table(&heard, &health)
+    };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::from(health.code))
+}
+
+struct Health {
+    code: u8,
+    /// What is not as it should be, one line each.
+    complaints: Vec<String>,
+}
+
+impl Health {
+    fn complain(&mut self, code: u8, complaint: String) {
+        self.code = self.code.max(code);
+        self.complaints.push(complaint);
+    }
+
+    fn word(&self) -> &'static str {
+        match self.code {
+            HEALTHY => "healthy",
+            DEGRADED => "degraded",
+            _ => "down",
+        }
+    }
+}
+
+fn health(heard: &[Heard]) -> Health {
+    let mut health = Health {
+        code: HEALTHY,
+        complaints: Vec::new(),
+    };
+    for one in heard {
+        match &one.status {
+            Err(reason) => {
+                health.complain(DEGRADED, format!("{}: {reason}", one.address));
+            }
+            Ok(status) if !status.fault.is_empty() => {
+                health.complain(DEGRADED, format!("node {}: {}", status.node, status.fault));
+            }
+            Ok(_) => {}
+        }
+    }
+    let answering: Vec<&StatusResponse> = answering(heard).collect();
+    if answering.is_empty() {
+        health.complain(DOWN, "no node answers".to_owned());
+        return health;
+    }
+    for name in group_names(&answering) {
+        let replicas: Vec<(u64, &GroupStatus)> = replicas(&answering, &name).collect();
+        for (node, replica) in &replicas {
+            if !replica.fault.is_empty() {
+                let complaint = format!("{name} on node {node}: {}", replica.fault);
+                health.complain(DEGRADED, complaint);
+            }
+        }
+        if !replicas.iter().any(|(_, replica)| replica.role == "leader") {
+            health.complain(DOWN, format!("{name}: no leader"));
+        }
+    }
+    health
+}
+
+fn answering(heard: &[Heard]) -> impl Iterator<Item = &StatusResponse> {
+    heard.iter().filter_map(|one| one.status.as_ref().ok())
+}
+
+/// In the order of their numbers.
+fn group_names(answering: &[&StatusResponse]) -> Vec<String> {
+    let mut names: Vec<(u64, String)> = Vec::new();
+    for group in answering.iter().flat_map(|status| &status.groups) {
+        if !names.iter().any(|(_, name)| *name == group.name) {
+            names.push((group.group, group.name.clone()));
+        }
+    }
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+fn replicas<'a>(
+    answering: &'a [&StatusResponse],
+    name: &'a str,
+) -> impl Iterator<Item = (u64, &'a GroupStatus)> {
+    answering.iter().flat_map(move |status| {
+        let groups = status.groups.iter().filter(move |group| group.name == name);
+        groups.map(|group| (status.node, group))
+    })
+}
+
+fn as_table(heard: &[Heard], health: &Health) -> String {
+    let mut text = String::new();
+    let answering: Vec<&StatusResponse> = answering(heard).collect();
+    // Writing to a string cannot fail.
+    let mut line = |cells: &[String], widths: &[usize]| {
+        for (cell, width) in cells.iter().zip(widths) {
+            let _infallible = write!(text, "{cell:<width$}  ");
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    };
+    let nodes = [6, 22, 10, 10, 8, 20];
+    let title = ["NODE", "ADDRESS", "ROLE", "VERSION", "UP", "FREE"];
+    line(&title.map(str::to_owned), &nodes);
+    for one in heard {
+        match &one.status {
+            Ok(status) => line(&node_cells(status), &nodes),
+            Err(reason) => {
+                line(&["?".into(), one.address.clone(), reason.clone()], &nodes);
+            }
+        }
+    }
+    line(&[], &[]);
+    let groups = [16, 6, 10, 6, 10, 10, 10, 10, 8];
+    let title = [
+        "VOLUME",
+        "NODE",
+        "ROLE",
+        "TERM",
+        "LOG",
+        "COMMITTED",
+        "APPLIED",
+        "SNAPSHOT",
+        "SESSIONS",
+    ];
+    line(&title.map(str::to_owned), &groups);
+    for name in group_names(&answering) {
+        for (node, replica) in replicas(&answering, &name) {
+            line(&group_cells(&name, node, replica), &groups);
+        }
+    }
+    text.push('\n');
+    let _infallible = writeln!(text, "{}", health.word());
+    for complaint in &health.complaints {
+        let _infallible = writeln!(text, "  {complaint}");
+    }
+    text
+}
+
+fn node_cells(status: &StatusResponse) -> [String; 6] {
+    let own = status.nodes.iter().find(|node| node.id == status.node);
+    let role = match own.map(holdfast_proto::NodeStatus::role) {
+        Some(holdfast_proto::NodeRole::Voter) => "voter",
+        Some(holdfast_proto::NodeRole::Learner) => "learner",
+        Some(holdfast_proto::NodeRole::Unspecified) | None => "unknown",
+    };
+    let space = status.space.unwrap_or_default();
+    [
+        status.node.to_string(),
+        status.address.clone(),
+        role.to_owned(),
+        status.version.clone(),
+        duration(status.uptime_seconds),
+        format!("{} of {}", bytes(space.available), bytes(space.total)),
+    ]
+}
+
+fn group_cells(name: &str, node: u64, replica: &GroupStatus) -> [String; 9] {
+    [
+        name.to_owned(),
+        node.to_string(),
+        replica.role.clone(),
+        replica.term.to_string(),
+        replica.last_log_index.to_string(),
+        replica.committed_index.to_string(),
+        replica.applied_index.to_string(),
+        replica.snapshot_index.to_string(),
+        replica.sessions.to_string(),
+    ]
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+fn bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+fn as_json(heard: &[Heard], health: &Health) -> Value {
+    let nodes = heard.iter().map(|one| match &one.status {
+        Err(reason) => json!({ "address": one.address, "error": reason }),
+        Ok(status) => node_json(status),
+    });
+    json!({
+        "health": health.word(),
+        "complaints": health.complaints,
+        "nodes": nodes.collect::<Vec<Value>>(),
+    })
+}
+
+fn node_json(status: &StatusResponse) -> Value {
+    let space = status.space.unwrap_or_default();
+    let [_, _, role, ..] = node_cells(status);
+    let cluster = <[u8; 16]>::try_from(status.cluster_id.as_ref()).map(u128::from_be_bytes);
+    let cluster = cluster.map_or_else(|_| String::new(), |id| format!("{id:032x}"));
+    json!({
+        "node": status.node,
+        "address": status.address,
+        "role": role,
+        "cluster": cluster,
+        "version": status.version,
+        "uptime_seconds": status.uptime_seconds,
+        "space": { "total": space.total, "available": space.available },
+        "fault": status.fault,
+        "groups": status.groups.iter().map(group_json).collect::<Vec<Value>>(),
+    })
+}
+
+fn group_json(group: &GroupStatus) -> Value {
+    let peers = group.peers.iter().map(|peer| {
+        json!({
+            "node": peer.node,
+            "matched_index": peer.matched_index,
+            "lag": group.last_log_index.saturating_sub(peer.matched_index),
+            "silent_milliseconds": peer.silent_milliseconds,
+        })
+    });
+    json!({
+        "group": group.group,
+        "name": group.name,
+        "role": group.role,
+        "leader": group.leader,
+        "term": group.term,
+        "last_log_index": group.last_log_index,
+        "committed_index": group.committed_index,
+        "applied_index": group.applied_index,
+        "snapshot_index": group.snapshot_index,
+        "purged_index": group.purged_index,
+        "voters": group.voters,
+        "learners": group.learners,
+        "peers": peers.collect::<Vec<Value>>(),
+        "sessions": group.sessions,
+        "fault": group.fault,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What is well and what is not.
+
+use super::*;
+
+fn node(id: u64, role: &str) -> Heard {
+    let group = GroupStatus {
+        group: 1,
+        name: "default".to_owned(),
+        role: role.to_owned(),
+        ..GroupStatus::default()
+    };
+    Heard {
+        address: format!("127.0.0.1:{id}"),
+        status: Ok(StatusResponse {
+            node: id,
+            groups: vec![group],
+            ..StatusResponse::default()
+        }),
+    }
+}
+
+fn silent(id: u64) -> Heard {
+    Heard {
+        address: format!("127.0.0.1:{id}"),
+        status: Err("Connection refused".to_owned()),
+    }
+}
+
+#[test]
+fn a_cluster_with_everybody_there_is_healthy() {
+    let heard = [node(1, "follower"), node(2, "leader"), node(3, "follower")];
+    assert_eq!(health(&heard).code, HEALTHY);
+}
+
+#[test]
+fn a_missing_node_degrades_it_and_is_named() {
+    let health = health(&[node(1, "follower"), node(2, "leader"), silent(3)]);
+    assert_eq!(health.code, DEGRADED);
+    assert_eq!(health.complaints, ["127.0.0.1:3: Connection refused"]);
+}
+
+#[test]
+fn without_a_leader_it_is_down() {
+    let heard = [node(1, "follower"), silent(2), silent(3)];
+    assert_eq!(health(&heard).code, DOWN);
+    assert_eq!(health(&[silent(1)]).code, DOWN);
+}
+
+#[test]
+fn the_table_shows_every_replica() {
+    let heard = [node(1, "follower"), node(2, "leader")];
+    let table = as_table(&heard, &health(&heard));
+    let replicas: Vec<&str> = table.lines().filter(|l| l.starts_with("default")).collect();
+    assert_eq!(replicas.len(), 2, "{table}");
+    assert!(table.ends_with("healthy\n"));
+}

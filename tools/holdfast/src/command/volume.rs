@@ -1,0 +1,143 @@
+//! `holdfast volume`: the filesystems of a cluster.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use holdfast_proto::{
+    CreateVolumeRequest, DeleteVolumeRequest, ListVolumesRequest, ReplicationMode,
+};
+
+use crate::cluster::{Cluster, refused, request};
+
+/// Make, list and delete the volumes of a cluster. Each is a filesystem of its own.
+#[derive(Debug, Args)]
+pub(crate) struct VolumeArguments {
+    /// Nodes to ask
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT,...",
+        value_delimiter = ',',
+        env = "HOLDFAST_CLUSTER"
+    )]
+    pub(crate) cluster: Vec<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: VolumeCommand,
+}
+
+/// What can be done with volumes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VolumeCommand {
+    /// Make an empty volume
+    Create {
+        /// 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit
+        name: String,
+
+        /// When a change is acknowledged
+        #[arg(long, value_enum, default_value = "quorum")]
+        replication: Replication,
+    },
+    /// List the volumes
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a volume with everything in it
+    Delete {
+        /// Its name
+        name: String,
+
+        /// Really: nothing of it can be brought back
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// When a change is acknowledged.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Replication {
+    /// When a majority has it on disk
+    Quorum,
+    /// When every voter has applied it; nothing can be changed while one is away
+    All,
+}
+
+/// Does it.
+pub(crate) fn run(arguments: VolumeArguments) -> anyhow::Result<ExitCode> {
+    if arguments.cluster.is_empty() {
+        bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
+    }
+    let cluster = Cluster::new(arguments.cluster)?;
+    cluster.run(async {
+        match arguments.command {
+            VolumeCommand::Create { name, replication } => {
+                let replication = match replication {
+                    Replication::Quorum => ReplicationMode::Quorum,
+                    Replication::All => ReplicationMode::All,
+                };
+                let create = CreateVolumeRequest {
+                    name,
+                    replication: replication.into(),
+                };
+                let mut client = cluster.any().await?;
+                let made = client.create_volume(request(create)).await;
+                made.map(drop).map_err(|status| refused(&status))
+            }
+            VolumeCommand::List { json } => list(&cluster, json).await,
+            VolumeCommand::Delete { name, yes } => {
+                if !yes {
+                    bail!("this deletes everything in volume {name:?}: say --yes if that is meant");
+                }
+                let mut client = cluster.any().await?;
+                let deleted = client
+                    .delete_volume(request(DeleteVolumeRequest { name }))
+                    .await;
+                deleted.map(drop).map_err(|status| refused(&status))
+            }
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(cluster: &Cluster, json: bool) -> anyhow::Result<()> {
+    let mut client = cluster.any().await?;
+    let listed = client.list_volumes(request(ListVolumesRequest {})).await;
+    let volumes = listed
+        .map_err(|status| refused(&status))?
+        .into_inner()
+        .volumes;
+    let replication = |mode: ReplicationMode| match mode {
+        ReplicationMode::Quorum => "quorum",
+        ReplicationMode::All => "all",
+        ReplicationMode::Unspecified => "unknown",
+    };
+    let mut output = io::stdout().lock();
+    if json {
+        let volumes: Vec<_> = volumes
+            .iter()
+            .map(|volume| {
+                serde_json::json!({
+                    "name": volume.name,
+                    "volume": volume.volume,
+                    "replication": replication(volume.replication()),
+                })
+            })
+            .collect();
+        serde_json::to_writer_pretty(&mut output, &volumes).context("cannot print")?;
+        writeln!(output)?;
+        return Ok(());
+    }
+    for volume in volumes {
+        writeln!(
+            output,
+            "{:<20}  {}",
+            volume.name,
+            replication(volume.replication())
+        )?;
+    }
+    Ok(())
+}

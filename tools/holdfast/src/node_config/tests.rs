@@ -1,0 +1,64 @@
+//! Which source wins, and what is refused.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+fn gather(arguments: &[&str], file: Option<&str>) -> anyhow::Result<NodeConfig> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("holdfast.toml");
+    let mut line = vec!["serve"];
+    if let Some(text) = file {
+        fs::write(&path, text).unwrap();
+        line.extend(["--config", path.to_str().unwrap()]);
+    }
+    line.extend(arguments);
+    NodeConfig::gather(&Line::try_parse_from(line).unwrap().serve)
+}
+
+#[test]
+fn the_defaults_are_a_node_on_loopback() {
+    let config = gather(&[], None).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:7420".parse().unwrap());
+    assert_eq!(config.snapshots, SnapshotOptions::default());
+    assert_eq!(config.timing, Timing::default());
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let file = "[node]\nid = 3\nlisten = \"127.0.0.1:1\"\n[cluster]\njoin = [\"a:1\"]\n";
+    let config = gather(&["--id", "4"], Some(file)).unwrap();
+    assert_eq!(config.id, Some(4));
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.join, ["a:1"]);
+    let config = gather(&["--bootstrap"], Some(file)).unwrap();
+    assert!(config.bootstrap && config.join.is_empty());
+}
+
+#[test]
+fn what_is_described_means_the_same_when_it_is_read() {
+    let line = [
+        "--id", "2", "--data", "/d", "--join", "a:1,b:2", "--reads", "lease",
+    ];
+    let config = gather(&line, None).unwrap();
+    let again = gather(&[], Some(&config.describe().unwrap())).unwrap();
+    assert_eq!(again.describe().unwrap(), config.describe().unwrap());
+}
+
+#[test]
+fn an_unknown_setting_is_refused_by_name() {
+    let error = gather(&[], Some("[node]\nidd = 3\n")).unwrap_err();
+    assert!(format!("{error:#}").contains("idd"));
+}
+
+#[test]
+fn timing_that_cannot_work_is_refused() {
+    let error = gather(&[], Some("[timing]\nheartbeat_ms = 400\n")).unwrap_err();
+    assert!(error.to_string().contains("heartbeat (400 ms)"));
+}
