@@ -20,8 +20,6 @@ mod road;
 mod session;
 mod sessions;
 mod silence;
-#[cfg(test)]
-mod tests;
 
 use std::future::Future;
 use std::pin::pin;
@@ -290,3 +288,6 @@ impl PosixMetadataReplicator for RemoteReplicator {
 fn encode(command: &Command) -> CallBody {
     CallBody::Command(encode_command(command))
 }
+
+#[cfg(test)]
+mod tests;

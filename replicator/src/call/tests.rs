@@ -163,7 +163,7 @@ fn a_command_that_was_not_sent_is_not_done() {
             })
             .collect();
         wait_until("the transport has taken a message", || {
-            stream.sent() > 0
+            stream.queue().sent() > 0
         });
         drop(node);
         stream.closed().await;
@@ -189,12 +189,12 @@ fn a_call_that_is_dropped_before_it_is_sent_never_is() {
     {
         let mut first = Box::pin(stream.call(VOLUME, false, large.clone()));
         assert!(poll(&mut first).is_pending());
-        wait_until("it is being sent", || stream.sent() > 0);
+        wait_until("it is being sent", || stream.queue().sent() > 0);
         let mut second = Box::pin(stream.call(VOLUME, false, command("dropped")));
         assert!(poll(&mut second).is_pending());
-        assert_eq!(stream.line.queue.waiting(), 1);
+        assert_eq!(stream.queue().waiting(), 1);
         drop(second);
-        assert_eq!(stream.line.queue.waiting(), 0);
+        assert_eq!(stream.queue().waiting(), 0);
     }
     node.said.reads.send_replace(true);
     let answer = runtime.block_on(stream.call(VOLUME, false, command("after")));
@@ -279,7 +279,7 @@ fn the_last_caller_to_go_ends_the_stream() {
     let runtime = Runtime::new().unwrap();
     let node = FakeNode::start(echo);
     let stream = open(&runtime, &node);
-    let queue = Arc::downgrade(&stream.line.queue);
+    let queue = Arc::downgrade(stream.queue());
     let clone = stream.clone();
     drop(stream);
     assert!(

@@ -353,7 +353,7 @@ mod tests {
     fn the_buckets_of_a_histogram_add_up() {
         let histogram = Histogram::default();
         histogram.observe(Duration::from_micros(60));
-        histogram.observe(Duration::from_secs(60));
+        histogram.observe(Duration::from_mins(1));
         let mut page = Page::default();
         let counted = histogram.read();
         page.histogram("h", "Times.", "", counted.buckets(), counted.sum);

@@ -48,7 +48,7 @@ mod tests {
     fn many_entries_or_much_time_make_a_snapshot_due() {
         let options = SnapshotOptions {
             entries: 100,
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             spacing: Duration::from_secs(5),
             keep: 10,
         };

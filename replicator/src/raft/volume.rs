@@ -47,7 +47,8 @@ impl Volume {
 
     async fn command(&self, command: Bytes) -> Result<AnswerBody, Refusal> {
         // What cannot be applied must not get into the log.
-        let decoded = holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
+        let decoded =
+            holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
         if decoded.operation == Operation::Sync {
             let done = Ok(holdfast_metadata::Answer::Done);
             return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));

@@ -26,7 +26,7 @@ fn contract() -> (RemoteReplicator, FakeNode) {
     // The session that the contract sends requests of.
     state.open_session(7);
     let node = state.leader();
-    let replicator = RemoteReplicator::connect_with(options(&[&node]), timing()).unwrap();
+    let replicator = RemoteReplicator::connect_with(options(&[&node]), timing(), None).unwrap();
     (replicator, node)
 }
 

@@ -114,7 +114,7 @@ pub(super) fn connect(nodes: &[&FakeNode]) -> RemoteReplicator {
 }
 
 pub(super) fn started(options: RemoteOptions, timing: Timing) -> RemoteReplicator {
-    let replicator = RemoteReplicator::connect_with(options, timing).unwrap();
+    let replicator = RemoteReplicator::connect_with(options, timing, None).unwrap();
     block_on(replicator.start()).unwrap();
     replicator
 }

@@ -15,7 +15,8 @@ fn failure(addresses: Vec<String>) -> ConnectError {
         dial_max: Duration::from_millis(300),
         ..timing()
     };
-    RemoteReplicator::connect_with(RemoteOptions::new(addresses, "volume"), timing).unwrap_err()
+    RemoteReplicator::connect_with(RemoteOptions::new(addresses, "volume"), timing, None)
+        .unwrap_err()
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn one_node_that_answers_is_enough_even_from_within_a_runtime() {
     options.addresses.insert(0, free_address());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let replicator = RemoteReplicator::connect_with(options, timing()).unwrap();
+        let replicator = RemoteReplicator::connect_with(options, timing(), None).unwrap();
         drop(replicator);
     });
 }

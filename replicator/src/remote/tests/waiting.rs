@@ -40,7 +40,7 @@ fn a_start_that_is_not_answered_ends() {
     let node = FakeNode::start(|_| Reaction::Silence);
     let mut options = options(&[&node]);
     options.start_max = Duration::from_millis(100);
-    let replicator = RemoteReplicator::connect_with(options, timing()).unwrap();
+    let replicator = RemoteReplicator::connect_with(options, timing(), None).unwrap();
     assert_eq!(block_on(replicator.start()), Err(ReplicateError::TimedOut));
     assert!(!replicator.status().serving);
 }

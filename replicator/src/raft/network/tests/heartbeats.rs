@@ -64,7 +64,7 @@ async fn many_groups_keep_their_leaders_over_one_stream() {
             .collect()
     };
     let (before, sent_before) = (terms(), heartbeats.counts().heartbeats);
-    // A second of heartbeats: more than an election timeout.
+    // A second of heartbeats: more than an election timeout. The deadline is below.
     let enough = async {
         while heartbeats.counts().heartbeats < sent_before + 200 {
             tokio::time::sleep(Duration::from_millis(10)).await;

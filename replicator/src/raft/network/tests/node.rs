@@ -256,7 +256,7 @@ async fn write_one(raft: GroupRaft, proposal: Proposal) -> u64 {
     loop {
         match raft.client_write(proposal.clone()).await {
             Ok(response) => return response.log_id.index,
-            // It leads, and has not yet heard from a quorum.
+            // It leads, and has not yet heard from a quorum. The caller has the deadline.
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
                 if forward.reason == ForwardReason::LeaseExpired =>
             {
