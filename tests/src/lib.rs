@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod errno;
 pub mod mount_table;
 pub mod mounted;
+pub mod pjdfstest;
 pub mod place;
 pub mod poll;
 pub mod process;

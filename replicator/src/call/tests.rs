@@ -155,16 +155,17 @@ fn a_command_that_was_not_sent_is_not_done() {
     runtime.block_on(async {
         // More than the transport takes from a node that does not read.
         let large = CallBody::Command(Bytes::from(vec![0; 3 << 20]));
-        let calls: Vec<_> = [large.clone(), large.clone(), command("waits")]
-            .into_iter()
-            .map(|body| {
-                let stream = stream.clone();
-                tokio::spawn(async move { stream.call(VOLUME, false, body).await })
-            })
-            .collect();
+        let call = |body: CallBody| {
+            let stream = stream.clone();
+            tokio::spawn(async move { stream.call(VOLUME, false, body).await })
+        };
+        let first = call(large.clone());
         wait_until("the transport has taken a message", || {
             stream.queue().sent() > 0
         });
+        let second = call(large);
+        wait_until("the second waits", || stream.queue().waiting() > 0);
+        let calls = [first, second, call(command("waits"))];
         drop(node);
         stream.closed().await;
         let mut refusals = Vec::new();

@@ -238,12 +238,12 @@ impl Admin for AdminService {
     ) -> Result<Response<ProgressStream>, Status> {
         self.identity.check(request.metadata())?;
         let id = request.into_inner().id;
+        self.check_removal(id).await?;
         if id == self.registry.node() {
             return Err(Status::failed_precondition(
                 "this is the node that is to be removed: ask another one, which sees how it goes",
             ));
         }
-        self.check_removal(id).await?;
         self.change(CatalogCommand::RemoveNode { id }).await?;
         let gone = move |group: &progress::Members| {
             !group.voters.contains(&id) && !group.learners.contains(&id)

@@ -286,6 +286,9 @@ fn config(id: GroupId, options: &NodeOptions) -> Result<Arc<Config>, Refusal> {
         election_timeout_min: milliseconds(options.timing.election_min),
         election_timeout_max: milliseconds(options.timing.election_max),
         enable_pre_vote: Some(true),
+        // A leader sends entries before they are on its own disk. One that came back and led on in the same term
+        // would put other entries at the places of those it lost, and its followers could not tell them apart.
+        enable_leader_restore: Some(false),
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: options.snapshots.keep,
         purge_batch_size: 1024,

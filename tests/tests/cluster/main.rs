@@ -12,6 +12,7 @@
 mod append;
 mod exactly_once;
 mod failover;
+mod foreign;
 mod identity;
 mod kill;
 mod membership;

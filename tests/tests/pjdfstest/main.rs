@@ -1,14 +1,12 @@
 //! pjdfstest on a real mount: no test fails, and exactly those are skipped that `SKIPS.md` explains.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use holdfast_tests::{Finished, Mounted, Setup, place, run, run_within};
-use nix::unistd::User;
+use holdfast_tests::pjdfstest::{explained, make_user, names};
+use holdfast_tests::{Finished, Mounted, Setup, place, run_within};
 
 const LIMIT: Duration = Duration::from_mins(5);
 
@@ -54,31 +52,6 @@ impl Drop for Helper {
             fs::remove_file(Helper::PATH).ok();
         }
     }
-}
-
-/// pjdfstest switches to two users who are nobody else; Debian has one of them.
-fn make_user() {
-    if User::from_name("tests").unwrap().is_none() {
-        let mut command = Command::new("useradd");
-        run(command.args(["--system", "--user-group", "--no-create-home", "tests"])).success();
-    }
-}
-
-/// The names of the tests with this result.
-fn names<'a>(output: &'a str, result: &str) -> BTreeSet<&'a str> {
-    let lines = output.lines().filter_map(|line| line.split_once(' '));
-    lines
-        .filter(|(_, rest)| rest.trim() == result)
-        .map(|(name, _)| name)
-        .collect()
-}
-
-/// The names in backquotes that begin a line of the list in `SKIPS.md`.
-fn explained(text: &str) -> BTreeSet<&str> {
-    let items = text.lines().filter_map(|line| line.strip_prefix("* `"));
-    items
-        .filter_map(|item| Some(item.split_once('`')?.0))
-        .collect()
 }
 
 #[test]

@@ -68,7 +68,10 @@ impl Cluster {
             let status = one.status.as_ref().ok()?;
             (status.node != id).then_some(&one.address)
         });
-        admin(other.context("no other node answers")?)
+        match other {
+            Some(address) => admin(address),
+            None => self.any().await,
+        }
     }
 
     /// What every node says: those that were named, and those that these know of.

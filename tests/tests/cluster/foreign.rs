@@ -1,0 +1,94 @@
+//! What others wrote to test local filesystems, on a mount of a cluster, also while its leader is killed.
+
+use std::fs::{self, File};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use holdfast_tests::pjdfstest::{explained, make_user, names};
+use holdfast_tests::{Cluster, ClusterMount, place, run_within};
+
+const LIMIT: Duration = Duration::from_mins(6);
+const OPTIONS: &str = "allow_other,default_permissions,dev,suid";
+/// Between two kills of the leader.
+const PEACE: Duration = Duration::from_secs(10);
+
+#[test]
+fn pjdfstest_passes_while_the_leader_is_killed_every_ten_seconds() {
+    make_user();
+    let mut cluster = Cluster::start(3);
+    let mount = cluster.mount(1, OPTIONS);
+    let secondary = place::scratch();
+    let output = secondary.path().join("pjdfstest.txt");
+    let fixtures = place::fixture("tests/pjdfstest");
+    let mut command = Command::new(place::tool("pjdfstest"));
+    command.arg("-c").arg(fixtures.join("pjdfstest.toml"));
+    command.arg("-p").arg(mount.root());
+    command.arg("-s").arg(secondary.path());
+    command.stdout(File::create(&output).unwrap());
+    let kills = run_beside(command, || {
+        let leader = cluster.leader();
+        cluster.kill(leader);
+        cluster.restart(leader);
+    });
+    let output = fs::read_to_string(output).unwrap();
+    let failed = names(&output, "FAILED");
+    assert!(failed.is_empty(), "{failed:#?}\n{output}");
+    let passed = names(&output, "ok");
+    assert!(passed.len() > 300, "only {} passed", passed.len());
+    let text = fs::read_to_string(fixtures.join("SKIPS.md")).unwrap();
+    assert_eq!(names(&output, "skipped"), explained(&text));
+    assert!(kills > 0, "no leader was killed meanwhile");
+    println!("{} passed, {kills} leaders killed", passed.len());
+    mount.unmount();
+    cluster.assert_all_replicas_agree();
+}
+
+/// Runs a program to its end and does something every ten seconds meanwhile; answers how often.
+fn run_beside(mut command: Command, mut disturb: impl FnMut()) -> u32 {
+    let deadline = Instant::now() + LIMIT;
+    let mut running = Killed(command.spawn().unwrap());
+    let mut count = 0;
+    let mut next = Instant::now() + PEACE;
+    loop {
+        if running.0.try_wait().unwrap().is_some() {
+            return count;
+        }
+        assert!(Instant::now() < deadline, "it takes too long");
+        if Instant::now() >= next {
+            disturb();
+            count += 1;
+            next = Instant::now() + PEACE;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Ends with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn fsx_finds_no_mismatch() {
+    let cluster = Cluster::start(3);
+    let mount = cluster.mount(1, "noatime");
+    fsx(&mount, 1);
+    fsx(&mount, 2);
+    mount.unmount();
+    cluster.assert_all_replicas_agree();
+}
+
+fn fsx(mount: &ClusterMount, seed: u32) {
+    let scratch = place::scratch();
+    let mut command = Command::new(place::tool("fsx"));
+    command.args(["-N", "5000", "-S", &seed.to_string()]);
+    command.arg("-f").arg(place::fixture("tests/fsx/fsx.toml"));
+    command.arg("-P").arg(scratch.path());
+    command.arg(mount.path(&format!("file-{seed}")));
+    run_within(&mut command, LIMIT).success();
+}
