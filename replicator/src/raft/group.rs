@@ -185,7 +185,9 @@ impl Group {
 
     /// Whether this node believes that it leads.
     pub(crate) fn leads(&self) -> bool {
-        self.raft.server_metrics().borrow_watched().state == ServerState::Leader
+        // When openraft has ended, only these metrics say so.
+        let runs = self.raft.metrics().borrow_watched().running_state.is_ok();
+        runs && self.raft.server_metrics().borrow_watched().state == ServerState::Leader
     }
 
     /// Hands leadership to the voter that has most of the log; waits until it did, or `patience` is over.
@@ -193,9 +195,22 @@ impl Group {
         if !self.leads() {
             return true;
         }
+        if to == Some(*self.raft.node_id()) {
+            return true;
+        }
         let Some(to) = to.or_else(|| self.successor()) else {
             return false;
         };
+        // openraft would wait for ever for a node that cannot take over, and do nothing else meanwhile.
+        let votes = {
+            let metrics = self.raft.server_metrics();
+            let metrics = metrics.borrow_watched();
+            let mut voters = metrics.membership_config.membership().voter_ids();
+            voters.any(|voter| voter == to)
+        };
+        if !votes {
+            return false;
+        }
         if self.raft.trigger().transfer_leader(to).await.is_err() {
             return false;
         }

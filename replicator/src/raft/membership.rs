@@ -19,6 +19,9 @@ use super::type_config::{Membership, Peer};
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(200);
 
+/// One change may take so long before the other groups are looked at.
+const STEP: Duration = Duration::from_secs(5);
+
 /// A learner that misses no more than this is promoted: it gets the rest while the change is committed.
 const NEARLY: u64 = 500;
 
@@ -60,8 +63,14 @@ async fn advance(group: &Arc<Group>, state: &CatalogState) {
     };
     let Some(step) = step else { return };
     tracing::info!(group = %group.id(), %step, "changing the membership");
-    if let Err(error) = group.raft().change_membership(step, false).await {
-        tracing::info!(group = %group.id(), %error, "the membership did not change: trying again");
+    // A change that finds no quorum must not hold up the other groups. It goes on by itself, or the next look finds
+    // it half done and finishes it.
+    match tokio::time::timeout(STEP, group.raft().change_membership(step, false)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            tracing::info!(group = %group.id(), %error, "the membership did not change: trying again");
+        }
+        Err(_) => tracing::warn!(group = %group.id(), "the change finds no quorum"),
     }
 }
 
@@ -111,10 +120,13 @@ fn next_step(
         .filter(|id| votes(id) && !voters.contains(id) && caught_up(**id))
         .copied()
         .collect();
-    // Voters that left make room first if somebody waits to take their place only afterwards: adding before
-    // removing never lowers the number of failures the group survives.
+    // Adding before removing never lowers the number of failures the group survives.
     if !ready.is_empty() {
         return Some(ChangeMembers::AddVoterIds(ready));
+    }
+    // Somebody who is to vote does not yet: who leaves is still needed for the quorum.
+    if members.keys().any(|id| votes(id) && !voters.contains(id)) {
+        return None;
     }
     let leaving: BTreeSet<u64> = voters.iter().filter(|id| !votes(id)).copied().collect();
     if !leaving.is_empty() && leaving.len() < voters.len() {

@@ -96,8 +96,9 @@ impl Node {
             listener,
         )
         .await?;
-        if options.start == Start::Bootstrap {
+        if node.directory.is_bootstrapping() {
             node.bootstrap(&options, &identity).await?;
+            node.directory.end_bootstrap()?;
         }
         Ok(node)
     }
@@ -260,7 +261,11 @@ async fn settle(
     };
     match &options.start {
         Start::Existing => return Err(NodeError::Empty(directory.path().to_owned())),
-        Start::Bootstrap => file.cluster = Some(random()?),
+        Start::Bootstrap => {
+            // Before the cluster has a name: what is there without this was made, or joined, long ago.
+            directory.begin_bootstrap()?;
+            file.cluster = Some(random()?);
+        }
         Start::Join {
             addresses,
             as_learner,

@@ -16,7 +16,8 @@
 //! checksum 7d1f03ab
 //! ```
 //!
-//! The cluster is `-` until the node has joined one.
+//! The cluster is `-` until the node has joined one. An empty file `BOOTSTRAP` says that the node began to make a new
+//! cluster and has not come to the end of it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -30,6 +31,7 @@ use super::node_error::NodeError;
 const MAGIC: &str = "holdfast node directory";
 const VERSION: u64 = 1;
 const NODE: &str = "NODE";
+const BOOTSTRAP: &str = "BOOTSTRAP";
 
 /// Sixteen random bytes that name something.
 pub(crate) type RandomId = [u8; 16];
@@ -82,6 +84,24 @@ impl NodeDirectory {
         replace(&self.path, &path, &encode(&file)).map_err(|error| NodeError::io(&path, error))?;
         self.file = Some(file);
         Ok(())
+    }
+
+    /// The node begins to make a new cluster.
+    pub(crate) fn begin_bootstrap(&self) -> Result<(), NodeError> {
+        let path = self.path.join(BOOTSTRAP);
+        let made = File::create(&path).and_then(|_| File::open(&self.path)?.sync_all());
+        made.map_err(|error| NodeError::io(&path, error))
+    }
+
+    /// Whether it began to, and has not come to the end.
+    pub(crate) fn is_bootstrapping(&self) -> bool {
+        self.path.join(BOOTSTRAP).exists()
+    }
+
+    /// The new cluster is complete.
+    pub(crate) fn end_bootstrap(&self) -> Result<(), NodeError> {
+        let path = self.path.join(BOOTSTRAP);
+        fs::remove_file(&path).map_err(|error| NodeError::io(&path, error))
     }
 
     /// A node that has groups and no log has forgotten how it voted and what it acknowledged.
@@ -140,7 +160,7 @@ fn check_empty(path: &Path) -> Result<(), NodeError> {
         let entry = entry.map_err(|error| NodeError::io(path, error))?;
         let name = entry.file_name();
         // What is left of a start that did not get far, what a service writes, and what mkfs makes.
-        let ours = ["LOCK", "NODE.new", "holdfast.log", "lost+found"];
+        let ours = ["LOCK", BOOTSTRAP, "NODE.new", "holdfast.log", "lost+found"];
         if !ours.iter().any(|own| name == *own) {
             return Err(NodeError::Foreign(path.to_owned()));
         }

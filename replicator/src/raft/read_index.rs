@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use openraft::ReadPolicy;
+use openraft::async_runtime::WatchReceiver;
 use tokio::sync::{mpsc, oneshot};
 
 use super::group::{self, GroupRaft};
@@ -89,9 +90,14 @@ async fn confirm(raft: &GroupRaft, store: &GroupStore, mode: ReadMode) -> Result
     let linearizer = linearizer.map_err(group::read_refusal)?;
     let index = linearizer.read_log_id().index();
     let mut applied = store.on_applied();
-    applied
-        .wait_for(|applied| applied.0 >= index)
-        .await
-        .map_err(|_| group::stopping())?;
-    Ok(())
+    let mut metrics = raft.server_metrics();
+    let ended = async { while metrics.changed().await.is_ok() {} };
+    tokio::select! {
+        biased;
+        reached = applied.wait_for(|applied| applied.0 >= index) => {
+            reached.map(drop).map_err(|_| group::stopping())
+        }
+        // The state has failed, and what is committed will not be applied here.
+        () = ended => Err(group::stopping()),
+    }
 }

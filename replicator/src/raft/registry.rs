@@ -242,16 +242,14 @@ impl Registry {
         let group = self.start_group(GroupId(record.id), kind).await?;
         if record.initial_voters.contains(&self.node()) {
             let peer = |id: &u64| {
-                let node = state.nodes.iter().find(|node| node.id == *id)?;
-                let address = node.address.clone();
-                Some((*id, Peer { address }))
+                let node = state.nodes.iter().find(|node| node.id == *id);
+                // Who was removed meanwhile still counts: fewer first voters would be another quorum.
+                let address = node.map(|node| node.address.clone()).unwrap_or_default();
+                (*id, Peer { address })
             };
-            let peers: BTreeMap<u64, Peer> =
-                record.initial_voters.iter().filter_map(peer).collect();
+            let peers: BTreeMap<u64, Peer> = record.initial_voters.iter().map(peer).collect();
             // All of the first voters say the same; who has heard of the group already does not listen.
-            if peers.len() == record.initial_voters.len() {
-                let _already = group.raft().initialize(peers).await.err();
-            }
+            let _already = group.raft().initialize(peers).await.err();
         }
         let shared = &self.shared;
         let timing = shared.options.timing;
@@ -305,6 +303,7 @@ impl Registry {
 
     async fn remove_group(&self, id: GroupId) {
         self.shared.volumes.write().remove(&id.0);
+        self.shared.failed.write().remove(&id);
         let group = self.shared.groups.write().remove(&id);
         if let Some(group) = group {
             group.stop().await;

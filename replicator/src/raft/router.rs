@@ -68,6 +68,11 @@ impl Router {
     /// Finds a volume by its name; the error says what there is.
     pub(crate) fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, NoVolume> {
         let state = self.registry.catalog_state().map_err(NoVolume::Unknown)?;
+        if state.cluster_id.is_none() {
+            return Err(NoVolume::Unknown(Refusal::Unavailable {
+                reason: "this node has not heard of its cluster yet".to_owned(),
+            }));
+        }
         let Some(record) = state.volumes.iter().find(|record| record.name == name) else {
             let names: Vec<&str> = state.volumes.iter().map(|v| v.name.as_str()).collect();
             let names = if names.is_empty() {

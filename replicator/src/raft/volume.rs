@@ -53,6 +53,12 @@ impl Volume {
             let done = Ok(holdfast_metadata::Answer::Done);
             return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
         }
+        // What one mount has closed another may have open.
+        if matches!(decoded.operation, Operation::Reclaim(_)) {
+            return Err(Refusal::Malformed {
+                reason: "a mount of a cluster does not reclaim".to_owned(),
+            });
+        }
         let proposal = holdfast_proto::encode_proposal_command(command);
         if let Some(everyone) = &self.everyone {
             everyone.check()?;

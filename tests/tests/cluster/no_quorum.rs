@@ -91,7 +91,10 @@ fn without_a_quorum_an_unmount_does_not_hang() {
 /// A program that waits in a system call for the mount.
 #[track_caller]
 fn blocked(program: &str, path: &std::path::Path) -> Child {
-    let mut child = Command::new(program)
+    // Who runs the tests in the background has SIGINT ignored, and so would its children.
+    let mut child = Command::new("env")
+        .arg("--default-signal=INT,TERM")
+        .arg(program)
         .arg(path)
         .stdout(Stdio::null())
         .spawn()

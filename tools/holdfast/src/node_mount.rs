@@ -100,7 +100,14 @@ async fn mount(node: &Arc<Node>, mountpoint: &std::path::Path) -> anyhow::Result
         };
         Mount::new(mounting, &path, options)
     });
-    let mount = mount.await.context("the node is stopping")??;
+    let mount = match mount.await.context("the node is stopping")? {
+        Ok(mount) => mount,
+        Err(error) => {
+            // The next attempt opens a session of its own.
+            replicator.stop().await?;
+            return Err(error.into());
+        }
+    };
     let unmounter = mount.unmounter();
     Ok(Mounted {
         replicator,

@@ -95,6 +95,13 @@ fn who_takes_the_place_of_a_dead_node_votes_before_that_one_leaves() {
 }
 
 #[test]
+fn nobody_leaves_while_who_takes_the_place_is_catching_up() {
+    let state = catalog(&[VOTERS[1], VOTERS[2], (4, NodeRole::Voter)]);
+    let members = membership(&[&[1, 2, 3]], &[1, 2, 3, 4]);
+    assert_eq!(next_step(&members, &state, &|_| false), None);
+}
+
+#[test]
 fn the_last_voter_is_never_removed() {
     let members = membership(&[&[1]], &[1, 2]);
     let state = catalog(&[(2, NodeRole::Voter)]);

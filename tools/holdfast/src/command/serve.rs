@@ -23,8 +23,8 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// Run a node of a cluster, in front, until it is told to end.
 ///
 /// The first node makes the cluster (--bootstrap), the others join it (--join HOST:PORT of any node) and vote
-/// as soon as they have what the others have. Started again, a node goes on where it was; --bootstrap and
-/// --join then say nothing new and can stay in the service file.
+/// as soon as they have what the others have. Started again, a node goes on where it was, without either; take
+/// --bootstrap out of a service file, or a node with a new disk makes a new, empty cluster.
 ///
 /// SIGTERM hands over what the node leads before it ends, so that mounts notice nothing.
 #[derive(Debug, Args)]
