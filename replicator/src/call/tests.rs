@@ -164,7 +164,9 @@ fn a_command_that_was_not_sent_is_not_done() {
             stream.queue().sent() > 0
         });
         let second = call(large);
-        wait_until("the second waits", || stream.queue().waiting() > 0);
+        wait_until("the second is in its place", || {
+            stream.queue().sent() + stream.queue().waiting() > 1
+        });
         let calls = [first, second, call(command("waits"))];
         drop(node);
         stream.closed().await;

@@ -71,12 +71,8 @@ async fn many_groups_keep_their_leaders_over_one_stream() {
         }
     };
     tokio::time::timeout(PATIENCE, enough).await.unwrap();
+    // Whether two are due at the same moment is chance; that those share a message is shown above.
     assert_eq!(terms(), before);
-    let HeartbeatCounts {
-        heartbeats: sent,
-        batches,
-    } = heartbeats.counts();
-    assert!(batches < sent, "{sent} heartbeats in {batches} batches");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
