@@ -85,7 +85,7 @@ impl Pathfinder {
         }
     }
 
-    /// Sends new calls nowhere for now; those under way may still be answered.
+    /// New calls wait until another node is found; those under way may still be answered.
     fn leave(&mut self, lane: &Lane, reason: FailureReason) {
         self.road.set(Way::Searching);
         tracing::debug!(address = lane.address, %reason, "leaving a node");

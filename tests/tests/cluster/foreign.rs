@@ -5,6 +5,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::pjdfstest::{explained, make_user, names};
+use holdfast_tests::poll::becomes_true;
 use holdfast_tests::{Cluster, ClusterMount, place, run_within};
 
 const LIMIT: Duration = Duration::from_mins(6);
@@ -48,19 +49,12 @@ fn run_beside(mut command: Command, mut disturb: impl FnMut()) -> u32 {
     let deadline = Instant::now() + LIMIT;
     let mut running = Killed(command.spawn().unwrap());
     let mut count = 0;
-    let mut next = Instant::now() + PEACE;
-    loop {
-        if running.0.try_wait().unwrap().is_some() {
-            return count;
-        }
+    while !becomes_true(PEACE, || running.0.try_wait().unwrap().is_some()) {
         assert!(Instant::now() < deadline, "it takes too long");
-        if Instant::now() >= next {
-            disturb();
-            count += 1;
-            next = Instant::now() + PEACE;
-        }
-        std::thread::sleep(Duration::from_millis(100));
+        disturb();
+        count += 1;
     }
+    count
 }
 
 /// Ends with the test.

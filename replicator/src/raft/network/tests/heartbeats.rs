@@ -1,7 +1,5 @@
 //! Heartbeats of many groups travel together.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use holdfast_proto as proto;
 use holdfast_proto::append_response::Result as AppendResult;
@@ -64,10 +62,11 @@ async fn many_groups_keep_their_leaders_over_one_stream() {
             .collect()
     };
     let (before, sent_before) = (terms(), heartbeats.counts().heartbeats);
-    // A second of heartbeats: more than an election timeout. The deadline is below.
+    // A second of heartbeats: more than an election timeout. Each answer changes what one of the groups knows.
+    let mut answers = nodes[0].raft(GroupId(1)).data_metrics();
     let enough = async {
         while heartbeats.counts().heartbeats < sent_before + 200 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            answers.changed().await.unwrap();
         }
     };
     tokio::time::timeout(PATIENCE, enough).await.unwrap();

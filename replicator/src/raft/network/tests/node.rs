@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use holdfast_metadata::{
@@ -12,6 +12,7 @@ use holdfast_metadata::{
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
 use holdfast_proto::{encode_command, encode_proposal_command};
+use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
 use parking_lot::Mutex;
@@ -256,11 +257,12 @@ async fn write_one(raft: GroupRaft, proposal: Proposal) -> u64 {
     loop {
         match raft.client_write(proposal.clone()).await {
             Ok(response) => return response.log_id.index,
-            // It leads, and has not yet heard from a quorum. The caller has the deadline.
+            // It leads, and has not heard from a quorum lately: the next answer changes that.
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
                 if forward.reason == ForwardReason::LeaseExpired =>
             {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                let heard = raft.data_metrics().changed().await;
+                heard.unwrap();
             }
             Err(error) => panic!("{error}"),
         }
