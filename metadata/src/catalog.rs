@@ -8,6 +8,7 @@
 //! | `A` | what the keeper of the log noted of the last batch |
 //! | `c` | the cluster, the position in the log, the number of the next volume |
 //! | `n` id | node |
+//! | `r` id | nothing: a node that was removed had this id |
 //! | `v` id | volume |
 
 mod apply;
@@ -147,6 +148,11 @@ fn load(view: &impl View) -> Result<Option<Known>, Fault> {
         state.nodes.push(NodeRecord::decode(keys::id(key)?, value)?);
         Ok(ControlFlow::Continue(()))
     })?;
+    let (start, end) = keys::all_removed();
+    view.scan(&start, &end, &mut |key, _| {
+        state.removed.push(keys::id(key)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
     let (start, end) = keys::volumes();
     view.scan(&start, &end, &mut |key, value| {
         let volume = VolumeRecord::decode(keys::id(key)?, value)?;
@@ -172,6 +178,10 @@ fn changes(before: &CatalogState, after: &CatalogState) -> Batch {
         .filter(|node| !before.nodes.contains(node))
     {
         batch.set(keys::node(node.id), Some(node.encode()));
+    }
+    let left = |id: &&u64| !before.removed.contains(id);
+    for id in after.removed.iter().filter(left) {
+        batch.set(keys::removed(*id), Some(Bytes::new()));
     }
     let gone = |volume: &&VolumeRecord| !after.volumes.contains(volume);
     for volume in before.volumes.iter().filter(gone) {

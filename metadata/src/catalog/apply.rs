@@ -52,6 +52,7 @@ impl Known {
         if id == 0 {
             return Err(CatalogError::InvalidNodeId { id });
         }
+        self.check_not_removed(id)?;
         check_address(address)?;
         let nodes = &mut self.state.nodes;
         if let Some(other) = nodes.iter().find(|node| node.address == address)
@@ -88,6 +89,7 @@ impl Known {
 
     fn set_node_role(&mut self, id: u64, role: NodeRole) -> CatalogOutcome {
         self.check_cluster()?;
+        self.check_not_removed(id)?;
         if role == NodeRole::Learner {
             self.check_not_last_voter(id)?;
         }
@@ -98,11 +100,17 @@ impl Known {
 
     fn remove_node(&mut self, id: u64) -> CatalogOutcome {
         self.check_cluster()?;
+        let removed = &self.state.removed;
+        let Err(place) = removed.binary_search(&id) else {
+            // It is asked for again: the first answer got lost.
+            return Ok(CatalogAnswer::Done);
+        };
         if self.state.node(id).is_none() {
             return Err(CatalogError::UnknownNode { id });
         }
         self.check_not_last_voter(id)?;
         self.state.nodes.retain(|node| node.id != id);
+        self.state.removed.insert(place, id);
         Ok(CatalogAnswer::Done)
     }
 
@@ -158,6 +166,13 @@ impl Known {
         match self.state.cluster_id {
             Some(_) => Ok(()),
             None => Err(CatalogError::NoCluster),
+        }
+    }
+
+    fn check_not_removed(&self, id: u64) -> Result<(), CatalogError> {
+        match self.state.removed.binary_search(&id) {
+            Ok(_) => Err(CatalogError::NodeRemoved { id }),
+            Err(_) => Ok(()),
         }
     }
 

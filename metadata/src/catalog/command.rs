@@ -26,7 +26,7 @@ pub enum CatalogCommand {
         /// What it is.
         role: NodeRole,
     },
-    /// Forgets a node.
+    /// Forgets a node, but for its id, which is never given again.
     RemoveNode {
         /// The node.
         id: u64,
@@ -96,14 +96,19 @@ pub enum CatalogError {
     NoCluster,
     /// The id is taken by a node with another data directory.
     #[error(
-        "there is a node {id} already, at {address}, with another data directory: choose another \
-         id, or remove that node first"
+        "there is a node {id} already, at {address}, with another data directory: choose another --id"
     )]
     NodeExists {
         /// The id.
         id: u64,
         /// Where the other node is.
         address: String,
+    },
+    /// The id was a node's that was removed.
+    #[error("node {id} was removed; ids are never used again: choose another --id")]
+    NodeRemoved {
+        /// The id.
+        id: u64,
     },
     /// No node has this id.
     #[error("there is no node {id}")]

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 
 const CATALOG: u8 = b'c';
 const NODE: u8 = b'n';
+const REMOVED: u8 = b'r';
 const VOLUME: u8 = b'v';
 
 /// `c`
@@ -21,6 +22,16 @@ pub(super) fn nodes() -> (Vec<u8>, Vec<u8>) {
     (vec![NODE], vec![NODE + 1])
 }
 
+/// `r` id
+pub(super) fn removed(id: u64) -> Vec<u8> {
+    numbered(REMOVED, id)
+}
+
+/// Where the removed nodes begin and end.
+pub(super) fn all_removed() -> (Vec<u8>, Vec<u8>) {
+    (vec![REMOVED], vec![REMOVED + 1])
+}
+
 /// `v` id
 pub(super) fn volume(id: u64) -> Vec<u8> {
     numbered(VOLUME, id)
@@ -31,7 +42,7 @@ pub(super) fn volumes() -> (Vec<u8>, Vec<u8>) {
     (vec![VOLUME], vec![VOLUME + 1])
 }
 
-/// The id in the key of a node or a volume.
+/// The id in the key of a node, a removed node or a volume.
 pub(super) fn id(key: &[u8]) -> Result<u64, Fault> {
     match key.split_first_chunk::<9>() {
         Some(([_, id @ ..], [])) => Ok(u64::from_be_bytes(*id)),

@@ -10,6 +10,9 @@ pub struct CatalogState {
     pub cluster_id: Option<[u8; 16]>,
     /// In the order of their ids.
     pub nodes: Vec<NodeRecord>,
+    /// The ids of the nodes that were removed, in their order: none of them is ever given again, for what such
+    /// a node voted before is not known any more.
+    pub removed: Vec<u64>,
     /// In the order of their ids.
     pub volumes: Vec<VolumeRecord>,
 }

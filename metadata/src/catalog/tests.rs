@@ -203,16 +203,42 @@ fn a_cluster_keeps_a_voter() {
     fixture.refuses(CatalogCommand::RemoveNode { id: 2 }, last.clone());
     fixture.refuses(role(2, NodeRole::Learner), last);
     for command in [
-        CatalogCommand::RemoveNode { id: 1 },
-        role(1, NodeRole::Voter),
-        role(1, NodeRole::Learner),
+        CatalogCommand::RemoveNode { id: 9 },
+        role(9, NodeRole::Voter),
+        role(9, NodeRole::Learner),
     ] {
-        fixture.refuses(command, CatalogError::UnknownNode { id: 1 });
+        fixture.refuses(command, CatalogError::UnknownNode { id: 9 });
     }
     let removed = fixture.run(CatalogCommand::RemoveNode { id: 3 });
     assert_eq!(removed, Ok(CatalogAnswer::Done));
     let ids: Vec<u64> = fixture.catalog.state().nodes.iter().map(|n| n.id).collect();
     assert_eq!(ids, [2]);
+}
+
+#[test]
+fn the_id_of_a_removed_node_is_never_given_again() {
+    let mut fixture = Fixture::new();
+    let remove = || CatalogCommand::RemoveNode { id: 3 };
+    assert_eq!(fixture.run(remove()), Ok(CatalogAnswer::Done));
+    let mut fixture = fixture.reopened();
+    let state = fixture.catalog.state();
+    assert_eq!(state.removed, [3]);
+    let gone = CatalogError::NodeRemoved { id: 3 };
+    // Neither with a new data directory nor with the one it had: it may hold a vote that others count on.
+    for command in [
+        node(3),
+        node_at(3, 9, "10.0.0.3:7000"),
+        role(3, NodeRole::Voter),
+    ] {
+        fixture.refuses(command, gone.clone());
+    }
+    assert_eq!(fixture.run(remove()), Ok(CatalogAnswer::Done));
+    assert_eq!(fixture.catalog.state(), state);
+    // Its address is free for a node with another id.
+    let other = fixture.run(node_at(4, 4, &address(3)));
+    assert_eq!(other, Ok(CatalogAnswer::Done));
+    fixture.run(CatalogCommand::RemoveNode { id: 1 }).unwrap();
+    assert_eq!(fixture.reopened().catalog.state().removed, [1, 3]);
 }
 
 #[test]
@@ -373,6 +399,10 @@ fn errors_are_understood_by_a_stranger() {
         id: 2,
     };
     assert_eq!(taken.to_string(), "node 2 has the address h:1 already");
+    assert_eq!(
+        CatalogError::NodeRemoved { id: 3 }.to_string(),
+        "node 3 was removed; ids are never used again: choose another --id"
+    );
     let other = CatalogError::ClusterExists {
         cluster_id: [0xab; 16],
     };

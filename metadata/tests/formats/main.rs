@@ -124,6 +124,14 @@ fn the_keys_of_the_catalog_are_what_they_were() {
             replication: ReplicationMode::All,
             format: samples::catalog_volumes()[0].1.format,
         },
+        CatalogCommand::AddNode {
+            id: samples::CATALOG_ID + 1,
+            address: "host:7101".to_owned(),
+            incarnation: [3; 16],
+        },
+        CatalogCommand::RemoveNode {
+            id: samples::CATALOG_ID + 1,
+        },
     ];
     let position = Position {
         index: LogIndex(1),
@@ -133,7 +141,13 @@ fn the_keys_of_the_catalog_are_what_they_were() {
         outcome.unwrap();
     }
     let keys: Vec<Vec<u8>> = entries(catalog.engine()).into_keys().collect();
-    let fixtures = ["key_position", "key_catalog", "key_node", "key_listed"];
+    let fixtures = [
+        "key_position",
+        "key_catalog",
+        "key_node",
+        "key_removed",
+        "key_listed",
+    ];
     assert_eq!(keys, fixtures.map(fixture));
 }
 

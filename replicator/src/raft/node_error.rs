@@ -25,7 +25,7 @@ pub enum NodeError {
         known: u64,
     },
     /// What is in it is not what was written.
-    #[error("{} is corrupt: {detail}: remove the node from the cluster and let it join with an empty directory", path.display())]
+    #[error("{} is corrupt: {detail}: remove the node from the cluster, and let a new one with another --id and an empty directory join", path.display())]
     Corrupt {
         /// The data directory.
         path: PathBuf,

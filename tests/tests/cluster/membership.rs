@@ -1,9 +1,11 @@
 //! Nodes that leave a cluster.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use holdfast_metadata::InodeId;
-use holdfast_tests::{Cluster, Load};
+use holdfast_tests::cluster::SETTLED;
+use holdfast_tests::{Cluster, Load, place, run_within, wait_until};
 
 #[test]
 fn a_follower_is_removed_under_load() {
@@ -95,6 +97,35 @@ fn a_dead_node_is_replaced_under_load() {
 }
 
 #[test]
+fn the_number_of_a_removed_node_is_never_used_again() {
+    let mut cluster = Cluster::start(3);
+    let leader = cluster.leader();
+    let removed = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    let number = removed.to_string();
+    cluster.kill(removed);
+    cluster.holdfast(&["node", "remove", &number]).success();
+    cluster.forget(removed);
+    // With an empty directory it would have forgotten what it voted.
+    let data = cluster.scratch().join("another").display().to_string();
+    let join = cluster.node(leader).address().to_owned();
+    let mut serve = Command::new(place::holdfast());
+    serve.args(["serve", "--id", &number, "--data", &data]);
+    serve.args(["--listen", "127.0.0.1:0", "--join", &join]);
+    let refused = run_within(&mut serve, SETTLED);
+    assert!(!refused.status.success(), "{refused:#?}");
+    let reason =
+        format!("node {removed} was removed; ids are never used again: choose another --id");
+    assert!(refused.stderr.contains(&reason), "{refused:#?}");
+    // Whoever did not see how the removal ended may ask again.
+    cluster.holdfast(&["node", "remove", &number]).success();
+    let unknown = cluster.holdfast(&["node", "remove", "99"]);
+    assert!(
+        unknown.stderr.contains("there is no node 99"),
+        "{unknown:#?}"
+    );
+}
+
+#[test]
 fn leadership_moves_when_it_is_asked_to() {
     let cluster = Cluster::start(3);
     let client = cluster.client();
@@ -105,9 +136,7 @@ fn leadership_moves_when_it_is_asked_to() {
     cluster
         .holdfast(&["node", "transfer-leader", "--to", &next.to_string()])
         .success();
-    holdfast_tests::wait_until("it leads", holdfast_tests::cluster::SETTLED, || {
-        cluster.leader() == next
-    });
+    wait_until("it leads", SETTLED, || cluster.leader() == next);
     load.wait_for(100);
     load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
 }

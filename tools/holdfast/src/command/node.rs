@@ -15,7 +15,7 @@ use crate::cluster::{Cluster, refused, request};
 /// Show and change the nodes of a cluster.
 ///
 /// A node is added by starting it: `holdfast serve --id N --data DIR --join HOST:PORT`. To replace a dead node, add a
-/// new one and then remove the dead one.
+/// new one with a number that no node has had, and then remove the dead one: its number is never used again.
 #[derive(Debug, Args)]
 pub(crate) struct NodeArguments {
     /// Nodes to ask
@@ -46,7 +46,7 @@ pub(crate) enum NodeCommand {
         /// Its number
         id: u64,
     },
-    /// Take a node out of the cluster; refused if that would lose the quorum
+    /// Take a node out of the cluster for ever; refused if that would lose the quorum
     Remove {
         /// Its number
         id: u64,

@@ -29,7 +29,7 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// SIGTERM hands over what the node leads before it ends, so that mounts notice nothing.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Number of the node: 1, 2, 3, ...; its own for ever
+    /// Number of the node: 1, 2, 3, ...; its own for ever, also after it was removed
     #[arg(long, value_name = "N", env = "HOLDFAST_ID")]
     pub(crate) id: Option<u64>,
 
