@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `A` | what the keeper of the log noted of the last batch |
 //! | `c` | the cluster, the position in the log, the number of the next volume |
+//! | `d` | the requests that deleted volumes lately |
 //! | `n` id | node |
 //! | `r` id | nothing: a node that was removed had this id |
 //! | `v` id | volume |
@@ -25,7 +26,7 @@ use bytes::Bytes;
 pub use command::{
     CatalogAnswer, CatalogCommand, CatalogError, CatalogOutcome, NodeRole, ReplicationMode,
 };
-pub use record::CatalogRecord;
+pub use record::{CatalogRecord, DeletionsRecord};
 pub use state::{CatalogState, NodeRecord, VolumeRecord};
 
 use crate::fault::Fault;
@@ -47,6 +48,7 @@ pub struct Catalog<E> {
 struct Known {
     record: CatalogRecord,
     state: CatalogState,
+    deletions: DeletionsRecord,
 }
 
 impl<E: Engine> Catalog<E> {
@@ -80,6 +82,9 @@ impl<E: Engine> Catalog<E> {
         next.record.applied = position.index;
         let outcomes = commands.iter().map(|command| next.apply(command)).collect();
         let mut batch = changes(&known.state, &next.state);
+        if next.deletions != known.deletions {
+            batch.set(keys::deletions(), Some(next.deletions.encode()));
+        }
         batch.set(keys::catalog(), Some(next.record.encode()));
         let note = PositionRecord::encode(&position.record);
         batch.set(crate::keys::position(), Some(note));
@@ -126,6 +131,7 @@ fn make(engine: &impl Engine) -> Result<Known, Fault> {
     let known = Known {
         record: CatalogRecord::default(),
         state: CatalogState::default(),
+        deletions: DeletionsRecord::default(),
     };
     let mut batch = Batch::default();
     batch.set(keys::catalog(), Some(known.record.encode()));
@@ -159,7 +165,15 @@ fn load(view: &impl View) -> Result<Option<Known>, Fault> {
         state.volumes.push(volume);
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(Some(Known { record, state }))
+    let deletions = match view.get(&keys::deletions())? {
+        Some(bytes) => DeletionsRecord::decode(&bytes)?,
+        None => DeletionsRecord::default(),
+    };
+    Ok(Some(Known {
+        record,
+        state,
+        deletions,
+    }))
 }
 
 /// What must be written to get from one state to the next.

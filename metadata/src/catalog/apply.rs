@@ -29,7 +29,7 @@ impl Known {
                 replication,
                 format,
             } => self.create_volume(name, *replication, *format),
-            CatalogCommand::DeleteVolume { name } => self.delete_volume(name),
+            CatalogCommand::DeleteVolume { name, request } => self.delete_volume(name, *request),
         }
     }
 
@@ -150,15 +150,21 @@ impl Known {
         Ok(CatalogAnswer::Volume { id })
     }
 
-    fn delete_volume(&mut self, name: &str) -> CatalogOutcome {
+    fn delete_volume(&mut self, name: &str, request: Option<[u8; 16]>) -> CatalogOutcome {
         self.check_cluster()?;
         check_name(name)?;
+        if request.is_some_and(|request| self.deletions.requests.contains(&request)) {
+            return Ok(CatalogAnswer::Done);
+        }
         let Some(id) = self.state.volume(name).map(|volume| volume.id) else {
             return Err(CatalogError::NoSuchVolume {
                 name: name.to_owned(),
             });
         };
         self.state.volumes.retain(|volume| volume.id != id);
+        if let Some(request) = request {
+            self.deletions.remember(request);
+        }
         Ok(CatalogAnswer::Done)
     }
 

@@ -44,6 +44,8 @@ pub enum CatalogCommand {
     DeleteVolume {
         /// The volume.
         name: String,
+        /// Random, the same each time this deletion is tried again: it takes effect once.
+        request: Option<[u8; 16]>,
     },
 }
 

@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 
 const CATALOG: u8 = b'c';
+const DELETIONS: u8 = b'd';
 const NODE: u8 = b'n';
 const REMOVED: u8 = b'r';
 const VOLUME: u8 = b'v';
@@ -10,6 +11,11 @@ const VOLUME: u8 = b'v';
 /// `c`
 pub(super) fn catalog() -> Vec<u8> {
     vec![CATALOG]
+}
+
+/// `d`
+pub(super) fn deletions() -> Vec<u8> {
+    vec![DELETIONS]
 }
 
 /// `n` id

@@ -61,6 +61,46 @@ impl CatalogRecord {
     }
 }
 
+/// How many deletions are remembered: far more than happen while one request is tried again.
+const DELETIONS_MAX: usize = 256;
+
+/// The value under `d`: `version 1`, and 16 bytes a request, the latest last. A request that is tried again because
+/// its answer got lost must neither hear that there is no such volume nor delete another one of that name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeletionsRecord {
+    /// In the order in which they came.
+    pub requests: Vec<[u8; 16]>,
+}
+
+impl DeletionsRecord {
+    /// Remembers one, and forgets the oldest when there are too many.
+    pub(super) fn remember(&mut self, request: [u8; 16]) {
+        if self.requests.len() >= DELETIONS_MAX {
+            self.requests.remove(0);
+        }
+        self.requests.push(request);
+    }
+
+    /// As it is stored.
+    pub fn encode(&self) -> Bytes {
+        Encoder::new(VERSION, 16 * self.requests.len())
+            .rest(self.requests.as_flattened())
+            .finish()
+    }
+
+    /// From what was stored.
+    pub fn decode(bytes: &[u8]) -> Result<DeletionsRecord, Fault> {
+        let mut decoder = Decoder::new("deletions", VERSION, bytes)?;
+        let (requests, remainder) = decoder.rest().as_chunks::<16>();
+        if !remainder.is_empty() {
+            return Err(decoder.corrupt("a part of a request"));
+        }
+        Ok(DeletionsRecord {
+            requests: requests.to_vec(),
+        })
+    }
+}
+
 impl NodeRecord {
     /// The value under `n` id: `version 1 | role 1 | incarnation 16 | address`.
     pub fn encode(&self) -> Bytes {

@@ -107,6 +107,16 @@ fn volume(name: &str, generation: u32) -> CatalogCommand {
 fn delete(name: &str) -> CatalogCommand {
     CatalogCommand::DeleteVolume {
         name: name.to_owned(),
+        request: None,
+    }
+}
+
+fn delete_once(name: &str, request: u16) -> CatalogCommand {
+    let mut id = [0; 16];
+    id[..2].copy_from_slice(&request.to_be_bytes());
+    CatalogCommand::DeleteVolume {
+        name: name.to_owned(),
+        request: Some(id),
     }
 }
 
@@ -276,6 +286,40 @@ fn the_number_of_a_volume_is_never_given_again() {
     assert_eq!(fixture.catalog.state().volumes.len(), 1);
     let told = [0, 1, 2, 3].map(|id| fixture.catalog.was_deleted(id));
     assert_eq!(told, [false, true, false, false]);
+}
+
+#[test]
+fn a_deletion_that_is_tried_again_takes_effect_once() {
+    let mut fixture = Fixture::new();
+    fixture.run(volume("a", 1)).unwrap();
+    assert_eq!(fixture.run(delete_once("a", 1)), Ok(CatalogAnswer::Done));
+    let mut fixture = fixture.reopened();
+    assert_eq!(fixture.run(delete_once("a", 1)), Ok(CatalogAnswer::Done));
+    // Whoever asks for the first time hears the truth, and what has the name by now is another volume.
+    let missing = CatalogError::NoSuchVolume {
+        name: "a".to_owned(),
+    };
+    fixture.refuses(delete_once("a", 2), missing.clone());
+    fixture.refuses(delete("a"), missing);
+    fixture.run(volume("a", 2)).unwrap();
+    assert_eq!(fixture.run(delete_once("a", 1)), Ok(CatalogAnswer::Done));
+    assert_eq!(fixture.catalog.state().volumes.len(), 1);
+    // One that was refused did nothing, and may do it later.
+    assert_eq!(fixture.run(delete_once("a", 2)), Ok(CatalogAnswer::Done));
+    assert_eq!(fixture.catalog.state().volumes.len(), 0);
+}
+
+#[test]
+fn what_is_remembered_of_deletions_is_bounded() {
+    let mut fixture = Fixture::new();
+    for request in 0..300 {
+        fixture.run(volume("a", u32::from(request))).unwrap();
+        fixture.run(delete_once("a", request)).unwrap();
+    }
+    let known = fixture.catalog.lock().deletions.requests.len();
+    assert_eq!(known, 256);
+    let again = fixture.run(delete_once("a", 44));
+    assert_eq!(again, Ok(CatalogAnswer::Done));
 }
 
 #[test]

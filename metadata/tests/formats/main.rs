@@ -12,7 +12,8 @@ mod fixture;
 mod samples;
 
 use holdfast_metadata::catalog::{
-    Catalog, CatalogCommand, CatalogRecord, NodeRecord, NodeRole, ReplicationMode, VolumeRecord,
+    Catalog, CatalogCommand, CatalogRecord, DeletionsRecord, NodeRecord, NodeRole, ReplicationMode,
+    VolumeRecord,
 };
 use holdfast_metadata::record::{
     Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, PositionRecord, SessionRecord,
@@ -93,6 +94,12 @@ fn the_catalog_is_read_and_written_again() {
     for (name, record) in samples::catalogs() {
         round_trips(name, &record, CatalogRecord::decode, CatalogRecord::encode);
     }
+    round_trips(
+        "deletions",
+        &samples::deletions(),
+        DeletionsRecord::decode,
+        DeletionsRecord::encode,
+    );
     for (name, node) in samples::catalog_nodes() {
         let decode = |bytes: &[u8]| NodeRecord::decode(samples::CATALOG_ID, bytes);
         round_trips(name, &node, decode, NodeRecord::encode);
@@ -132,6 +139,15 @@ fn the_keys_of_the_catalog_are_what_they_were() {
         CatalogCommand::RemoveNode {
             id: samples::CATALOG_ID + 1,
         },
+        CatalogCommand::CreateVolume {
+            name: "b".to_owned(),
+            replication: ReplicationMode::All,
+            format: samples::catalog_volumes()[0].1.format,
+        },
+        CatalogCommand::DeleteVolume {
+            name: "b".to_owned(),
+            request: Some([4; 16]),
+        },
     ];
     let position = Position {
         index: LogIndex(1),
@@ -144,6 +160,7 @@ fn the_keys_of_the_catalog_are_what_they_were() {
     let fixtures = [
         "key_position",
         "key_catalog",
+        "key_deletions",
         "key_node",
         "key_removed",
         "key_listed",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::{
-    CatalogRecord, NodeRecord, NodeRole, ReplicationMode, VolumeRecord,
+    CatalogRecord, DeletionsRecord, NodeRecord, NodeRole, ReplicationMode, VolumeRecord,
 };
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
@@ -209,6 +209,13 @@ pub(crate) fn catalogs() -> Vec<(&'static str, CatalogRecord)> {
     vec![("catalog", created), ("catalog_empty", empty)]
 }
 
+pub(crate) fn deletions() -> DeletionsRecord {
+    let request = |first: u8| std::array::from_fn(|place| first + place as u8);
+    DeletionsRecord {
+        requests: vec![request(0x20), request(0x30)],
+    }
+}
+
 pub(crate) const CATALOG_ID: u64 = 0x0102_0304_0506_0708;
 
 pub(crate) fn catalog_nodes() -> Vec<(&'static str, NodeRecord)> {
@@ -261,6 +268,7 @@ pub(crate) fn decoder(name: &str) -> Option<Decode> {
         "position" => |bytes| PositionRecord::decode(bytes).map(drop),
         "session" => |bytes| SessionRecord::decode(bytes).map(drop),
         "catalog" => |bytes| CatalogRecord::decode(bytes).map(drop),
+        "deletions" => |bytes| DeletionsRecord::decode(bytes).map(drop),
         "node" => |bytes| NodeRecord::decode(1, bytes).map(drop),
         "listed" => |bytes| VolumeRecord::decode(1, bytes).map(drop),
         "outcome" => |bytes| OutcomeRecord::decode(bytes).map(drop),

@@ -59,8 +59,12 @@ pub fn encode_catalog_message(command: &CatalogCommand) -> wire::CatalogCommand 
             gid: format.gid,
             mode: encode_mode(format.mode),
         }),
-        CatalogCommand::DeleteVolume { name } => {
-            Operation::DeleteVolume(wire::DeleteVolume { name: name.clone() })
+        CatalogCommand::DeleteVolume { name, request } => {
+            let request = request.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(&id));
+            Operation::DeleteVolume(wire::DeleteVolume {
+                name: name.clone(),
+                request,
+            })
         }
     };
     wire::CatalogCommand {
@@ -87,7 +91,13 @@ pub fn decode_catalog_message(message: wire::CatalogCommand) -> Result<CatalogCo
         },
         Operation::RemoveNode(remove) => CatalogCommand::RemoveNode { id: remove.id },
         Operation::CreateVolume(create) => decode_create_volume(create)?,
-        Operation::DeleteVolume(delete) => CatalogCommand::DeleteVolume { name: delete.name },
+        Operation::DeleteVolume(delete) => CatalogCommand::DeleteVolume {
+            name: delete.name,
+            request: match delete.request.as_ref() {
+                [] => None,
+                bytes => Some(decode_16("the request of a deletion", bytes)?),
+            },
+        },
     })
 }
 

@@ -176,7 +176,8 @@ pub(crate) fn catalog_command() -> impl Strategy<Value = CatalogCommand> {
                 format,
             }
         }),
-        text().prop_map(|name| CatalogCommand::DeleteVolume { name }),
+        (text(), option::of(any::<[u8; 16]>()))
+            .prop_map(|(name, request)| CatalogCommand::DeleteVolume { name, request }),
     ]
 }
 

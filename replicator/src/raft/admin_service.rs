@@ -317,7 +317,10 @@ impl Admin for AdminService {
     ) -> Result<Response<DeleteVolumeResponse>, Status> {
         self.identity.check(request.metadata())?;
         let name = request.into_inner().name;
-        self.change(CatalogCommand::DeleteVolume { name }).await?;
+        let request = random_id().map_err(|error| Status::internal(error.to_string()))?;
+        let request = Some(request);
+        self.change(CatalogCommand::DeleteVolume { name, request })
+            .await?;
         Ok(Response::new(DeleteVolumeResponse {}))
     }
 

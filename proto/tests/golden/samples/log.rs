@@ -35,6 +35,11 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
     };
     let delete_volume = CatalogCommand::DeleteVolume {
         name: "homes".to_owned(),
+        request: None,
+    };
+    let delete_once = CatalogCommand::DeleteVolume {
+        name: "homes".to_owned(),
+        request: Some([0xc3; 16]),
     };
     vec![
         (
@@ -48,6 +53,7 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
         ("catalog_remove_node", CatalogCommand::RemoveNode { id: 3 }),
         ("catalog_create_volume", create_volume),
         ("catalog_delete_volume", delete_volume),
+        ("catalog_delete_volume_once", delete_once),
     ]
 }
 
