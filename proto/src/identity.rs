@@ -16,6 +16,9 @@ pub const NODE_HEADER: &str = "holdfast-node";
 /// The header with the version of the sender's program: for people, nothing depends on it.
 pub const VERSION_HEADER: &str = "holdfast-version";
 
+/// The header with the number of the node that is meant, when it matters which one answers.
+pub const TARGET_HEADER: &str = "holdfast-to";
+
 const CLUSTER_BYTES: usize = 16;
 
 /// What a program says of itself.
@@ -46,11 +49,12 @@ impl Identity {
         }
     }
 
-    /// Whether the sender of these headers may be talked to: it speaks the same protocol, and is not
-    /// of another cluster.
+    /// Whether the sender of these headers may be talked to: it speaks the same protocol, is not of another
+    /// cluster, and does not mean another node.
     pub fn check(&self, headers: &MetadataMap) -> Result<(), Status> {
         self.check_protocol(headers)?;
-        self.check_cluster(headers)
+        self.check_cluster(headers)?;
+        self.check_target(headers)
     }
 
     fn check_protocol(&self, headers: &MetadataMap) -> Result<(), Status> {
@@ -88,6 +92,24 @@ impl Identity {
             theirs.escape_default(),
         )))
     }
+
+    fn check_target(&self, headers: &MetadataMap) -> Result<(), Status> {
+        let (Some(ours), Some(meant)) = (self.node, text(headers, TARGET_HEADER)) else {
+            return Ok(());
+        };
+        if meant.parse() == Ok(ours) {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!(
+            "this is node {ours}, and node {} was meant",
+            meant.escape_default(),
+        )))
+    }
+}
+
+/// Says which node is meant: another one may be at its address by now, and must not answer in its name.
+pub fn attach_target(node: u64, headers: &mut MetadataMap) {
+    headers.insert(TARGET_HEADER, node.into());
 }
 
 fn text<'a>(headers: &'a MetadataMap, name: &str) -> Option<&'a str> {

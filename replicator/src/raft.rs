@@ -1,6 +1,7 @@
 //! Many Raft groups on one node: the order of commands is decided by a quorum.
 
 mod admin_service;
+mod announce;
 mod catalog_client;
 mod client_service;
 mod convert;

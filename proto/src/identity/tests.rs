@@ -106,3 +106,14 @@ fn a_cluster_that_is_no_number_is_refused() {
         refusal(&node(1), &headers);
     }
 }
+
+#[test]
+fn a_node_does_not_answer_for_another() {
+    let mut headers = headers_of(&node(1));
+    attach_target(3, &mut headers);
+    node(1).check(&headers).unwrap();
+    mount().check(&headers).unwrap();
+    attach_target(4, &mut headers);
+    let refusal = refusal(&node(1), &headers);
+    assert_eq!(refusal, "this is node 3, and node 4 was meant");
+}

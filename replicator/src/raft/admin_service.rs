@@ -194,6 +194,12 @@ impl Admin for AdminService {
             // Its first node is still making it: who joins asks again.
             return Err(Status::unavailable("the cluster is not made yet"));
         }
+        if known.removed.contains(&join.id)
+            && self.registry.groups().iter().any(|group| group.has(join.id))
+        {
+            // Its vote may be what its removal waits for.
+            return Err(Status::unavailable("the node is being removed"));
+        }
         let voted = known
             .nodes
             .iter()

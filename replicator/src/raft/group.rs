@@ -191,6 +191,17 @@ impl Group {
     }
 
     /// Hands leadership to the voter that has most of the log; waits until it did, or `patience` is over.
+    /// Whether a node belongs to the group, as this node knows it.
+    pub(crate) fn has(&self, node: u64) -> bool {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics
+            .membership_config
+            .membership()
+            .get_node(&node)
+            .is_some()
+    }
+
     pub(crate) async fn hand_over(&self, to: Option<u64>, patience: Duration) -> bool {
         if !self.leads() {
             return true;

@@ -23,7 +23,7 @@ use tonic::transport::Channel;
 pub(crate) use self::group_network::GroupNetworkFactory;
 pub(crate) use self::heartbeats::HeartbeatCounts;
 use self::heartbeats::Heartbeats;
-use self::link::Link;
+use self::link::{Channels, Link};
 pub(in crate::raft) use self::snapshot_reader::CHUNK_BYTES;
 use super::type_config::GroupId;
 
@@ -44,10 +44,14 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Shared {
     identity: Identity,
-    roads: Mutex<BTreeMap<String, Road>>,
+    /// The connections to each address.
+    channels: Mutex<BTreeMap<String, Channels>>,
+    roads: Mutex<BTreeMap<(u64, String), Road>>,
+    /// Where the nodes are, as the catalog says: the membership of a group may not say so yet.
+    known: Mutex<BTreeMap<u64, String>>,
 }
 
-/// What leads to one address.
+/// What leads to one node at one address.
 #[derive(Debug, Clone)]
 struct Road {
     link: Arc<Link>,
@@ -59,14 +63,26 @@ impl Peers {
         Peers {
             shared: Arc::new(Shared {
                 identity,
+                channels: Mutex::default(),
                 roads: Mutex::default(),
+                known: Mutex::default(),
             }),
         }
     }
 
     /// The connection to an address; it is made when it is first used, and again after it broke.
     pub(crate) fn channel(&self, address: &str) -> Channel {
-        self.road(address).link.channel()
+        self.channels(address).short
+    }
+
+    /// From now on these nodes are looked for there, also by groups whose membership says something else.
+    pub(crate) fn learn(&self, nodes: BTreeMap<u64, String>) {
+        *self.shared.known.lock() = nodes;
+    }
+
+    /// Where a node is, if the catalog says so.
+    fn whereabouts(&self, node: u64) -> Option<String> {
+        self.shared.known.lock().get(&node).cloned()
     }
 
     /// What the Raft group sends its messages with.
@@ -85,15 +101,23 @@ impl Peers {
         sum
     }
 
-    fn road(&self, address: &str) -> Road {
+    fn channels(&self, address: &str) -> Channels {
+        let mut channels = self.shared.channels.lock();
+        let known = channels.entry(address.to_owned());
+        known.or_insert_with(|| Channels::new(address)).clone()
+    }
+
+    fn road(&self, node: u64, address: &str) -> Road {
         let mut roads = self.shared.roads.lock();
-        if let Some(road) = roads.get(address) {
+        let place = (node, address.to_owned());
+        if let Some(road) = roads.get(&place) {
             return road.clone();
         }
-        let link = Arc::new(Link::new(address, self.shared.identity.clone()));
+        let identity = self.shared.identity.clone();
+        let link = Arc::new(Link::new(node, address, self.channels(address), identity));
         let heartbeats = Heartbeats::start(Arc::clone(&link));
         let road = Road { link, heartbeats };
-        roads.insert(address.to_owned(), road.clone());
+        roads.insert(place, road.clone());
         road
     }
 }

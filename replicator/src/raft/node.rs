@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use holdfast_metadata::Fault;
 use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_proto::JoinRequest;
-use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::AdminServer;
 use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::identity::Identity;
@@ -18,11 +16,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::Request;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::admin_service::{AdminService, create_volume};
+use super::announce::{self, Announcement};
 use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::client_service::ClientService;
 use super::log::{LogDatabase, LogOptions};
@@ -47,8 +45,6 @@ pub const FIRST_VOLUME: &str = "default";
 const HAND_OVER: Duration = Duration::from_secs(2);
 /// How long the servers may take to end what is under way.
 const LAST_CALLS: Duration = Duration::from_secs(2);
-/// How long a node tries to join.
-const JOIN: Duration = Duration::from_mins(1);
 /// The largest message: a command with its data, or many entries.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const WINDOW_BYTES: u32 = 8 << 20;
@@ -62,6 +58,8 @@ pub struct Node {
     poison: Poison,
     address: SocketAddr,
     stopping: watch::Sender<bool>,
+    /// Why the cluster does not want this node any more.
+    unwanted: watch::Sender<Option<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     server: Mutex<Option<JoinHandle<()>>>,
     directory: NodeDirectory,
@@ -88,7 +86,7 @@ impl Node {
             node: Some(options.id),
             program: options.program,
         };
-        let node = assemble(
+        let (node, admin) = assemble(
             directory,
             options.clone(),
             identity.clone(),
@@ -100,6 +98,7 @@ impl Node {
             node.bootstrap(&options, &identity).await?;
             node.directory.end_bootstrap()?;
         }
+        node.announce(admin);
         Ok(node)
     }
 
@@ -113,9 +112,38 @@ impl Node {
         super::metrics::render(&self.registry)
     }
 
-    /// Waits until it stops by itself, and says why.
-    pub async fn failed(&self) -> Fault {
-        self.poison.tripped().await
+    /// Waits until it cannot go on, and says why.
+    pub async fn failed(&self) -> NodeError {
+        let mut unwanted = self.unwanted.subscribe();
+        let unwanted = async {
+            let reason = unwanted.wait_for(Option::is_some).await;
+            // The sender lives as long as the node.
+            reason.map_or_else(|_| None, |reason| reason.clone())
+        };
+        tokio::select! {
+            fault = self.poison.tripped() => NodeError::Fault(fault),
+            reason = unwanted => NodeError::Unwanted(reason.unwrap_or_default()),
+        }
+    }
+
+    /// Tells the cluster where this node is, for as long as that takes.
+    fn announce(&self, admin: AdminService) {
+        let file = self.directory.file;
+        let options = self.registry.options();
+        let request = JoinRequest {
+            id: options.id,
+            address: options.advertise.clone(),
+            incarnation: Bytes::copy_from_slice(&file.map_or([0; 16], |file| file.incarnation)),
+            // What it is has been decided already.
+            as_learner: true,
+        };
+        let unwanted = self.unwanted.clone();
+        let announcement = Announcement { admin, request };
+        self.tasks.lock().push(tokio::spawn(async move {
+            if let Err(reason) = announcement.make().await {
+                unwanted.send_replace(Some(reason));
+            }
+        }));
     }
 
     /// The road for mounts in this process, and the address under which others know this node.
@@ -278,63 +306,12 @@ async fn settle(
                 incarnation: Bytes::copy_from_slice(&file.incarnation),
                 as_learner: *as_learner,
             };
-            file.cluster = Some(join(addresses, request, options).await?);
+            file.cluster = Some(announce::join(addresses, request, options).await?);
         }
     }
     directory.write(file)?;
     file.cluster
         .ok_or_else(|| NodeError::Empty(directory.path().to_owned()))
-}
-
-/// Asks one node after the other until one answers.
-async fn join(
-    addresses: &[String],
-    request: JoinRequest,
-    options: &NodeOptions,
-) -> Result<[u8; 16], NodeError> {
-    let identity = Identity {
-        cluster: None,
-        node: Some(options.id),
-        program: options.program,
-    };
-    let peers = Peers::new(identity.clone());
-    let deadline = Instant::now() + JOIN;
-    loop {
-        let mut reasons = Vec::new();
-        for address in addresses {
-            let mut client = AdminClient::new(peers.channel(address));
-            let mut request = Request::new(request.clone());
-            identity.attach(request.metadata_mut());
-            request.set_timeout(Duration::from_secs(15));
-            match client.join(request).await {
-                Ok(response) => {
-                    let cluster = response.into_inner().cluster_id;
-                    return <[u8; 16]>::try_from(cluster.as_ref())
-                        .map_err(|_| NodeError::Join(format!("{address} names no cluster")));
-                }
-                Err(status) if is_final(&status) => {
-                    return Err(NodeError::Join(format!("{address}: {}", status.message())));
-                }
-                Err(status) => reasons.push(format!("{address}: {}", status.message())),
-            }
-        }
-        if Instant::now() >= deadline {
-            return Err(NodeError::Join(format!(
-                "nobody answered for {} s ({})",
-                JOIN.as_secs(),
-                reasons.join("; ")
-            )));
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Asking again would get the same answer.
-fn is_final(status: &tonic::Status) -> bool {
-    matches!(
-        status.code(),
-        tonic::Code::FailedPrecondition | tonic::Code::InvalidArgument
-    )
 }
 
 async fn assemble(
@@ -343,7 +320,7 @@ async fn assemble(
     identity: Identity,
     address: SocketAddr,
     listener: TcpListener,
-) -> Result<Arc<Node>, NodeError> {
+) -> Result<(Arc<Node>, AdminService), NodeError> {
     let poison = Poison::new();
     let path = directory.log();
     let opened = {
@@ -383,11 +360,11 @@ async fn assemble(
         listener,
         RaftService::new(registry.clone(), identity.clone()),
         ClientService::new(router.clone(), identity, stopped.clone()),
-        admin,
+        admin.clone(),
         stopped,
     ));
     let members = tokio::spawn(membership::run(registry.clone()));
-    Ok(Arc::new(Node {
+    let node = Node {
         registry,
         router,
         runtime: Handle::current(),
@@ -395,10 +372,12 @@ async fn assemble(
         poison,
         address,
         stopping,
+        unwanted: watch::Sender::new(None),
         tasks: Mutex::new(vec![watcher, members]),
         server: Mutex::new(Some(server)),
         directory,
-    }))
+    };
+    Ok((Arc::new(node), admin))
 }
 
 async fn serve(

@@ -65,6 +65,9 @@ pub enum NodeError {
     /// The cluster did not take it.
     #[error("cannot join: {0}")]
     Join(String),
+    /// The cluster has removed it, or has another node of its number or at its address.
+    #[error("the cluster does not want this node: {0}")]
+    Unwanted(String),
     /// Options that contradict each other.
     #[error("{0}")]
     Options(String),

@@ -211,6 +211,9 @@ impl Registry {
                 tracing::error!(%refusal, "cannot read the catalog");
                 return false;
             }
+        let nodes = state.nodes.iter();
+        let addresses = nodes.map(|node| (node.id, node.address.clone()));
+        self.shared.peers.learn(addresses.collect());
         };
         self.remove_deleted().await;
         let mut all_well = true;

@@ -32,15 +32,15 @@ impl ServeNode {
     pub(crate) fn new(
         id: u64,
         address: String,
-        directory: &Path,
+        (data, log): (PathBuf, PathBuf),
         arguments: Vec<String>,
         standpoint: Standpoint,
     ) -> ServeNode {
         ServeNode {
             id,
             address,
-            data: directory.join(format!("node-{id}")),
-            log: directory.join(format!("node-{id}.log")),
+            data,
+            log,
             arguments,
             standpoint,
             child: None,
@@ -50,6 +50,11 @@ impl ServeNode {
     /// `host:port`
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The next start is at another address.
+    pub fn move_away(&mut self) {
+        self.address = free_address();
     }
 
     /// Its data directory.

@@ -102,19 +102,28 @@ fn the_number_of_a_removed_node_is_never_used_again() {
     let leader = cluster.leader();
     let removed = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
     let number = removed.to_string();
+    let old = cluster.node(removed).data().display().to_string();
     cluster.kill(removed);
     cluster.holdfast(&["node", "remove", &number]).success();
     cluster.forget(removed);
+    let reason =
+        format!("node {removed} was removed; ids are never used again: choose another --id");
+    let listen = ["--listen", "127.0.0.1:0"];
+    let mut serve = Command::new(place::holdfast());
+    serve
+        .args(["serve", "--id", &number, "--data", &old])
+        .args(listen);
+    let unwanted = run_within(&mut serve, SETTLED);
+    assert!(!unwanted.status.success(), "{unwanted:#?}");
+    assert!(unwanted.stderr.contains(&reason), "{unwanted:#?}");
     // With an empty directory it would have forgotten what it voted.
     let data = cluster.scratch().join("another").display().to_string();
     let join = cluster.node(leader).address().to_owned();
     let mut serve = Command::new(place::holdfast());
     serve.args(["serve", "--id", &number, "--data", &data]);
-    serve.args(["--listen", "127.0.0.1:0", "--join", &join]);
+    serve.args(listen).args(["--join", &join]);
     let refused = run_within(&mut serve, SETTLED);
     assert!(!refused.status.success(), "{refused:#?}");
-    let reason =
-        format!("node {removed} was removed; ids are never used again: choose another --id");
     assert!(refused.stderr.contains(&reason), "{refused:#?}");
     // Whoever did not see how the removal ended may ask again.
     cluster.holdfast(&["node", "remove", &number]).success();

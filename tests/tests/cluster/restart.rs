@@ -1,7 +1,8 @@
 //! Nodes that are stopped and started in turn, as an update does.
 
 use holdfast_metadata::InodeId;
-use holdfast_tests::{Cluster, Load};
+use holdfast_tests::cluster::SETTLED;
+use holdfast_tests::{Cluster, Load, wait_until};
 
 #[test]
 fn a_rolling_restart_under_load_loses_nothing() {
@@ -35,4 +36,55 @@ fn a_cluster_that_was_stopped_as_a_whole_goes_on_where_it_was() {
     cluster.wait_settled();
     worked.assert_is_all_of(&cluster.client().names(InodeId::ROOT));
     cluster.assert_all_replicas_agree();
+}
+
+#[test]
+fn a_node_that_starts_at_another_address_is_found_there() {
+    let mut cluster = Cluster::start(3);
+    let client = cluster.client();
+    let load = Load::start(&client, InodeId::ROOT, "file", 4);
+    load.wait_for(100);
+    let leader = cluster.leader();
+    // A follower moves while the leader stays, and then the leader moves.
+    for id in cluster.ids().into_iter().rev() {
+        if id != leader {
+            move_node(&mut cluster, id);
+        }
+    }
+    load.wait_for(100);
+    move_node(&mut cluster, leader);
+    load.wait_for(100);
+    let worked = load.stop();
+    worked.assert_is_all_of(&client.names(InodeId::ROOT));
+    let listed = cluster.holdfast(&["node", "list"]).success();
+    for address in cluster.addresses() {
+        assert!(listed.contains(&address), "{address} in {listed}");
+    }
+    cluster.assert_all_replicas_agree();
+}
+
+#[test]
+fn a_node_alone_may_move() {
+    let mut cluster = Cluster::start(1);
+    cluster.client().create(InodeId::ROOT, "file").unwrap();
+    move_node(&mut cluster, 1);
+    cluster.client().lookup(InodeId::ROOT, "file").unwrap();
+}
+
+/// Waits until the node votes and has everything, and the catalog knows where it is.
+#[track_caller]
+fn move_node(cluster: &mut Cluster, id: u64) {
+    cluster.stop(id);
+    cluster.node_mut(id).move_away();
+    cluster.restart(id);
+    cluster.wait_settled();
+    let address = cluster.node(id).address().to_owned();
+    wait_until("all know where it is", SETTLED, || {
+        let statuses = cluster.statuses();
+        statuses.len() == cluster.ids().len()
+            && statuses.values().all(|status| {
+                let mut nodes = status.nodes.iter();
+                nodes.any(|node| node.id == id && node.address == address)
+            })
+    });
 }

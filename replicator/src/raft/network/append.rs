@@ -1,6 +1,7 @@
 //! The entries of one group to one peer: a stream of them, many under way, answered in order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
@@ -197,9 +198,9 @@ where
     }
 }
 
-async fn open(network: &GroupNetwork) -> Result<AppendStream, RPCError<TypeConfig>> {
+async fn open(network: &mut GroupNetwork) -> Result<AppendStream, RPCError<TypeConfig>> {
     let (requests, outgoing) = mpsc::unbounded_channel();
-    let link = &network.road.link;
+    let link = Arc::clone(&network.road().link);
     let mut client = link.client();
     let request = link.request(UnboundedReceiverStream::new(outgoing));
     match tokio::time::timeout(OPEN_PATIENCE, client.append(request)).await {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -42,7 +43,9 @@ impl GroupNetworkFactory {
 
     fn client(&self, target: u64, node: &Peer, purpose: Purpose) -> GroupNetwork {
         GroupNetwork {
-            road: self.peers.road(&node.address),
+            road: self.peers.road(target, &node.address),
+            address: node.address.clone(),
+            peers: self.peers.clone(),
             group: self.group,
             target,
             purpose,
@@ -73,7 +76,10 @@ enum Purpose {
 
 /// The messages of one group to one peer.
 pub(crate) struct GroupNetwork {
-    pub(super) road: Road,
+    road: Road,
+    /// Where the membership said that the peer is when openraft made this.
+    address: String,
+    peers: Peers,
     pub(super) group: GroupId,
     target: u64,
     purpose: Purpose,
@@ -93,6 +99,17 @@ impl fmt::Debug for GroupNetwork {
 }
 
 impl GroupNetwork {
+    /// The road to where the peer is now: openraft goes on with what it has when a node moves.
+    pub(super) fn road(&mut self) -> &Road {
+        let known = self.peers.whereabouts(self.target);
+        let address = known.as_deref().unwrap_or(&self.address);
+        if address != self.road.link.address() {
+            self.road = self.peers.road(self.target, address);
+            self.idle_append = None;
+        }
+        &self.road
+    }
+
     pub(super) fn timeout(&self, action: RPCTypes, timeout: Duration) -> RPCError<TypeConfig> {
         RPCError::Timeout(Timeout {
             action,
@@ -135,10 +152,8 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
             .map(|entry| entry.log_id)
             .or(previous);
         let patience = option.soft_ttl();
-        let call = self
-            .road
-            .heartbeats
-            .call(to_message::append_request(self.group, request));
+        let message = to_message::append_request(self.group, request);
+        let call = self.road().heartbeats.call(message);
         let answer = match tokio::time::timeout(patience, call).await {
             Ok(answer) => answer.map_err(unreachable)?,
             Err(_) => return Err(self.timeout(RPCTypes::AppendEntries, patience)),
@@ -168,9 +183,10 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let mut client = self.road.link.client();
         let message = to_message::vote_request(self.group, &request);
-        let call = client.request_vote(self.road.link.request(message));
+        let link = Arc::clone(&self.road().link);
+        let mut client = link.client();
+        let call = client.request_vote(link.request(message));
         let response = self.within(RPCTypes::Vote, option.soft_ttl(), call).await?;
         from_message::vote_response(response).map_err(unreachable)
     }
@@ -180,9 +196,10 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let mut client = self.road.link.client();
         let message = to_message::vote_request(self.group, &request);
-        let call = client.pre_vote(self.road.link.request(message));
+        let link = Arc::clone(&self.road().link);
+        let mut client = link.client();
+        let call = client.pre_vote(link.request(message));
         let response = self.within(RPCTypes::Vote, option.soft_ttl(), call).await?;
         from_message::vote_response(response).map_err(unreachable)
     }
@@ -195,7 +212,8 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let patience = option.soft_ttl();
-        let sending = snapshot_sender::send(&self.road.link, self.group, vote, snapshot);
+        let link = Arc::clone(&self.road().link);
+        let sending = snapshot_sender::send(&link, self.group, vote, snapshot);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = tokio::time::timeout(patience, sending) => sent.unwrap_or_else(|_| {
@@ -209,9 +227,10 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
         request: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let mut client = self.road.link.client();
         let message = to_message::transfer_leader_request(self.group, &request);
-        let call = client.transfer_leader(self.road.link.request(message));
+        let link = Arc::clone(&self.road().link);
+        let mut client = link.client();
+        let call = client.transfer_leader(link.request(message));
         let patience = option.soft_ttl();
         let response = self
             .within(RPCTypes::TransferLeader, patience, call)

@@ -1,10 +1,10 @@
-//! The connections to one address, and what is made of their errors.
+//! The way to one node at one address, and what is made of its errors.
 
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use holdfast_proto::identity::Identity;
+use holdfast_proto::identity::{self, Identity};
 use holdfast_proto::raft_client::RaftClient;
 use openraft::errors::{RPCError, Unreachable};
 use parking_lot::Mutex;
@@ -25,37 +25,54 @@ const REFUSAL_PAUSE: Duration = Duration::from_mins(1);
 const NOWHERE: &str = "http://127.0.0.1:0";
 
 /// The connections to one address.
+#[derive(Debug, Clone)]
+pub(super) struct Channels {
+    /// For what is short and urgent.
+    pub(super) short: Channel,
+    /// For what takes long.
+    bulk: Channel,
+}
+
+impl Channels {
+    pub(super) fn new(address: &str) -> Channels {
+        Channels {
+            short: connection(address),
+            bulk: connection(address),
+        }
+    }
+}
+
+/// The way to one node at one address.
 pub(super) struct Link {
+    node: u64,
     address: String,
     identity: Identity,
-    channel: Channel,
-    bulk: Channel,
+    channels: Channels,
     refusal_logged: Mutex<Option<Instant>>,
 }
 
 impl Link {
-    pub(super) fn new(address: &str, identity: Identity) -> Link {
+    pub(super) fn new(node: u64, address: &str, channels: Channels, identity: Identity) -> Link {
         Link {
+            node,
             address: address.to_owned(),
             identity,
-            channel: connection(address),
-            bulk: connection(address),
+            channels,
             refusal_logged: Mutex::new(None),
         }
     }
 
-    /// For what is short and urgent.
-    pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(super) fn client(&self) -> RaftClient<Channel> {
-        limited(self.channel.clone())
+        limited(self.channels.short.clone())
     }
 
     /// On a connection for what takes long.
     pub(super) fn bulk_client(&self) -> RaftClient<Channel> {
-        limited(self.bulk.clone())
+        limited(self.channels.bulk.clone())
     }
 
     /// This node's number, for messages.
@@ -63,10 +80,11 @@ impl Link {
         self.identity.node.unwrap_or_default()
     }
 
-    /// A request that says who asks.
+    /// A request that says who asks, and whom: another node may have the address by now.
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         self.identity.attach(request.metadata_mut());
+        identity::attach_target(self.node, request.metadata_mut());
         request
     }
 

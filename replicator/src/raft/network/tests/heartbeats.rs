@@ -29,7 +29,7 @@ async fn what_waits_at_one_moment_travels_in_one_message() {
     let node = Node::start(2).await;
     node.open_group(GROUP).await;
     let sender = Node::start(1).await;
-    let heartbeats = sender.peers.road(&node.peer().address).heartbeats;
+    let heartbeats = sender.peers.road(node.id, &node.peer().address).heartbeats;
     let calls = (0..1000).map(|_| heartbeats.call(heartbeat(GROUP)));
     let answers = tokio::time::timeout(PATIENCE, join_all(calls))
         .await
@@ -54,7 +54,10 @@ async fn many_groups_keep_their_leaders_over_one_stream() {
     for group in 1..=20 {
         form(&nodes, GroupId(group)).await;
     }
-    let heartbeats = nodes[0].peers.road(&nodes[1].peer().address).heartbeats;
+    let heartbeats = nodes[0]
+        .peers
+        .road(nodes[1].id, &nodes[1].peer().address)
+        .heartbeats;
     let terms = || -> Vec<u64> {
         let rafts = (1..=20).map(|group| nodes[0].raft(GroupId(group)));
         rafts
@@ -79,7 +82,7 @@ async fn a_group_that_is_not_there_fails_alone() {
     let node = Node::start(2).await;
     node.open_group(GROUP).await;
     let sender = Node::start(1).await;
-    let heartbeats = sender.peers.road(&node.peer().address).heartbeats;
+    let heartbeats = sender.peers.road(node.id, &node.peer().address).heartbeats;
     let mut malformed = heartbeat(GROUP);
     malformed.vote = None;
     let calls = [heartbeat(GroupId(99)), malformed, heartbeat(GROUP)];

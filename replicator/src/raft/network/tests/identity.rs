@@ -11,7 +11,59 @@ use openraft::{RaftNetworkFactory, RaftNetworkV2};
 
 use super::super::Peers;
 use super::node::{GROUP, Node, identity};
-use crate::raft::type_config::Vote;
+use crate::raft::type_config::{Peer, Vote};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_at_the_address_of_another_does_not_vote_for_it() {
+    let node = Node::start(2).await;
+    node.open_group(GROUP).await;
+    let mut factory = Peers::new(identity(1)).network(GROUP);
+    let mut network = factory.new_client(3, &node.peer()).await;
+    let vote = VoteRequest::new(Vote::new(9, 1), None);
+    let option = RPCOption::new(Duration::from_secs(10));
+    let error = network.vote(vote, option).await.unwrap_err().to_string();
+    assert!(
+        error.contains("this is node 2, and node 3 was meant"),
+        "{error}"
+    );
+    let term = node.raft(GROUP).metrics().borrow_watched().current_term;
+    assert_eq!(term, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_follows_its_peer_to_another_address() {
+    let node = Node::start(2).await;
+    node.open_group(GROUP).await;
+    let peers = Peers::new(identity(1));
+    let nowhere = Peer {
+        address: "127.0.0.1:1".to_owned(),
+    };
+    let mut factory = peers.network(GROUP);
+    let mut network = factory.new_client(2, &nowhere).await;
+    let mut heartbeats = factory.new_heartbeat_client(2, &nowhere).await;
+    let vote = || VoteRequest::new(Vote::new(9, 1), None);
+    let option = || RPCOption::new(Duration::from_secs(10));
+    network.vote(vote(), option()).await.unwrap_err();
+    peers.learn([(2, node.peer().address)].into());
+    assert!(network.vote(vote(), option()).await.unwrap().vote_granted);
+    let request = || AppendEntriesRequest {
+        vote: Vote::new_committed(9, 1),
+        prev_log_id: None,
+        entries: Vec::new(),
+        leader_commit: None,
+    };
+    let answer = heartbeats.append_entries(request(), option()).await;
+    answer.unwrap();
+    let answers = network.stream_append(stream::iter([request()]), option());
+    answers
+        .await
+        .unwrap()
+        .next()
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_of_another_cluster_is_refused() {

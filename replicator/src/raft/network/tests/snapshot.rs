@@ -49,7 +49,12 @@ async fn a_transfer_goes_on_where_it_was_interrupted() {
     assert!(total > 6 << 20, "{total} bytes");
     let receiver = Node::start(2).await;
     receiver.open_group(GROUP).await;
-    let link = Arc::clone(&sender.peers.road(&receiver.peer().address).link);
+    let link = Arc::clone(
+        &sender
+            .peers
+            .road(receiver.id, &receiver.peer().address)
+            .link,
+    );
     let vote = vote_of(&sender);
 
     receiver.proxy.set(Mode::BrokenAfter(total / 2));
@@ -89,7 +94,12 @@ async fn a_receiver_that_knows_a_later_vote_says_so() {
     raft.vote(request).await.unwrap();
     let wait = raft.wait(Some(PATIENCE));
     wait.vote(later, "a later vote").await.unwrap();
-    let link = Arc::clone(&sender.peers.road(&receiver.peer().address).link);
+    let link = Arc::clone(
+        &sender
+            .peers
+            .road(receiver.id, &receiver.peer().address)
+            .link,
+    );
     let sent = snapshot_sender::send(&link, GROUP, vote_of(&sender), snapshot).await;
     assert_eq!(sent.unwrap().vote, later);
     assert!(receiver.proxy.bytes_to_node() < 1 << 20);

@@ -1,0 +1,141 @@
+//! Telling the cluster that a node is there, and where: when it joins, and each time that it starts.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use holdfast_proto::JoinRequest;
+use holdfast_proto::admin_client::AdminClient;
+use holdfast_proto::admin_server::Admin;
+use holdfast_proto::identity::Identity;
+use tonic::{Code, Request, Status};
+
+use super::admin_service::AdminService;
+use super::network::Peers;
+use super::node_error::NodeError;
+use super::options::NodeOptions;
+
+/// How long a node tries to join.
+const JOIN: Duration = Duration::from_mins(1);
+/// How long one node may take to answer; it looks for a leader meanwhile.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Between two rounds.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Asks one node after the other to become a node of its cluster, until one answers; answers with the cluster.
+pub(super) async fn join(
+    addresses: &[String],
+    request: JoinRequest,
+    options: &NodeOptions,
+) -> Result<[u8; 16], NodeError> {
+    let identity = Identity {
+        cluster: None,
+        node: Some(options.id),
+        program: options.program,
+    };
+    let peers = Peers::new(identity.clone());
+    let deadline = Instant::now() + JOIN;
+    loop {
+        let mut reasons = Vec::new();
+        for address in addresses {
+            match ask(&peers, &identity, address, &request).await {
+                Ok(cluster) => {
+                    return <[u8; 16]>::try_from(cluster.as_ref())
+                        .map_err(|_| NodeError::Join(format!("{address} names no cluster")));
+                }
+                Err(status) if is_final(&status) => {
+                    return Err(NodeError::Join(format!("{address}: {}", status.message())));
+                }
+                Err(status) => reasons.push(format!("{address}: {}", status.message())),
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(NodeError::Join(format!(
+                "nobody answered for {} s ({})",
+                JOIN.as_secs(),
+                reasons.join("; ")
+            )));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What a node that has started tells its cluster: it may be at another address than when it was last seen.
+#[derive(Debug)]
+pub(super) struct Announcement {
+    /// This node's own, which may lead the catalog.
+    pub(super) admin: AdminService,
+    pub(super) request: JoinRequest,
+}
+
+impl Announcement {
+    /// Tells it to one node after the other until one has written it down; an error says that the cluster does not
+    /// want this node any more.
+    pub(super) async fn make(self) -> Result<(), String> {
+        loop {
+            let mut answer = self.tell_itself().await;
+            for address in self.others() {
+                if is_settled(&answer) {
+                    break;
+                }
+                let AdminService {
+                    peers, identity, ..
+                } = &self.admin;
+                answer = ask(peers, identity, &address, &self.request)
+                    .await
+                    .map(drop);
+            }
+            match answer {
+                Ok(()) => return Ok(()),
+                Err(status) if is_final(&status) => return Err(status.message().to_owned()),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Without waiting for a leader: the others hear of this node only from itself if they look for it elsewhere.
+    async fn tell_itself(&self) -> Result<(), Status> {
+        let mut request = Request::new(self.request.clone());
+        self.admin.identity.attach(request.metadata_mut());
+        let answer = tokio::time::timeout(PAUSE, self.admin.join(request)).await;
+        let answer = answer.map_err(|_| Status::unavailable("nobody leads the catalog"))?;
+        answer.map(drop)
+    }
+
+    /// Where the catalog of this node says that the others are.
+    fn others(&self) -> Vec<String> {
+        let state = self.admin.registry.catalog_state().unwrap_or_default();
+        let others = state.nodes.into_iter();
+        let others = others.filter(|node| node.id != self.request.id);
+        others.map(|node| node.address).collect()
+    }
+}
+
+async fn ask(
+    peers: &Peers,
+    identity: &Identity,
+    address: &str,
+    request: &JoinRequest,
+) -> Result<Bytes, Status> {
+    let mut client = AdminClient::new(peers.channel(address));
+    let mut request = Request::new(request.clone());
+    identity.attach(request.metadata_mut());
+    request.set_timeout(ANSWER);
+    let response = client.join(request).await?;
+    Ok(response.into_inner().cluster_id)
+}
+
+/// Nobody else needs to be asked.
+fn is_settled(answer: &Result<(), Status>) -> bool {
+    match answer {
+        Ok(()) => true,
+        Err(status) => is_final(status),
+    }
+}
+
+/// Asking again would get the same answer.
+fn is_final(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::FailedPrecondition | Code::InvalidArgument
+    )
+}
