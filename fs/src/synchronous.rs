@@ -84,7 +84,8 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         | Operation::Reclaim(_)
         | Operation::Sync
         | Operation::OpenSession(_)
-        | Operation::CloseSession => ([None, None], false),
+        | Operation::CloseSession
+        | Operation::RefuseNoSpace => ([None, None], false),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::Operation;
 use crate::ops::{self, Context, Stop};
-use crate::outcome::Answer;
+use crate::outcome::{Answer, PosixError};
 
 /// Runs one operation against the state.
 pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<Answer, Stop> {
@@ -27,5 +27,6 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::Sync => Ok(Answer::Done),
         Operation::OpenSession(open) => ops::open_session::apply(context, open),
         Operation::CloseSession => ops::close_session::apply(context),
+        Operation::RefuseNoSpace => Err(PosixError::NoSpace.into()),
     }
 }

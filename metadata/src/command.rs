@@ -62,6 +62,9 @@ pub enum Operation {
     OpenSession(OpenSession),
     /// The session of the request sends nothing any more, and can never be opened again.
     CloseSession,
+    /// Stands for a command that found no space: changes nothing and answers so, unless the request has its
+    /// outcome already.
+    RefuseNoSpace,
 }
 
 /// Makes a regular file, or finds it when `exclusive` is not asked for.

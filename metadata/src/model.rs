@@ -113,6 +113,7 @@ impl Model {
             Operation::Sync | Operation::OpenSession(_) | Operation::CloseSession => {
                 Ok(Answer::Done)
             }
+            Operation::RefuseNoSpace => Err(vec![PosixError::NoSpace]),
         }
     }
 

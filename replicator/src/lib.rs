@@ -1,12 +1,14 @@
 //! Orders commands and applies them: the seam between the filesystem and consensus.
 
 mod call;
+mod disk_space;
 mod error;
 mod noop;
 mod raft;
 mod refusal;
 mod remote;
 mod replicator;
+mod space_guard;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watermark;

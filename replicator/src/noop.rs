@@ -14,7 +14,6 @@ mod home;
 mod lock_file;
 mod open_error;
 mod options;
-mod space_guard;
 mod syncer;
 #[cfg(test)]
 mod tests;

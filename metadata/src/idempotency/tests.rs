@@ -46,6 +46,15 @@ fn rmdir(request: RequestId, text: &str) -> Command {
     command(request, Operation::Rmdir(rmdir))
 }
 
+/// What a leader without space proposes instead of a command.
+fn refused(command: Command) -> Command {
+    let operation = Operation::RefuseNoSpace;
+    Command {
+        operation,
+        ..command
+    }
+}
+
 fn open(session: u64) -> Command {
     let open = OpenSession {
         host: format!("host{session}"),
@@ -101,6 +110,28 @@ fn a_retry_is_answered_alike_and_takes_no_effect() {
     assert!(matches!(first, Ok(Answer::Entry { created: true, .. })));
     assert_eq!(run(&fixture, mkdir(request(1, 1, 0), "a")), first);
     assert_eq!(fixture.names(InodeId::ROOT), ["a"]);
+}
+
+#[test]
+fn a_retry_that_finds_no_space_gets_the_answer_of_the_first_attempt() {
+    let fixture = fixture();
+    let command = mkdir(request(1, 1, 0), "a");
+    let first = run(&fixture, command.clone());
+    assert!(matches!(first, Ok(Answer::Entry { created: true, .. })));
+    assert_eq!(run(&fixture, refused(command)), first);
+}
+
+#[test]
+fn what_was_refused_for_want_of_space_stays_refused() {
+    let fixture = fixture();
+    let command = mkdir(request(1, 1, 0), "a");
+    let no_space = Err(PosixError::NoSpace);
+    assert_eq!(run(&fixture, refused(command.clone())), no_space);
+    assert_eq!(run(&fixture, command), no_space, "there is space again");
+    assert!(fixture.names(InodeId::ROOT).is_empty());
+    let next = run(&fixture, mkdir(request(1, 2, 2), "a"));
+    assert!(matches!(next, Ok(Answer::Entry { created: true, .. })));
+    assert_eq!(remembered(&fixture), [(1, 2)]);
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::SetXattr(set) => vec![set.ino],
         Operation::RemoveXattr(remove) => vec![remove.ino],
         Operation::Reclaim(reclaim) => reclaim.inodes.clone(),
-        Operation::Sync | Operation::OpenSession(_) | Operation::CloseSession => Vec::new(),
+        Operation::Sync
+        | Operation::OpenSession(_)
+        | Operation::CloseSession
+        | Operation::RefuseNoSpace => Vec::new(),
     }
 }
 

@@ -82,6 +82,7 @@ fn encode_operation(operation: &Operation) -> WireOperation {
             mountpoint: open.mountpoint.clone(),
         }),
         Operation::CloseSession => WireOperation::CloseSession(wire::CloseSession {}),
+        Operation::RefuseNoSpace => WireOperation::RefuseNoSpace(wire::RefuseNoSpace {}),
     }
 }
 
@@ -112,5 +113,6 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
             mountpoint: open.mountpoint,
         }),
         WireOperation::CloseSession(wire::CloseSession {}) => Operation::CloseSession,
+        WireOperation::RefuseNoSpace(wire::RefuseNoSpace {}) => Operation::RefuseNoSpace,
     })
 }

@@ -10,10 +10,10 @@ use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use super::home::Home;
-use super::space_guard::SpaceGuard;
 use super::syncer::{Schedule, SyncError};
 use crate::error::ReplicateError;
 use crate::replicator::Status;
+use crate::space_guard::SpaceGuard;
 
 /// What an inode without data weighs on disk, about.
 const INODE_BYTES: u64 = 512;
@@ -88,7 +88,7 @@ impl<E: Engine> Core<E> {
             self.weigh_machine(machine);
         }
         // A retry must get the outcome of its first attempt, which only the state machine knows.
-        if command.request.is_none() && self.guard.refuses(&command.operation) {
+        if command.request.is_none() && self.guard.refuses(&command.operation, 0) {
             return Ok(Err(PosixError::NoSpace));
         }
         match machine.apply_next(std::slice::from_ref(command)) {

@@ -4,12 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use holdfast_metadata::{Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine};
-use nix::sys::statvfs::statvfs;
 use parking_lot::Mutex;
 
 use super::data_directory::{DataDirectory, volume_format};
 use super::open_error::OpenError;
 use super::options::NoOpOptions;
+use crate::disk_space;
 use crate::replicator::Space;
 use crate::watermark::{Mark, Watermark};
 
@@ -74,12 +74,7 @@ impl DiskHome {
 
 impl Home<RocksEngine> for DiskHome {
     fn space(&self) -> io::Result<Space> {
-        let statistics = statvfs(&self.path)?;
-        let unit = statistics.fragment_size();
-        Ok(Space {
-            total: statistics.blocks() * unit,
-            available: statistics.blocks_available() * unit,
-        })
+        disk_space::look(&self.path)
     }
 
     fn synced(&self, applied: LogIndex) -> Result<(), Fault> {
@@ -144,19 +139,13 @@ impl<E> Home<E> for MemoryHome {
     fn release(&self) {}
 }
 
-/// Memory tables small enough that writing them all once more fits into the reserve of a small disk.
+/// Both families of the store may have three memory tables, which makes six such parts.
+const WRITE_BUFFER_PART: u64 = 64;
+
 fn store_options(options: &NoOpOptions) -> RocksOptions {
-    const MIB: u64 = 1024 * 1024;
-    let existing = options.data.ancestors().find(|path| path.exists());
-    let total = existing
-        .and_then(|path| statvfs(path).ok())
-        .map_or(u64::MAX, |statistics| {
-            statistics.blocks() * statistics.fragment_size()
-        });
-    let write_buffer_bytes = (total / 64).clamp(MIB, 64 * MIB);
     RocksOptions {
         block_cache_bytes: options.cache_bytes,
-        write_buffer_bytes: usize::try_from(write_buffer_bytes).unwrap_or(usize::MAX),
+        write_buffer_bytes: disk_space::write_buffer_bytes(&options.data, WRITE_BUFFER_PART),
     }
 }
 

@@ -8,10 +8,13 @@ use super::commands;
 /// What is sent beside a command.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// The command, as a request of this session that acknowledges all but this many.
-    Request(u64, u64),
+    /// The command, as a request of this session that acknowledges all but this many; perhaps it is first
+    /// refused for want of space.
+    Request(u64, u64, bool),
     /// A command that was sent before, once more.
     Again(usize),
+    /// The request of a command that was sent before, refused for want of space.
+    Refused(usize),
     /// The session is opened, or opened again.
     Open(u64),
     /// The session is closed, or closed again.
@@ -29,8 +32,8 @@ pub(crate) fn requests(length: usize) -> impl Strategy<Value = Vec<Command>> {
         let mut steps = steps.into_iter();
         for command in commands {
             loop {
-                match steps.next().unwrap_or(Step::Request(1, 3)) {
-                    Step::Request(session, waiting) => {
+                match steps.next().unwrap_or(Step::Request(1, 3, false)) {
+                    Step::Request(session, waiting, refused_first) => {
                         let last = &mut sequences[session as usize];
                         *last += 1;
                         let request = Some(RequestId {
@@ -38,10 +41,15 @@ pub(crate) fn requests(length: usize) -> impl Strategy<Value = Vec<Command>> {
                             sequence: *last,
                             acknowledged: (*last + 2).saturating_sub(waiting),
                         });
-                        sent.push(Command { request, ..command });
+                        let command = Command { request, ..command };
+                        if refused_first {
+                            sent.push(refused(&command));
+                        }
+                        sent.push(command);
                         break;
                     }
                     Step::Again(place) => sent.push(sent[place % sent.len()].clone()),
+                    Step::Refused(place) => sent.push(refused(&sent[place % sent.len()])),
                     Step::Open(session) => sent.push(of_session(session, open_session())),
                     Step::Close(session) => sent.push(of_session(session, Operation::CloseSession)),
                 }
@@ -53,11 +61,21 @@ pub(crate) fn requests(length: usize) -> impl Strategy<Value = Vec<Command>> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => (1..=3_u64, 0..=4_u64).prop_map(|(session, waiting)| Step::Request(session, waiting)),
+        20 => (1..=3_u64, 0..=4_u64, prop::bool::weighted(0.1))
+            .prop_map(|(session, waiting, refused)| Step::Request(session, waiting, refused)),
         10 => any::<usize>().prop_map(Step::Again),
+        4 => any::<usize>().prop_map(Step::Refused),
         1 => (1..=3_u64).prop_map(Step::Open),
         1 => (1..=3_u64).prop_map(Step::Close),
     ]
+}
+
+/// What a leader without space proposes instead.
+fn refused(command: &Command) -> Command {
+    Command {
+        operation: Operation::RefuseNoSpace,
+        ..command.clone()
+    }
 }
 
 fn of_session(session: u64, operation: Operation) -> Command {

@@ -207,5 +207,6 @@ fn rest() -> impl Strategy<Value = Operation> {
             })
         }),
         Just(Operation::CloseSession),
+        Just(Operation::RefuseNoSpace),
     ]
 }

@@ -191,5 +191,6 @@ fn sessions() -> Named<Operation> {
     vec![
         ("command_open_session", Operation::OpenSession(open)),
         ("command_close_session", Operation::CloseSession),
+        ("command_refuse_no_space", Operation::RefuseNoSpace),
     ]
 }
