@@ -36,6 +36,9 @@ const BLOCKS: &str = "blocks";
 /// The property that counts the bytes of the blob files in use.
 const BLOB_BYTES: &str = "rocksdb.live-blob-file-size";
 
+/// The property that counts the bytes in memory tables that are not written to disk.
+const UNWRITTEN_BYTES: &str = "rocksdb.cur-size-all-mem-tables";
+
 /// What RocksDB adds to a change in a batch: a tag, a family and two lengths.
 const CHANGE_OVERHEAD_BYTES: usize = 16;
 
@@ -97,6 +100,16 @@ impl RocksEngine {
         self.database
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| self.failed(&error))
+    }
+
+    /// What `flush` would write, about.
+    pub fn unwritten_bytes(&self) -> Result<u64, Fault> {
+        let mut bytes = 0;
+        for family in [self.records()?, self.blocks()?] {
+            let tables = self.database.property_int_value_cf(family, UNWRITTEN_BYTES);
+            bytes += tables.map_err(|error| self.failed(&error))?.unwrap_or(0);
+        }
+        Ok(bytes)
     }
 
     fn new(database: DB) -> RocksEngine {

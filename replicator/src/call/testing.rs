@@ -159,6 +159,7 @@ fn response(call: u64, reaction: Reaction) -> Option<CallResponse> {
         body: None,
         leader: None,
         space: Some(Space {
+            reserve: 0,
             total: 1000,
             available: 900,
         }),

@@ -138,6 +138,7 @@ fn answered(call: u64, answer: CallAnswer) -> CallResponse {
         space: answer.space.map(|space| holdfast_proto::Space {
             total: space.total,
             available: space.available,
+            reserve: 0,
         }),
     }
 }

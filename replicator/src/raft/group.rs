@@ -17,6 +17,7 @@ use super::histogram::Histogram;
 use super::log::GroupLog;
 use super::machine::{GroupMachine, GroupStore, Machine};
 use super::network::GroupNetworkFactory;
+use super::node_disk::NodeDisk;
 use super::options::NodeOptions;
 use super::read_index::ReadIndex;
 use super::snapshot_schedule;
@@ -71,6 +72,7 @@ impl Group {
         log: GroupLog,
         store: GroupStore,
         network: GroupNetworkFactory,
+        disk: &NodeDisk,
     ) -> Result<Arc<Group>, Refusal> {
         let config = config(id, options)?;
         let machine = store.state_machine();
@@ -78,7 +80,8 @@ impl Group {
             .await
             .map_err(|fatal| fatal_refusal(&fatal))?;
         let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
-        let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
+        let scheduled = snapshot_schedule::run(raft.clone(), options.snapshots, disk.clone());
+        let snapshots = tokio::spawn(scheduled);
         let counters = Arc::<GroupCounters>::default();
         let leaders = tokio::spawn(watch_leader(id, raft.clone(), Arc::clone(&counters)));
         Ok(Arc::new(Group {
@@ -170,6 +173,11 @@ impl Group {
         Ok(self.store.machine())
     }
 
+    /// Bytes of proposals under way, or a little more.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.waiting() * STEP_BYTES as u64
+    }
+
     /// The leader as this node knows it.
     pub(crate) fn leader(&self) -> Option<Endpoint> {
         let metrics = self.raft.server_metrics();
@@ -183,14 +191,6 @@ impl Group {
         })
     }
 
-    /// Whether this node believes that it leads.
-    pub(crate) fn leads(&self) -> bool {
-        // When openraft has ended, only these metrics say so.
-        let runs = self.raft.metrics().borrow_watched().running_state.is_ok();
-        runs && self.raft.server_metrics().borrow_watched().state == ServerState::Leader
-    }
-
-    /// Hands leadership to the voter that has most of the log; waits until it did, or `patience` is over.
     /// Whether a node belongs to the group, as this node knows it.
     pub(crate) fn has(&self, node: u64) -> bool {
         let metrics = self.raft.server_metrics();
@@ -202,6 +202,14 @@ impl Group {
             .is_some()
     }
 
+    /// Whether this node believes that it leads.
+    pub(crate) fn leads(&self) -> bool {
+        // When openraft has ended, only these metrics say so.
+        let runs = self.raft.metrics().borrow_watched().running_state.is_ok();
+        runs && self.raft.server_metrics().borrow_watched().state == ServerState::Leader
+    }
+
+    /// Hands leadership to the voter that has most of the log; waits until it did, or `patience` is over.
     pub(crate) async fn hand_over(&self, to: Option<u64>, patience: Duration) -> bool {
         if !self.leads() {
             return true;

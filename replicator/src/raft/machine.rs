@@ -19,6 +19,7 @@ pub(in crate::raft) mod tests;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::Catalog;
@@ -34,8 +35,10 @@ pub(crate) use self::group_machine::GroupMachine;
 use self::metrics::Counters;
 pub(crate) use self::metrics::MachineMetrics;
 use self::position::AppliedState;
+use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
 use super::snapshot::{Incoming, Snapshots};
+use crate::disk_space;
 
 const MIB: usize = 1024 * 1024;
 
@@ -49,14 +52,17 @@ pub(crate) enum GroupKind {
 }
 
 impl GroupKind {
-    fn store_options(self) -> RocksOptions {
+    fn store_options(self, path: &Path) -> RocksOptions {
         match self {
             // All of it is in memory anyway.
             GroupKind::Catalog => RocksOptions {
                 block_cache_bytes: MIB,
                 write_buffer_bytes: MIB,
             },
-            GroupKind::Volume(_) => RocksOptions::default(),
+            GroupKind::Volume(_) => RocksOptions {
+                write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
+                ..RocksOptions::default()
+            },
         }
     }
 }
@@ -117,6 +123,8 @@ struct Shared {
     work: Mutex<()>,
     applied: watch::Sender<LogIndex>,
     counters: Counters,
+    /// Whether the next snapshot waits for space.
+    snapshot_waits: AtomicBool,
     poison: Poison,
 }
 
@@ -177,6 +185,7 @@ impl GroupStore {
                 work: Mutex::new(()),
                 applied: watch::Sender::new(applied.index()),
                 counters: Counters::default(),
+                snapshot_waits: AtomicBool::new(false),
                 poison,
             }),
         })

@@ -27,7 +27,7 @@ pub(crate) fn render(registry: &Registry) -> String {
 }
 
 fn node(page: &mut Page, registry: &Registry) {
-    let space = registry.space();
+    let space = registry.disk().whole();
     page.gauge(
         "holdfast_disk_total_bytes",
         "Size of the disk of the data directory.",
@@ -39,6 +39,24 @@ fn node(page: &mut Page, registry: &Registry) {
         "What is free on it.",
         "",
         space.available,
+    );
+    page.gauge(
+        "holdfast_disk_reserve_bytes",
+        "What is kept of it for what frees space.",
+        "",
+        registry.disk().reserve(),
+    );
+    page.gauge(
+        "holdfast_disk_low",
+        "1 while less than the reserve is free: what this node leads takes only what frees space.",
+        "",
+        u64::from(registry.disk().is_low()),
+    );
+    page.counter(
+        "holdfast_refused_no_space_total",
+        "Commands that this node refused as leader for want of space.",
+        "",
+        registry.disk().refused(),
     );
     let failed = registry.failed().len() as u64;
     page.gauge(

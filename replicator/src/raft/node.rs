@@ -326,7 +326,7 @@ async fn assemble(
     let opened = {
         let poison = poison.clone();
         tokio::task::spawn_blocking(move || {
-            LogDatabase::open(&path, &LogOptions::default(), poison)
+            LogDatabase::open(&path, &LogOptions::on_disk_of(&path), poison)
         })
     };
     let log = opened

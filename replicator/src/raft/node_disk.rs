@@ -1,65 +1,129 @@
-//! How much space the disk of a node has; looked at now and then, not at each answer.
+//! How much space the disk of a node has, and what a leader on it refuses.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use nix::sys::statvfs::statvfs;
+use holdfast_metadata::Operation;
 use tokio::task::JoinHandle;
 
+use crate::disk_space;
 use crate::replicator::Space;
+use crate::space_guard::{SpaceGuard, reserve};
 
+/// What part of the disk a memory table may be: the state of a volume has up to six of them, the log four, and
+/// together they are less than the reserve.
+pub(crate) const WRITE_BUFFER_PART: u64 = 128;
+
+/// Others use the disk, too.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The disk of the data directory.
+/// The disk of the data directory; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeDisk {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    total: AtomicU64,
-    available: AtomicU64,
+    path: PathBuf,
+    guard: SpaceGuard,
+    /// What was last said about it.
+    said_low: AtomicBool,
+    refused: AtomicU64,
 }
 
 impl NodeDisk {
     /// Looks once, and then each second until the task is aborted.
     pub(crate) fn watch(path: &Path) -> (NodeDisk, JoinHandle<()>) {
-        let disk = NodeDisk {
-            shared: Arc::default(),
-        };
-        disk.look(path);
-        let (watcher, path) = (disk.clone(), path.to_owned());
+        let disk = NodeDisk::new(path);
+        let watcher = disk.clone();
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TICK);
             loop {
                 ticks.tick().await;
-                watcher.look(&path);
+                watcher.look();
             }
         });
         (disk, task)
     }
 
-    /// As it was when it was last looked at.
-    pub(crate) fn space(&self) -> Space {
-        Space {
-            total: self.shared.total.load(Ordering::Relaxed),
-            available: self.shared.available.load(Ordering::Relaxed),
-        }
+    fn new(path: &Path) -> NodeDisk {
+        let disk = NodeDisk {
+            shared: Arc::new(Shared {
+                path: path.to_owned(),
+                guard: SpaceGuard::default(),
+                said_low: AtomicBool::new(false),
+                refused: AtomicU64::new(0),
+            }),
+        };
+        disk.look();
+        disk
     }
 
-    fn look(&self, path: &Path) {
-        match statvfs(path) {
-            Ok(disk) => {
-                let block = disk.fragment_size();
-                let bytes = |blocks| block.saturating_mul(blocks);
-                let Shared { total, available } = self.shared.as_ref();
-                total.store(bytes(disk.blocks()), Ordering::Relaxed);
-                available.store(bytes(disk.blocks_available()), Ordering::Relaxed);
+    /// The disk as it was when it was last looked at.
+    pub(crate) fn whole(&self) -> Space {
+        self.shared.guard.disk()
+    }
+
+    /// The disk without the reserve: what callers may fill.
+    pub(crate) fn space(&self) -> Space {
+        self.shared.guard.space()
+    }
+
+    /// What is kept for commands that free space.
+    pub(crate) fn reserve(&self) -> u64 {
+        reserve(self.whole().total)
+    }
+
+    /// Whether less than the reserve is free.
+    pub(crate) fn is_low(&self) -> bool {
+        self.shared.guard.is_low()
+    }
+
+    /// Whether a leader must refuse the operation, while so many bytes of others wait to be written.
+    pub(crate) fn refuses(&self, operation: &Operation, waiting_bytes: u64) -> bool {
+        let shared = &self.shared;
+        if shared.guard.count(operation) {
+            self.look();
+        }
+        let refused = shared.guard.refuses(operation, waiting_bytes);
+        if refused {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        refused
+    }
+
+    /// How many commands were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    fn look(&self) {
+        let shared = &self.shared;
+        match disk_space::look(&shared.path) {
+            Ok(space) => shared.guard.update(space),
+            Err(error) => {
+                tracing::warn!(%error, "cannot see how much space is left");
+                return;
             }
-            Err(error) => tracing::warn!(%error, "cannot see how much space is left"),
+        }
+        let low = self.is_low();
+        if shared.said_low.swap(low, Ordering::Relaxed) == low {
+            return;
+        }
+        let Space { total, available } = self.whole();
+        let reserve = self.reserve();
+        if low {
+            tracing::warn!(
+                total,
+                available,
+                reserve,
+                "the disk is nearly full: what this node leads takes only what frees space"
+            );
+        } else {
+            tracing::info!(total, available, reserve, "the disk has space again");
         }
     }
 }

@@ -27,7 +27,6 @@ use super::raft_service::Groups;
 use super::type_config::{GroupId, Peer};
 use super::volume::Volume;
 use crate::refusal::Refusal;
-use crate::replicator::Space;
 
 /// How long to wait before a group that did not start is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -115,9 +114,9 @@ impl Registry {
         &self.shared.log
     }
 
-    /// Space on the disk of this node.
-    pub(crate) fn space(&self) -> Space {
-        self.shared.disk.space()
+    /// The disk of this node.
+    pub(crate) fn disk(&self) -> &NodeDisk {
+        &self.shared.disk
     }
 
     /// How many heartbeats this node has sent.
@@ -211,10 +210,10 @@ impl Registry {
                 tracing::error!(%refusal, "cannot read the catalog");
                 return false;
             }
+        };
         let nodes = state.nodes.iter();
         let addresses = nodes.map(|node| (node.id, node.address.clone()));
         self.shared.peers.learn(addresses.collect());
-        };
         self.remove_deleted().await;
         let mut all_well = true;
         for record in &state.volumes {
@@ -263,7 +262,7 @@ impl Registry {
             shared.identity.clone(),
             timing.election_max + timing.heartbeat,
         );
-        let volume = Volume::new(record, group, everyone);
+        let volume = Volume::new(record, group, everyone, shared.disk.clone());
         self.shared.volumes.write().insert(record.id, volume);
         Ok(())
     }
@@ -278,7 +277,7 @@ impl Registry {
             .map_err(|_| super::group::stopping())??;
         let log = shared.log.group(id)?;
         let network = shared.peers.network(id);
-        let group = Group::start(id, &shared.options, log, store, network).await?;
+        let group = Group::start(id, &shared.options, log, store, network, &shared.disk).await?;
         shared.groups.write().insert(id, group.clone());
         Ok(group)
     }

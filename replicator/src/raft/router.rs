@@ -61,7 +61,7 @@ impl Router {
         Ok(CallAnswer {
             body,
             leader: None,
-            space: Some(self.registry.space()),
+            space: Some(self.registry.disk().space()),
         })
     }
 

@@ -119,11 +119,12 @@ pub(crate) fn volumes(state: &CatalogState) -> Vec<VolumeStatus> {
     state.volumes.iter().map(status).collect()
 }
 
-/// The space of this node's disk.
+/// The space of this node's disk, with the reserve.
 pub(crate) fn space(registry: &Registry) -> Space {
-    let space = registry.space();
+    let disk = registry.disk().whole();
     Space {
-        total: space.total,
-        available: space.available,
+        total: disk.total,
+        available: disk.available,
+        reserve: registry.disk().reserve(),
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use holdfast_metadata::Operation;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
+use holdfast_metadata::{Command, Operation};
 
 use super::everyone::Everyone;
 use super::group::Group;
 use super::machine::Machine;
+use super::node_disk::NodeDisk;
 use super::type_config::Applied;
 use crate::call::{AnswerBody, CallBody};
 use crate::refusal::Refusal;
@@ -20,16 +21,27 @@ pub(crate) struct Volume {
     group: Arc<Group>,
     /// Who must have applied a command before it is acknowledged, beside this node.
     everyone: Option<Everyone>,
+    /// Where this node keeps it.
+    disk: NodeDisk,
 }
 
 impl Volume {
     /// `everyone` is used if the volume is replicated to all.
-    pub(crate) fn new(record: &VolumeRecord, group: Arc<Group>, everyone: Everyone) -> Volume {
+    pub(crate) fn new(
+        record: &VolumeRecord,
+        group: Arc<Group>,
+        everyone: Everyone,
+        disk: NodeDisk,
+    ) -> Volume {
         let everyone = match record.replication {
             ReplicationMode::Quorum => None,
             ReplicationMode::All => Some(everyone),
         };
-        Volume { group, everyone }
+        Volume {
+            group,
+            everyone,
+            disk,
+        }
     }
 
     /// The group that answers for what a call touches.
@@ -59,6 +71,7 @@ impl Volume {
                 reason: "a mount of a cluster does not reclaim".to_owned(),
             });
         }
+        let command = self.with_space(command, decoded);
         let proposal = holdfast_proto::encode_proposal_command(command);
         if let Some(everyone) = &self.everyone {
             everyone.check()?;
@@ -75,6 +88,21 @@ impl Volume {
                 reason: "the group is not one of a volume".to_owned(),
             }),
         }
+    }
+
+    /// What is proposed: the command, or with too little space for it what refuses it. Whether it was run by an
+    /// earlier attempt only the log knows, so this node does not answer by itself.
+    fn with_space(&self, encoded: Bytes, decoded: Command) -> Bytes {
+        if !self
+            .disk
+            .refuses(&decoded.operation, self.group.waiting_bytes())
+        {
+            return encoded;
+        }
+        holdfast_proto::encode_command(&Command {
+            operation: Operation::RefuseNoSpace,
+            ..decoded
+        })
     }
 
     async fn query(&self, query: Bytes) -> Result<AnswerBody, Refusal> {

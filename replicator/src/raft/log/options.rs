@@ -1,6 +1,11 @@
 //! How much the log may use, and how its RocksDB is set up.
 
+use std::path::Path;
+
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
+
+use crate::disk_space;
+use crate::raft::node_disk::WRITE_BUFFER_PART;
 
 const MIB: usize = 1024 * 1024;
 
@@ -32,6 +37,16 @@ impl Default for LogOptions {
             answer_bytes_max: 4 * MIB,
             write_buffer_bytes: 64 * MIB,
             block_cache_bytes: 16 * MIB,
+        }
+    }
+}
+
+impl LogOptions {
+    /// As the disk that a path is on allows.
+    pub(crate) fn on_disk_of(path: &Path) -> LogOptions {
+        LogOptions {
+            write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
+            ..LogOptions::default()
         }
     }
 }

@@ -79,7 +79,7 @@ impl GroupDirectory {
     /// shortens because the state is ahead of it does not hold what the state could still lose.
     pub(super) fn open_machine(&self, number: StateNumber) -> Result<Machine, Fault> {
         let path = self.state(number);
-        let engine = RocksEngine::open(&path, &self.kind.store_options())?;
+        let engine = RocksEngine::open(&path, &self.kind.store_options(&path))?;
         let machine = Machine::open(engine, self.kind)?;
         machine.engine().sync()?;
         Ok(machine)
@@ -153,7 +153,7 @@ impl GroupDirectory {
         self.disk.remove(&path).map_err(failed)?;
         // RocksDB and the machine sync what they write.
         let created = self.disk.database(&path, || {
-            let engine = RocksEngine::create(&path, &self.kind.store_options());
+            let engine = RocksEngine::create(&path, &self.kind.store_options(&path));
             Ok(engine.and_then(|engine| Machine::open(engine, self.kind)?.engine().sync()))
         });
         created.map_err(failed)??;

@@ -85,7 +85,10 @@ impl RaftStateMachine<TypeConfig> for GroupMachine {
         }
     }
 
-    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<GroupSnapshotBuilder> {
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<GroupSnapshotBuilder> {
+        if !force && !self.store.shared.may_build() {
+            return None;
+        }
         Some(self.get_snapshot_builder().await)
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,32 @@ use holdfast_metadata::{Fault, RocksEngine};
 
 use super::position::AppliedState;
 use super::{Live, Machine, Shared, io_fault};
+use crate::disk_space;
 use crate::raft::snapshot::SnapshotDirectory;
+
+/// A snapshot writes more than its tables: its list of files and copies of the small ones.
+const SMALL_FILES_BYTES: u64 = 4 << 20;
 
 /// How often it is looked whether the last reader of a replaced state is gone.
 const RETIRE_TICK: Duration = Duration::from_millis(20);
 
 impl Shared {
+    /// Whether there is space to build a snapshot. One that is begun without would take the last bytes from the log,
+    /// and a table that RocksDB cannot finish keeps it from taking entries.
+    pub(super) fn may_build(&self) -> bool {
+        let machine = self.machine();
+        let needed = machine.engine().unwritten_bytes().unwrap_or(0) + SMALL_FILES_BYTES;
+        let Ok(space) = disk_space::look(&self.directory.snapshots()) else {
+            return true;
+        };
+        let waits = space.available < needed;
+        if self.snapshot_waits.swap(waits, Ordering::Relaxed) != waits && waits {
+            let available = space.available;
+            tracing::warn!(needed, available, "the next snapshot waits for space");
+        }
+        !waits
+    }
+
     /// Builds a snapshot of the state as it is at some moment during this call.
     pub(super) fn build(&self) -> Result<SnapshotDirectory, Fault> {
         let _alone = self.work.lock();

@@ -3,5 +3,6 @@
 mod apply;
 mod crash;
 pub(in crate::raft) mod fixture;
+mod full_disk;
 mod openraft;
 mod snapshots;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_metadata::Fault;
 use parking_lot::Mutex;
@@ -16,10 +17,12 @@ use super::directory::{SnapshotDirectory, WeakSnapshot};
 use super::listing::{ListedFile, Listing, ListingKind};
 use super::transfer::Transfer;
 use super::{Place, Snapshots, names_in};
+use crate::disk_space;
 use crate::raft::machine::disk::Disk;
 use crate::raft::machine::io_fault;
 use crate::raft::poison::Poison;
 use crate::raft::type_config::SnapshotMeta;
+use crate::space_guard::reserve;
 
 /// Why a snapshot is not received.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +48,8 @@ struct Shared {
     poison: Poison,
     snapshots: Snapshots,
     state: Mutex<State>,
+    /// Whether the last offer was refused for want of space.
+    refuses: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -95,13 +100,14 @@ impl Incoming {
                     next: latest.map_or(1, |number| number + 1),
                     phase: transfer.map_or(Phase::Idle, Phase::Receiving),
                 }),
+                refuses: AtomicBool::new(false),
             }),
         })
     }
 
     /// Says what is to come: name and length of each file, in their order. Answers where to go on: the
     /// first file that is not complete and the byte in it; when all are, the number of files. Another
-    /// snapshot that was being received is forgotten.
+    /// snapshot that was being received is forgotten. What would not fit beside the reserve is refused.
     pub(crate) fn offer(
         &self,
         meta: &SnapshotMeta,
@@ -128,7 +134,13 @@ impl Incoming {
         }
         match &state.phase {
             Phase::Receiving(transfer) if transfer.offer == offer => {
-                return Ok((transfer.file, transfer.offset));
+                let place = (transfer.file, transfer.offset);
+                let fits = shared.check_space(transfer.missing_bytes());
+                if fits.is_err() {
+                    // What came of it is needed more for the log of this node.
+                    shared.forget(&mut state);
+                }
+                return fits.map(|()| place);
             }
             Phase::Received(received, snapshot)
                 if *received == offer && snapshot.upgrade().is_some() =>
@@ -138,6 +150,7 @@ impl Incoming {
             Phase::Idle | Phase::Receiving(_) | Phase::Received(..) => {}
         }
         shared.forget(&mut state);
+        shared.check_space(offer.files.iter().map(|file| file.length).sum())?;
         let transfer = shared.begin(&mut state, offer)?;
         let place = (transfer.file, transfer.offset);
         state.phase = Phase::Receiving(transfer);
@@ -201,6 +214,20 @@ impl Incoming {
 }
 
 impl Shared {
+    /// A snapshot must leave the reserve for the log, which shares the disk.
+    fn check_space(&self, missing_bytes: u64) -> Result<(), IncomingError> {
+        let space = disk_space::look(&self.path).map_err(|error| self.failed(&error))?;
+        let refused = missing_bytes > space.available.saturating_sub(reserve(space.total));
+        if self.refuses.swap(refused, Ordering::Relaxed) != refused && refused {
+            let available = space.available;
+            tracing::warn!(missing_bytes, available, "a snapshot waits for space here");
+        }
+        if refused {
+            return Err(IncomingError::Fault(Fault::NoSpace));
+        }
+        Ok(())
+    }
+
     fn begin(&self, state: &mut State, offer: Listing) -> Result<Transfer, IncomingError> {
         let path = self.path.join(state.next.to_string());
         state.next += 1;

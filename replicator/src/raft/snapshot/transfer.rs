@@ -65,6 +65,12 @@ impl Transfer {
         }
     }
 
+    /// How much is still to come.
+    pub(super) fn missing_bytes(&self) -> u64 {
+        let files = self.offer.files.iter().skip(self.file);
+        files.map(|file| file.length).sum::<u64>() - self.offset
+    }
+
     /// The file that these bytes go to, if they are no more than it lacks.
     pub(super) fn place_for(&self, bytes: &[u8]) -> Option<PathBuf> {
         let listed = self.offer.files.get(self.file)?;

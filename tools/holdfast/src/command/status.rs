@@ -19,8 +19,8 @@ const DOWN: u8 = 2;
 
 /// Show nodes, volumes and their replicas.
 ///
-/// Exit code: 0 all is well; 1 it works, but a node is missing or far behind; 2 a volume has no leader, or no
-/// node answers.
+/// Exit code: 0 all is well; 1 it works, but a node is missing or its disk is nearly full; 2 a volume has no
+/// leader, or no node answers.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Nodes to ask; they know of the others
@@ -86,7 +86,11 @@ fn health(heard: &[Heard]) -> Health {
             Ok(status) if !status.fault.is_empty() => {
                 health.complain(DEGRADED, format!("node {}: {}", status.node, status.fault));
             }
-            Ok(_) => {}
+            Ok(status) => {
+                if let Some(complaint) = full_disk(status) {
+                    health.complain(DEGRADED, complaint);
+                }
+            }
         }
     }
     let answering: Vec<&StatusResponse> = answering(heard).collect();
@@ -107,6 +111,20 @@ fn health(heard: &[Heard]) -> Health {
         }
     }
     health
+}
+
+/// What is wrong with the disk of a node, if it is nearly full.
+fn full_disk(status: &StatusResponse) -> Option<String> {
+    let space = status.space?;
+    (space.available < space.reserve).then(|| {
+        format!(
+            "node {}: its disk is nearly full, {} is left of a reserve of {}: what it leads answers ENOSPC to \
+             whatever makes a volume larger",
+            status.node,
+            bytes(space.available),
+            bytes(space.reserve),
+        )
+    })
 }
 
 fn answering(heard: &[Heard]) -> impl Iterator<Item = &StatusResponse> {
@@ -253,7 +271,7 @@ fn node_json(status: &StatusResponse) -> Value {
         "cluster": cluster,
         "version": status.version,
         "uptime_seconds": status.uptime_seconds,
-        "space": { "total": space.total, "available": space.available },
+        "space": { "total": space.total, "available": space.available, "reserve": space.reserve },
         "fault": status.fault,
         "groups": status.groups.iter().map(group_json).collect::<Vec<Value>>(),
     })

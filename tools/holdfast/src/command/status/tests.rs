@@ -54,3 +54,27 @@ fn the_table_shows_every_replica() {
     assert_eq!(replicas.len(), 2, "{table}");
     assert!(table.ends_with("healthy\n"));
 }
+
+#[test]
+fn a_nearly_full_disk_degrades_it_and_is_named() {
+    let with = |available| {
+        let mut full = node(2, "leader");
+        if let Ok(status) = &mut full.status {
+            status.space = Some(holdfast_proto::Space {
+                total: 80 << 20,
+                available,
+                reserve: 10 << 20,
+            });
+        }
+        health(&[node(1, "follower"), full, node(3, "follower")])
+    };
+    assert_eq!(with(10 << 20).code, HEALTHY);
+    let health = with(9 << 20);
+    assert_eq!(health.code, DEGRADED);
+    assert_eq!(health.complaints.len(), 1);
+    let complaint = &health.complaints[0];
+    assert!(
+        complaint.starts_with("node 2: its disk is nearly full, 9.00 MiB is left"),
+        "{complaint}"
+    );
+}
