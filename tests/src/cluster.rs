@@ -35,6 +35,7 @@ pub use self::speaker::{Calls, Said, Speaker, channel, headers};
 pub use self::standpoint::Standpoint;
 use crate::poll::becomes_true;
 use crate::program::{Finished, run_within};
+use crate::small_disk::SmallDisk;
 use crate::{place, process};
 
 /// The number of the volume that a new cluster has.
@@ -55,6 +56,7 @@ pub struct ClusterSetup {
     settings: String,
     arguments: Vec<String>,
     namespaces: bool,
+    disk_mebibytes: Option<u64>,
 }
 
 impl ClusterSetup {
@@ -79,6 +81,13 @@ impl ClusterSetup {
         self
     }
 
+    /// Gives the data of every node a disk of its own, of this size.
+    #[must_use]
+    pub fn disks(mut self, mebibytes: u64) -> ClusterSetup {
+        self.disk_mebibytes = Some(mebibytes);
+        self
+    }
+
     /// Starts nodes 1 to `nodes`, and waits until each votes in each group.
     #[track_caller]
     pub fn start(self, nodes: u64) -> Cluster {
@@ -93,6 +102,7 @@ impl ClusterSetup {
             speaker: Speaker::new(&standpoint),
             standpoint,
             nodes: BTreeMap::new(),
+            disks: BTreeMap::new(),
             network,
             setup: self,
             scratch,
@@ -110,6 +120,8 @@ impl ClusterSetup {
 #[derive(Debug)]
 pub struct Cluster {
     nodes: BTreeMap<u64, ServeNode>,
+    /// Unmounted after the nodes have ended.
+    disks: BTreeMap<u64, SmallDisk>,
     speaker: Speaker,
     standpoint: Standpoint,
     setup: ClusterSetup,
@@ -149,7 +161,15 @@ impl Cluster {
         }
         let config = self.scratch.path().join("node.toml");
         arguments.extend(["--config".to_owned(), config.display().to_string()]);
-        let mut node = ServeNode::new(id, address, self.scratch.path(), arguments, standpoint);
+        let (name, directory) = (format!("node-{id}"), self.scratch.path());
+        let mut data = directory.join(&name);
+        if let Some(mebibytes) = self.setup.disk_mebibytes {
+            let disk = SmallDisk::new(&directory.join(format!("disk-{id}")), mebibytes);
+            data = disk.path().join(&name);
+            self.disks.insert(id, disk);
+        }
+        let log = directory.join(format!("{name}.log"));
+        let mut node = ServeNode::new(id, address, (data, log), arguments, standpoint);
         node.start();
         self.nodes.insert(id, node);
     }
@@ -180,6 +200,12 @@ impl Cluster {
     pub fn addresses(&self) -> Vec<String> {
         let addresses = self.nodes.values().map(ServeNode::address);
         addresses.map(str::to_owned).collect()
+    }
+
+    /// The disk of a node.
+    #[track_caller]
+    pub fn disk(&self, id: u64) -> &SmallDisk {
+        self.disks.get(&id).unwrap()
     }
 
     /// The network between the nodes.

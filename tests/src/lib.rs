@@ -28,6 +28,7 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod random;
+mod small_disk;
 pub mod system;
 mod watchdog;
 
@@ -37,3 +38,4 @@ pub use mounted::{Mounted, Setup, Usage};
 pub use poll::wait_until;
 pub use program::{Finished, run, run_within};
 pub use random::Random;
+pub use small_disk::SmallDisk;

@@ -106,6 +106,34 @@ impl Network {
         self.filter(id, &rule);
     }
 
+    /// Lets so much through to a node and from it, `256kbit` a second for instance; what does not fit waits, and is
+    /// dropped when it has waited for a second.
+    pub fn narrow(&self, id: u64, rate: &str) {
+        let shape = ["root", "tbf", "rate", rate, "burst", "8kb", "latency", "1s"];
+        for (namespace, device) in self.roads(id) {
+            let place = ["-n", &namespace, "qdisc", "replace", "dev", &device];
+            tool("tc", &[&place[..], &shape].concat());
+        }
+    }
+
+    /// Lets everything through again.
+    pub fn widen(&self, id: u64) {
+        for (namespace, device) in self.roads(id) {
+            tool(
+                "tc",
+                &["-n", &namespace, "qdisc", "del", "dev", &device, "root"],
+            );
+        }
+    }
+
+    /// Where what is sent to a node, and what it sends, begins.
+    fn roads(&self, id: u64) -> [(String, String); 2] {
+        [
+            (self.hub(), format!("node{id}")),
+            (self.name(id), "eth0".to_owned()),
+        ]
+    }
+
     /// Everybody hears everybody again.
     pub fn heal(&self) {
         for id in 1..=self.nodes {
@@ -146,10 +174,15 @@ fn host(id: u64) -> String {
 
 #[track_caller]
 fn ip(arguments: &[&str]) {
-    let finished: Finished = run(Command::new("ip").args(arguments));
+    tool("ip", arguments);
+}
+
+#[track_caller]
+fn tool(name: &str, arguments: &[&str]) {
+    let finished: Finished = run(Command::new(name).args(arguments));
     assert!(
         finished.status.success(),
-        "ip {}: {} (it takes root, iproute2 and nftables)",
+        "{name} {}: {} (it takes root, iproute2 and nftables)",
         arguments.join(" "),
         finished.stderr
     );

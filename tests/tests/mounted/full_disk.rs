@@ -5,42 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use holdfast_tests::{Mounted, Setup, errno, place, wait_until};
+use holdfast_tests::{Mounted, Setup, SmallDisk, errno, place, wait_until};
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use tempfile::TempDir;
-
-/// A small filesystem in memory, gone when dropped.
-struct SmallDisk {
-    path: PathBuf,
-    _scratch: TempDir,
-}
-
-impl SmallDisk {
-    fn new(options: &str) -> SmallDisk {
-        let scratch = place::scratch();
-        let path = scratch.path().join("disk");
-        fs::create_dir(&path).unwrap();
-        mount(
-            Some("none"),
-            &path,
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some(options),
-        )
-        .unwrap();
-        SmallDisk {
-            path,
-            _scratch: scratch,
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        umount2(&self.path, MntFlags::MNT_DETACH).ok();
-    }
-}
 
 /// Writes files of 1 MiB until one fails; the names of those that are complete, and the error.
 fn fill(directory: &Path) -> (Vec<PathBuf>, io::Error) {
@@ -72,8 +38,9 @@ fn assert_content(complete: &[PathBuf]) {
 
 #[test]
 fn a_full_disk_is_enospc_and_nothing_is_lost_and_room_comes_back() {
-    let disk = SmallDisk::new("size=256m");
-    let mut mounted = Setup::default().data(&disk.path.join("data")).mount();
+    let scratch = place::scratch();
+    let disk = SmallDisk::new(&scratch.path().join("disk"), 256);
+    let mut mounted = Setup::default().data(&disk.path().join("data")).mount();
     let (complete, error) = fill(mounted.root());
     assert_eq!(errno(Err::<(), _>(error)), Errno::ENOSPC);
     assert!(
@@ -111,18 +78,16 @@ fn a_full_disk_is_enospc_and_nothing_is_lost_and_room_comes_back() {
 
 #[test]
 fn a_disk_filled_by_somebody_else_is_enospc_and_recovers() {
-    let disk = SmallDisk::new("size=128m");
-    let mounted = Setup::default().data(&disk.path.join("data")).mount();
+    let scratch = place::scratch();
+    let disk = SmallDisk::new(&scratch.path().join("disk"), 128);
+    let mounted = Setup::default().data(&disk.path().join("data")).mount();
     fs::write(mounted.path("before"), vec![1; 1 << 20]).unwrap();
-    let mut ballast = File::create_new(disk.path.join("ballast")).unwrap();
-    let block = vec![0; 1 << 16];
-    while ballast.write_all(&block).is_ok() {}
+    disk.fill_up_to(0);
     let (complete, error) = fill(mounted.root());
     assert_eq!(errno(Err::<(), _>(error)), Errno::ENOSPC);
     assert_content(&complete);
     assert_eq!(fs::read(mounted.path("before")).unwrap(), vec![1; 1 << 20]);
-    drop(ballast);
-    fs::remove_file(disk.path.join("ballast")).unwrap();
+    disk.give_back();
     wait_until("there is room again", Duration::from_secs(30), || {
         fs::write(mounted.path("after"), vec![1; 1 << 20]).is_ok()
     });
