@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use holdfast_fs::{Mount, Unmounter};
 use holdfast_replicator::{
     NoOpOptions, NoOpReplicator, PosixMetadataReplicator, RemoteOptions, RemoteReplicator,
@@ -170,12 +170,7 @@ fn reach(
     });
     match started {
         Some(Ok(())) => Ok(replicator),
-        Some(Err(ReplicateError::TimedOut)) => Err(anyhow!(
-            "a majority of its nodes did not answer within {} s: start those that are missing (holdfast \
-             status --cluster {} shows them)",
-            start_max.as_secs(),
-            volume.addresses.join(",")
-        )),
+        Some(Err(ReplicateError::TimedOut)) => Err(volume.no_majority_within(start_max)),
         Some(Err(error)) => Err(error.into()),
         None => bail!("interrupted before the mount was live"),
     }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use holdfast_replicator::FIRST_VOLUME;
 
@@ -93,6 +94,16 @@ impl ClusterVolume {
                 name: name.unwrap_or(FIRST_VOLUME).to_owned(),
             }),
         }
+    }
+
+    /// Nobody committed anything, though a node answers.
+    pub(crate) fn no_majority_within(&self, time: Duration) -> anyhow::Error {
+        anyhow::anyhow!(
+            "a majority of its nodes did not answer within {} s: start those that are missing (holdfast \
+             status --cluster {} shows them)",
+            time.as_secs(),
+            self.addresses.join(",")
+        )
     }
 }
 

@@ -72,6 +72,16 @@ impl Operation {
         Operation::Rmdir,
     ];
 
+    /// What can be measured without a mount, and is when nobody says.
+    pub(super) const OF_CLUSTERS: [Operation; 6] = [
+        Operation::Create,
+        Operation::Mkdir,
+        Operation::Stat,
+        Operation::Rename,
+        Operation::Unlink,
+        Operation::Rmdir,
+    ];
+
     pub(super) fn supply(self) -> Supply {
         match self {
             Operation::Create | Operation::Mkdir | Operation::Write => Supply::Nothing,

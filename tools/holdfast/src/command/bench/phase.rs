@@ -1,38 +1,36 @@
-//! One phase: prepare untimed, let all threads start together, add up, clean.
+//! One phase: prepare untimed, let all clients start together, add up, clean.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Barrier;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
 use super::histogram::Histogram;
 use super::interrupt::Interrupt;
 use super::operation::{Operation, Supply};
 use super::plan::Limit;
-use super::scratch::Scratch;
+use super::target::{Client, Target};
 use super::worker::{Stretch, Until, Worker};
 
-/// Files that all threads together use over and over.
+/// Files that all clients together use over and over.
 const REUSED_OBJECTS: u64 = 4_000;
-/// Objects that all threads together are given for the first stretch of an operation that uses them up ...
+/// Objects that all clients together are given for the first stretch of an operation that uses them up ...
 const CONSUMED_OBJECTS_FIRST: u64 = 4_000;
 /// ... and for each later one at most: a directory tree beyond that would be measured, too.
 const CONSUMED_OBJECTS_MAX: u64 = 50_000;
-/// No thread gets fewer objects than this.
+/// No client gets fewer objects than this.
 const OBJECTS_MIN: u64 = 200;
 
-/// One operation on one directory with one number of threads.
+/// One operation on one target with one number of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Phase {
     pub(super) operation: Operation,
-    pub(super) threads: usize,
+    pub(super) clients: usize,
     pub(super) limit: Limit,
     /// Files of a listed directory.
     pub(super) entries: u64,
-    /// All threads work in one directory.
+    /// All clients work in one directory.
     pub(super) shared: bool,
 }
 
@@ -60,9 +58,14 @@ impl Measured {
 }
 
 impl Phase {
-    pub(super) fn run(&self, scratch: &Scratch, interrupt: &Interrupt) -> anyhow::Result<Measured> {
-        let mut workers: Vec<Worker> = (0..self.threads)
-            .map(|thread| Worker::new(self.operation, self.directory(scratch, thread), thread))
+    pub(super) fn run<T: Target>(
+        &self,
+        target: &T,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Measured> {
+        let mut workers: Vec<_> = (0..self.clients)
+            .map(|number| target.client(self.operation, number, self.shared))
+            .map(|client| Worker::new(self.operation, client))
             .collect();
         let mut measured = Measured {
             units: 0,
@@ -70,24 +73,16 @@ impl Phase {
             latencies: Histogram::new(),
         };
         while self.is_unfinished(&workers, &measured) {
-            self.stretch(&mut workers, &mut measured, interrupt)?;
+            self.stretch(target, &mut workers, &mut measured, interrupt)?;
         }
         for worker in &workers {
             measured.latencies.merge(&worker.latencies);
         }
-        in_parallel(&mut workers, Worker::clean)?;
+        target.in_parallel(&mut workers, async |worker| worker.clean().await)?;
         Ok(measured)
     }
 
-    fn directory(&self, scratch: &Scratch, thread: usize) -> PathBuf {
-        if self.shared {
-            scratch.path().join("shared")
-        } else {
-            scratch.path().join(format!("thread-{thread}"))
-        }
-    }
-
-    fn is_unfinished(&self, workers: &[Worker], measured: &Measured) -> bool {
+    fn is_unfinished<C: Client>(&self, workers: &[Worker<C>], measured: &Measured) -> bool {
         match self.limit {
             Limit::Time(time) => measured.elapsed < time,
             Limit::Count(count) => workers.iter().any(|worker| worker.done < count),
@@ -95,14 +90,17 @@ impl Phase {
     }
 
     /// Prepares and times once; an operation that uses up its objects needs several such stretches.
-    fn stretch(
+    fn stretch<T: Target>(
         &self,
-        workers: &mut [Worker],
+        target: &T,
+        workers: &mut [Worker<T::Client>],
         measured: &mut Measured,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let objects = self.objects(measured);
-        in_parallel(workers, |worker| worker.prepare(objects, interrupt))?;
+        target.in_parallel(workers, async |worker| {
+            worker.prepare(objects, interrupt).await
+        })?;
         if self.operation.is_cold() {
             drop_caches()?;
         }
@@ -119,23 +117,19 @@ impl Phase {
             exhausted: &AtomicBool::new(false),
             interrupt,
         };
-        let start = Barrier::new(workers.len());
-        let stretches = in_parallel(workers, |worker| {
-            start.wait();
-            worker.measure(&until)
-        })?;
+        let stretches = target.in_parallel(workers, async |worker| worker.measure(&until).await)?;
         interrupt.check()?;
         measured.add(&stretches);
         Ok(())
     }
 
-    /// How many objects each thread needs for the next stretch, judging by the rate so far.
+    /// How many objects each client needs for the next stretch, judging by the rate so far.
     fn objects(&self, measured: &Measured) -> u64 {
-        let threads = self.threads as u64;
-        let share = |objects: u64| (objects / threads).max(OBJECTS_MIN);
+        let clients = self.clients as u64;
+        let share = |objects: u64| (objects / clients).max(OBJECTS_MIN);
         if self.operation.lists() {
             return if self.shared {
-                self.entries.div_ceil(threads)
+                self.entries.div_ceil(clients)
             } else {
                 self.entries
             };
@@ -165,29 +159,6 @@ impl Measured {
         }
         self.units += stretches.iter().map(|stretch| stretch.units).sum::<u64>();
     }
-}
-
-/// Runs the job of every worker in a thread of its own and returns when the last one is done.
-fn in_parallel<T: Send>(
-    workers: &mut [Worker],
-    job: impl Fn(&mut Worker) -> anyhow::Result<T> + Sync,
-) -> anyhow::Result<Vec<T>> {
-    std::thread::scope(|scope| {
-        let job = &job;
-        let threads: Vec<_> = workers
-            .iter_mut()
-            .map(|worker| scope.spawn(move || job(worker)))
-            .collect();
-        let outcomes: Vec<_> = threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
-            })
-            .collect();
-        outcomes.into_iter().collect()
-    })
 }
 
 /// Makes the kernel forget names and attributes. It keeps what is not yet written, so that is written first.

@@ -9,11 +9,11 @@ use super::phase::Phase;
 /// Rounds when several directories are compared and nobody says how many.
 const ROUNDS_COMPARING: u32 = 5;
 
-/// What is compared with one another: one operation with one number of threads.
+/// What is compared with one another: one operation with one number of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) operation: Operation,
-    pub(super) threads: usize,
+    pub(super) clients: usize,
 }
 
 /// One phase of the plan.
@@ -21,7 +21,7 @@ pub(super) struct Group {
 pub(super) struct Step {
     pub(super) group: Group,
     pub(super) round: u32,
-    pub(super) directory: usize,
+    pub(super) target: usize,
 }
 
 /// When a phase is over.
@@ -29,7 +29,7 @@ pub(super) struct Step {
 pub(super) enum Limit {
     /// After this much measured time.
     Time(Duration),
-    /// After this many operations in each thread.
+    /// After this many operations of each client.
     Count(u64),
 }
 
@@ -37,9 +37,9 @@ pub(super) enum Limit {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) rounds: u32,
-    threads: Vec<usize>,
+    clients: Vec<usize>,
     operations: Vec<Operation>,
-    directories: usize,
+    targets: usize,
     limit: Limit,
     entries: u64,
     shared: bool,
@@ -47,17 +47,18 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(arguments: &BenchArguments) -> Plan {
-        let directories = arguments.directories.len();
-        let rounds_default = if directories > 1 { ROUNDS_COMPARING } else { 1 };
+        // A cluster is one target.
+        let targets = arguments.directories.len().max(1);
+        let rounds_default = if targets > 1 { ROUNDS_COMPARING } else { 1 };
         Plan {
             rounds: arguments.rounds.unwrap_or(rounds_default),
-            threads: arguments
+            clients: arguments
                 .threads
                 .iter()
-                .map(|threads| threads.get())
+                .map(|clients| clients.get())
                 .collect(),
-            operations: arguments.ops.clone(),
-            directories,
+            operations: arguments.operations(),
+            targets,
             limit: arguments
                 .count
                 .map_or(Limit::Time(arguments.seconds), Limit::Count),
@@ -69,19 +70,19 @@ impl Plan {
     /// All groups, in the order they are measured and printed.
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         self.operations.iter().flat_map(|&operation| {
-            self.threads
+            self.clients
                 .iter()
-                .map(move |&threads| Group { operation, threads })
+                .map(move |&clients| Group { operation, clients })
         })
     }
 
-    /// The phases of a group: the directories take turns.
+    /// The phases of a group: the targets take turns.
     pub(super) fn steps(&self, group: Group) -> impl Iterator<Item = Step> {
         (0..self.rounds).flat_map(move |round| {
-            (0..self.directories).map(move |directory| Step {
+            (0..self.targets).map(move |target| Step {
                 group,
                 round,
-                directory,
+                target,
             })
         })
     }
@@ -89,7 +90,7 @@ impl Plan {
     pub(super) fn phase(&self, step: &Step) -> Phase {
         Phase {
             operation: step.group.operation,
-            threads: step.group.threads,
+            clients: step.group.clients,
             limit: self.limit,
             entries: self.entries,
             shared: self.shared,
@@ -98,7 +99,7 @@ impl Plan {
 
     /// How many phases there are.
     pub(super) fn phases(&self) -> u64 {
-        let groups = self.operations.len() * self.threads.len();
-        groups as u64 * u64::from(self.rounds) * self.directories as u64
+        let groups = self.operations.len() * self.clients.len();
+        groups as u64 * u64::from(self.rounds) * self.targets as u64
     }
 }

@@ -1,15 +1,13 @@
 //! What a run came to: the medians of its rounds, and what `--json` prints.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context;
 use serde::Serialize;
 
 use super::arguments::BenchArguments;
-use super::filesystem;
 use super::histogram::Histogram;
 use super::phase::Measured;
 use super::plan::Group;
+use super::target::Description;
 
 /// The whole run, as scripts get it.
 #[derive(Debug, Serialize)]
@@ -19,28 +17,27 @@ pub(super) struct Report {
     pub(super) processors: usize,
     /// Timed seconds a phase, when it was limited by time.
     pub(super) seconds: Option<f64>,
-    /// Operations a thread and phase, when it was limited by number.
+    /// Operations a client and phase, when it was limited by number.
     pub(super) count: Option<u64>,
     pub(super) rounds: u32,
     pub(super) shared: bool,
     pub(super) entries: u64,
-    pub(super) directories: Vec<Directory>,
+    /// Sessions that the clients of a cluster share.
+    pub(super) connections: Option<usize>,
+    /// What a client is called.
+    #[serde(skip)]
+    pub(super) client: &'static str,
+    pub(super) targets: Vec<Description>,
     pub(super) results: Vec<Entry>,
 }
 
-/// One measured directory.
-#[derive(Debug, Serialize)]
-pub(super) struct Directory {
-    pub(super) path: String,
-    pub(super) filesystem: String,
-}
-
-/// One operation, number of threads and directory.
+/// One operation, number of clients and target.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
     pub(super) operation: String,
+    /// How many clients: threads, where a directory was measured.
     pub(super) threads: usize,
-    pub(super) directory: String,
+    pub(super) target: String,
     /// What `per_second` counts: `operations` or `entries`.
     pub(super) unit: &'static str,
     /// The median of the rounds.
@@ -51,12 +48,17 @@ pub(super) struct Entry {
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
     pub(super) max_us: f64,
-    /// `per_second` as a multiple of the first directory's.
+    /// `per_second` as a multiple of the first target's.
     pub(super) ratio: f64,
 }
 
 impl Report {
-    pub(super) fn new(arguments: &BenchArguments, rounds: u32) -> anyhow::Result<Report> {
+    pub(super) fn new(
+        arguments: &BenchArguments,
+        rounds: u32,
+        client: &'static str,
+        targets: Vec<Description>,
+    ) -> anyhow::Result<Report> {
         let kernel = nix::sys::utsname::uname().context("cannot ask for the kernel's name")?;
         Ok(Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -70,36 +72,25 @@ impl Report {
             rounds,
             shared: arguments.shared,
             entries: arguments.entries,
-            directories: arguments
-                .directories
-                .iter()
-                .map(|path| Directory::new(path))
-                .collect(),
+            connections: arguments.connections(),
+            client,
+            targets,
             results: Vec::new(),
         })
     }
 }
 
-impl Directory {
-    fn new(path: &Path) -> Directory {
-        Directory {
-            path: path.display().to_string(),
-            filesystem: filesystem::type_of(path),
-        }
-    }
-}
-
 impl Entry {
-    /// The results of a group: one a directory, each with the rounds of that directory.
+    /// The results of a group: one a target, each with the rounds of that target.
     pub(super) fn group(
         group: Group,
-        directories: &[PathBuf],
+        targets: &[Description],
         measured: &[Vec<Measured>],
     ) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = directories
+        let mut entries: Vec<Entry> = targets
             .iter()
             .zip(measured)
-            .map(|(directory, rounds)| Entry::new(group, directory, rounds))
+            .map(|(target, rounds)| Entry::new(group, target, rounds))
             .collect();
         let first = entries.first().map_or(0.0, |entry| entry.per_second);
         for entry in &mut entries {
@@ -112,7 +103,7 @@ impl Entry {
         entries
     }
 
-    fn new(group: Group, directory: &Path, measured: &[Measured]) -> Entry {
+    fn new(group: Group, target: &Description, measured: &[Measured]) -> Entry {
         let mut latencies = Histogram::new();
         for round in measured {
             latencies.merge(&round.latencies);
@@ -121,8 +112,8 @@ impl Entry {
         let microseconds = |latency: std::time::Duration| latency.as_secs_f64() * 1e6;
         Entry {
             operation: group.operation.to_string(),
-            threads: group.threads,
-            directory: directory.display().to_string(),
+            threads: group.clients,
+            target: target.name.clone(),
             unit: group.operation.unit(),
             per_second: median(&rounds),
             rounds,
@@ -170,17 +161,20 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_compared_with_the_first_by_their_medians() {
+    fn a_target_is_compared_with_the_first_by_their_medians() {
         let group = Group {
             operation: Operation::Create,
-            threads: 4,
+            clients: 4,
         };
-        let directories = [PathBuf::from("/a"), PathBuf::from("/b")];
+        let targets = ["/a", "/b"].map(|name| Description {
+            name: name.to_owned(),
+            kind: "ext4".to_owned(),
+        });
         let measured = [
             vec![round(100), round(200), round(10)],
             vec![round(50), round(50), round(90)],
         ];
-        let entries = Entry::group(group, &directories, &measured);
+        let entries = Entry::group(group, &targets, &measured);
         assert_eq!(
             (entries[0].operation.as_str(), entries[0].threads),
             ("create", 4)

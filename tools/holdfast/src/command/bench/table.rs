@@ -1,4 +1,4 @@
-//! The figures as people read them: one line a directory, aligned, thousands separated.
+//! The figures as people read them: one line a target, aligned, thousands separated.
 
 use std::io::{self, Write};
 
@@ -7,37 +7,38 @@ use super::report::{Entry, Report};
 /// Column widths of a run.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Width of the column that names the directory; none when there is only one.
-    directory: Option<usize>,
+    /// Width of the column that names the target; none when there is only one.
+    target: Option<usize>,
 }
 
 impl Table {
     pub(super) fn new(report: &Report) -> Table {
         let widest = report
-            .directories
+            .targets
             .iter()
-            .map(|directory| directory.path.chars().count())
+            .map(|target| target.name.chars().count())
             .max();
         Table {
-            directory: widest
-                .filter(|_| report.directories.len() > 1)
+            target: widest
+                .filter(|_| report.targets.len() > 1)
                 .map(|width| width.max(9)),
         }
     }
 
     /// What was measured and how, and the heads of the columns.
     pub(super) fn header(&self, report: &Report, output: &mut impl Write) -> io::Result<()> {
-        for directory in &report.directories {
-            writeln!(output, "{} ({})", directory.path, directory.filesystem)?;
+        for target in &report.targets {
+            writeln!(output, "{} ({})", target.name, target.kind)?;
         }
+        let client = report.client;
         let limit = match (report.seconds, report.count) {
             (Some(seconds), _) => format!("{seconds} s a phase"),
-            (None, count) => format!("{} operations a thread", thousands(count.unwrap_or(0))),
+            (None, count) => format!("{} operations a {client}", thousands(count.unwrap_or(0))),
         };
         let place = if report.shared {
-            "one shared directory"
+            "one shared directory".to_owned()
         } else {
-            "a directory a thread"
+            format!("a directory a {client}")
         };
         let plural = if report.rounds == 1 {
             "round"
@@ -51,8 +52,8 @@ impl Table {
         )?;
         let heads = Cells {
             operation: "operation",
-            threads: "threads",
-            directory: "directory",
+            clients: &format!("{client}s"),
+            target: "directory",
             rate: "per second",
             latencies: ["p50 us", "p99 us", "max us"].map(str::to_owned),
             ratio: "ratio",
@@ -66,12 +67,12 @@ impl Table {
             let first = index == 0;
             let cells = Cells {
                 operation: if first { &entry.operation } else { "" },
-                threads: &if first {
+                clients: &if first {
                     entry.threads.to_string()
                 } else {
                     String::new()
                 },
-                directory: &entry.directory,
+                target: &entry.target,
                 rate: &thousands(entry.per_second.round() as u64),
                 latencies: [entry.p50_us, entry.p99_us, entry.max_us].map(microseconds),
                 ratio: &format!("{:.2}", entry.ratio),
@@ -82,13 +83,13 @@ impl Table {
     }
 
     fn line(&self, cells: &Cells<'_>, output: &mut impl Write) -> io::Result<()> {
-        write!(output, "{:<12} {:>7}", cells.operation, cells.threads)?;
-        if let Some(width) = self.directory {
-            write!(output, "  {:<width$}", cells.directory)?;
+        write!(output, "{:<12} {:>7}", cells.operation, cells.clients)?;
+        if let Some(width) = self.target {
+            write!(output, "  {:<width$}", cells.target)?;
         }
         let [p50, p99, max] = &cells.latencies;
         write!(output, " {:>11} {p50:>9} {p99:>9} {max:>9}", cells.rate)?;
-        if self.directory.is_some() {
+        if self.target.is_some() {
             write!(output, " {:>6}", cells.ratio)?;
         }
         writeln!(output)
@@ -97,8 +98,8 @@ impl Table {
 
 struct Cells<'a> {
     operation: &'a str,
-    threads: &'a str,
-    directory: &'a str,
+    clients: &'a str,
+    target: &'a str,
     rate: &'a str,
     latencies: [String; 3],
     ratio: &'a str,

@@ -49,22 +49,41 @@ fn everything_has_a_default_but_the_directory() {
             .collect::<Vec<_>>(),
         [1, 16]
     );
-    assert_eq!(arguments.ops, Operation::DEFAULT);
+    assert_eq!(arguments.operations(), Operation::DEFAULT);
     assert_eq!(arguments.seconds, Duration::from_secs(2));
     assert!(!arguments.json && !arguments.shared && arguments.count.is_none());
+}
+
+#[test]
+fn a_cluster_is_measured_instead_of_directories() {
+    let arguments = parse(&["--cluster", "a:1,b:2", "--volume", "home"]).unwrap();
+    assert_eq!(arguments.cluster, ["a:1", "b:2"]);
+    assert_eq!(arguments.volume.as_deref(), Some("home"));
+    assert_eq!(arguments.operations(), Operation::OF_CLUSTERS);
+    assert_eq!(arguments.connections(), Some(1));
+    assert_eq!(Plan::new(&arguments).rounds, 1);
+    let both = parse(&["--cluster", "a:1", "/tmp"])
+        .unwrap_err()
+        .to_string();
+    assert!(both.contains("cannot be used with"), "{both}");
+    let alone = parse(&["/tmp"]).unwrap();
+    assert_eq!(alone.connections(), None);
 }
 
 #[test]
 fn lists_are_separated_by_commas() {
     let arguments = parse(&["--threads", "1,2,4", "--ops", "stat-cold,mkdir", "/a", "/b"]).unwrap();
     assert_eq!(arguments.threads.len(), 3);
-    assert_eq!(arguments.ops, [Operation::StatCold, Operation::Mkdir]);
+    assert_eq!(
+        arguments.operations(),
+        [Operation::StatCold, Operation::Mkdir]
+    );
     assert_eq!(arguments.directories.len(), 2);
 }
 
 #[test]
 fn nonsense_is_refused() {
-    let lines: [&[&str]; 8] = [
+    let lines: [&[&str]; 12] = [
         &["/a", "--threads", "0"],
         &["/a", "--threads", "1025"],
         &["/a", "--seconds", "0"],
@@ -73,6 +92,10 @@ fn nonsense_is_refused() {
         &["/a", "--count", "0"],
         &["/a", "--rounds", "0"],
         &["/a", "--ops", "frobnicate"],
+        &["/a", "--volume", "home"],
+        &["/a", "--connections", "2"],
+        &["--cluster", "a:1", "--connections", "0"],
+        &["--cluster", "a:1", "--entries", "5"],
     ];
     for line in lines {
         assert!(parse(line).is_err(), "{line:?}");
@@ -83,7 +106,7 @@ fn nonsense_is_refused() {
 fn every_operation_is_called_as_it_is_printed() {
     for operation in <Operation as clap::ValueEnum>::value_variants() {
         let arguments = parse(&["/a", "--ops", &operation.to_string()]).unwrap();
-        assert_eq!(arguments.ops, [*operation]);
+        assert_eq!(arguments.operations(), [*operation]);
     }
 }
 
@@ -104,13 +127,13 @@ fn directories_take_turns_within_an_operation() {
     let groups: Vec<Group> = plan.groups().collect();
     let order: Vec<_> = groups
         .iter()
-        .map(|group| (group.operation, group.threads))
+        .map(|group| (group.operation, group.clients))
         .collect();
     let (stat, open) = (Operation::Stat, Operation::Open);
     assert_eq!(order, [(stat, 1), (stat, 4), (open, 1), (open, 4)]);
     let turns: Vec<_> = plan
         .steps(groups[0])
-        .map(|step| (step.round, step.directory))
+        .map(|step| (step.round, step.target))
         .collect();
     assert_eq!(turns, [(0, 0), (0, 1), (1, 0), (1, 1)]);
     assert_eq!(plan.phases(), 16);
@@ -154,7 +177,7 @@ fn a_whole_run_reports_every_operation_as_json_and_leaves_nothing_behind() {
 
     let report: Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(report["rounds"], 2);
-    assert_eq!(report["directories"][1]["path"], path(&second));
+    assert_eq!(report["targets"][1]["name"], path(&second));
     let results = report["results"].as_array().unwrap();
     assert_eq!(results.len(), Operation::DEFAULT.len() * 2);
     for result in results {
