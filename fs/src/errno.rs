@@ -36,7 +36,10 @@ fn posix(error: PosixError) -> i32 {
         PosixError::OutOfRange => libc::ERANGE,
         PosixError::NoSuchPosition => libc::ENXIO,
         PosixError::NotSupported => libc::EOPNOTSUPP,
-        PosixError::SessionGone => libc::EIO,
+        PosixError::SessionGone | PosixError::PastTerm => libc::EIO,
+        PosixError::WouldBlock => libc::EAGAIN,
+        PosixError::Deadlock => libc::EDEADLK,
+        PosixError::TooManyLocks => libc::ENOLCK,
     }
 }
 
@@ -46,6 +49,8 @@ fn replicate(error: &ReplicateError) -> i32 {
         ReplicateError::Unavailable { .. } => libc::EAGAIN,
         ReplicateError::OutcomeUnknown => libc::EIO,
         ReplicateError::TimedOut => libc::ETIMEDOUT,
+        ReplicateError::SessionLost => libc::EIO,
+        ReplicateError::Interrupted => libc::EINTR,
         ReplicateError::Fault(fault) => match fault {
             Fault::NoSpace => libc::ENOSPC,
             Fault::Corrupt { .. } | Fault::Io(_) => libc::EIO,
@@ -85,6 +90,9 @@ mod tests {
             PosixError::NoSuchPosition,
             PosixError::NotSupported,
             PosixError::SessionGone,
+            PosixError::WouldBlock,
+            PosixError::Deadlock,
+            PosixError::TooManyLocks,
         ];
         let numbers: std::collections::BTreeSet<i32> = all.into_iter().map(posix).collect();
         assert_eq!(numbers.len(), all.len());
@@ -105,6 +113,8 @@ mod tests {
         assert_eq!(of(ReplicateError::Stopped), libc::ENOTCONN);
         assert_eq!(of(ReplicateError::OutcomeUnknown), libc::EIO);
         assert_eq!(of(ReplicateError::TimedOut), libc::ETIMEDOUT);
+        assert_eq!(of(ReplicateError::SessionLost), libc::EIO);
+        assert_eq!(of(ReplicateError::Interrupted), libc::EINTR);
         let unavailable = ReplicateError::Unavailable {
             reason: "no leader".to_owned(),
         };

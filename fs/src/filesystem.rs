@@ -157,7 +157,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             | Answer::Entry { .. }
             | Answer::Attributes(_)
             | Answer::Written { .. }
-            | Answer::Reclaimed { .. } => None,
+            | Answer::Reclaimed { .. }
+            | Answer::Locked
+            | Answer::Waiting => None,
         };
         if let Some(ino) = orphan.filter(|ino| self.lookups.orphan(*ino)) {
             self.reclaim.add(ino);

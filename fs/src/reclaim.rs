@@ -230,7 +230,7 @@ fn command(inodes: Vec<InodeId>) -> Command {
         request: None,
         now: now(),
         credentials: Credentials::ROOT,
-        operation: Operation::Reclaim(Reclaim { inodes }),
+        operation: Operation::Reclaim(Reclaim { inodes, term: None }),
     }
 }
 

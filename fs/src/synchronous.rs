@@ -85,7 +85,12 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         | Operation::Sync
         | Operation::OpenSession(_)
         | Operation::CloseSession
-        | Operation::RefuseNoSpace => ([None, None], false),
+        | Operation::RefuseNoSpace
+        | Operation::SetLock(_)
+        | Operation::Unlock(_)
+        | Operation::CancelLock(_)
+        | Operation::ExpireSession(_)
+        | Operation::RefusePastTerm => ([None, None], false),
     }
 }
 

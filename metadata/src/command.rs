@@ -1,6 +1,11 @@
 //! What can be changed: one struct a change, with every choice already made.
 
+mod lock;
+mod session;
+
 use bytes::Bytes;
+pub use lock::{CancelLock, SetLock, Unlock};
+pub use session::{ExpireSession, OpenSession};
 
 use crate::types::{
     Credentials, FileKind, FileName, InodeFlags, InodeId, Mode, RequestId, Timestamp,
@@ -65,6 +70,51 @@ pub enum Operation {
     /// Stands for a command that found no space: changes nothing and answers so, unless the request has its
     /// outcome already.
     RefuseNoSpace,
+    /// `fcntl(F_SETLK)`, `fcntl(F_SETLKW)`, `flock(2)`
+    SetLock(SetLock),
+    /// `F_UNLCK`, `LOCK_UN`, and what `close(2)` does.
+    Unlock(Unlock),
+    /// A signal came while a lock was waited for.
+    CancelLock(CancelLock),
+    /// Closes a session that was not heard of for too long; proposed by the leader.
+    ExpireSession(ExpireSession),
+    /// Stands for a command of a leader that was deposed meanwhile: changes nothing and answers so.
+    RefusePastTerm,
+}
+
+impl Operation {
+    /// The term of the leader that proposed this because of what only it knew. In an entry of another
+    /// term it must not be applied, but [`Operation::RefusePastTerm`] in its place.
+    pub fn term(&self) -> Option<u64> {
+        match self {
+            Operation::ExpireSession(expire) => Some(expire.term),
+            Operation::Reclaim(reclaim) => reclaim.term,
+            Operation::Create(_)
+            | Operation::Mknod(_)
+            | Operation::Mkdir(_)
+            | Operation::Symlink(_)
+            | Operation::Link(_)
+            | Operation::Unlink(_)
+            | Operation::Rmdir(_)
+            | Operation::Rename(_)
+            | Operation::SetAttributes(_)
+            | Operation::SetFlags(_)
+            | Operation::TouchAtime(_)
+            | Operation::Write(_)
+            | Operation::Fallocate(_)
+            | Operation::CopyRange(_)
+            | Operation::SetXattr(_)
+            | Operation::RemoveXattr(_)
+            | Operation::Sync
+            | Operation::OpenSession(_)
+            | Operation::CloseSession
+            | Operation::RefuseNoSpace
+            | Operation::SetLock(_)
+            | Operation::Unlock(_)
+            | Operation::CancelLock(_)
+            | Operation::RefusePastTerm => None,
+        }
+    }
 }
 
 /// Makes a regular file, or finds it when `exclusive` is not asked for.
@@ -330,19 +380,7 @@ pub struct RemoveXattr {
 pub struct Reclaim {
     /// Those that have a name again, or are gone, are passed over.
     pub inodes: Vec<InodeId>,
-}
-
-/// Registers a session, and says who it is for whoever lists the sessions.
-///
-/// No text is longer than [`crate::limits::SESSION_TEXT_BYTES_MAX`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenSession {
-    /// Name of the machine.
-    pub host: String,
-    /// Number of the process.
-    pub process: u32,
-    /// Version of the program.
-    pub version: String,
-    /// Where the volume is mounted there.
-    pub mountpoint: String,
+    /// The term of the leader that asked everybody whether they have them open; `None` where there is
+    /// nobody to ask.
+    pub term: Option<u64>,
 }

@@ -44,7 +44,7 @@ pub(crate) fn admit(state: &(impl View + ?Sized), command: &Command) -> Result<A
     };
     let of_sessions = matches!(
         command.operation,
-        Operation::OpenSession(_) | Operation::CloseSession
+        Operation::OpenSession(_) | Operation::CloseSession | Operation::ExpireSession(_)
     );
     if of_sessions {
         // Running them again changes nothing.

@@ -46,6 +46,7 @@ pub mod keys;
 pub mod limits;
 #[cfg(feature = "model")]
 pub mod model;
+mod news;
 mod ops;
 mod outcome;
 mod permission;
@@ -59,19 +60,24 @@ mod types;
 mod xattr;
 
 pub use command::{
-    Command, CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, OpenSession,
-    Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
+    CancelLock, Command, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, Mkdir,
+    Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes,
+    SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write,
+    WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;
-pub use outcome::{Answer, DirectoryEntry, Outcome, PosixError, Reply, SessionInfo, Statistics};
-pub use query::{Query, SeekTarget};
-pub use state_machine::{Format, StateMachine, load_position};
+pub use news::News;
+pub use outcome::{
+    Answer, DirectoryEntry, LockInfo, Outcome, PosixError, Reply, SessionInfo, Statistics,
+    TicketState,
+};
+pub use query::{Query, SeekTarget, TestLock};
+pub use state_machine::{Applied, Format, StateMachine, load_position};
 pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
-    Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode,
-    Position, RequestId, SessionId, Timestamp,
+    Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode, LockOwner,
+    LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp,
 };

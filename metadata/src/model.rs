@@ -79,6 +79,10 @@ impl Model {
                 Expected(self.sessions.open(request, command.now, open))
             }
             (Operation::CloseSession, request) => Expected(self.sessions.close(request)),
+            (Operation::ExpireSession(expire), _) => {
+                self.sessions.end(expire.session);
+                Expected(Ok(Answer::Done))
+            }
             (operation, None) => Expected(self.run(operation)),
             (operation, Some(request)) => {
                 if let Some(expected) = self.sessions.answer(request) {
@@ -110,10 +114,15 @@ impl Model {
             Operation::SetXattr(set) => self.set_xattr(set),
             Operation::RemoveXattr(remove) => self.remove_xattr(remove),
             Operation::Reclaim(reclaim) => Ok(self.reclaim(reclaim)),
-            Operation::Sync | Operation::OpenSession(_) | Operation::CloseSession => {
-                Ok(Answer::Done)
-            }
+            Operation::Sync
+            | Operation::OpenSession(_)
+            | Operation::CloseSession
+            | Operation::ExpireSession(_) => Ok(Answer::Done),
             Operation::RefuseNoSpace => Err(vec![PosixError::NoSpace]),
+            Operation::RefusePastTerm => Err(vec![PosixError::PastTerm]),
+            Operation::SetLock(_) | Operation::Unlock(_) | Operation::CancelLock(_) => {
+                Err(vec![PosixError::NotSupported])
+            }
         }
     }
 

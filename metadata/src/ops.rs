@@ -15,6 +15,7 @@ mod rename_tests;
 pub(crate) mod close_session;
 pub(crate) mod copy_range;
 pub(crate) mod create;
+pub(crate) mod expire_session;
 pub(crate) mod fallocate;
 pub(crate) mod link;
 pub(crate) mod mkdir;

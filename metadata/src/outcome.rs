@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::types::{Attributes, Cookie, FileKind, FileName, InodeId, SessionId, Timestamp};
+use crate::types::{
+    Attributes, Cookie, FileKind, FileName, InodeId, LockMode, LockOwner, LockRange, LockSpace,
+    SessionId, Timestamp,
+};
 
 /// The result of one command: an answer or the error POSIX promises. Both are deterministic.
 pub type Outcome = Result<Answer, PosixError>;
@@ -45,6 +48,10 @@ pub enum Answer {
         /// Still holding data.
         unfinished: Vec<InodeId>,
     },
+    /// The lock is held.
+    Locked,
+    /// Somebody is in the way; the lock is given as soon as it can be.
+    Waiting,
 }
 
 /// What a query that succeeded answers.
@@ -87,6 +94,17 @@ pub enum Reply {
     Orphans(Vec<InodeId>),
     /// The open sessions, in the order of their numbers.
     Sessions(Vec<SessionInfo>),
+    /// The first lock that is in the way, if there is one.
+    Lock(Option<LockInfo>),
+    /// What has become of a wait.
+    Ticket(TicketState),
+    /// A page of locks: those that are held first, then those that wait.
+    Locks {
+        /// In the order of inodes.
+        locks: Vec<LockInfo>,
+        /// Where the next page begins; `None` when this is the last.
+        next: Option<Bytes>,
+    },
 }
 
 /// One line of a directory.
@@ -134,6 +152,44 @@ pub struct SessionInfo {
     pub version: String,
     /// Where the volume is mounted there.
     pub mountpoint: String,
+}
+
+/// A lock, held or waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockInfo {
+    /// The inode.
+    pub ino: InodeId,
+    /// The kind of lock.
+    pub space: LockSpace,
+    /// Whose session.
+    pub session: SessionId,
+    /// Whose in it.
+    pub owner: LockOwner,
+    /// Number of the process that asked for it.
+    pub process: u32,
+    /// Which bytes.
+    pub range: LockRange,
+    /// How strong.
+    pub mode: LockMode,
+    /// The time of the command that asked for it, by the clock of who sent that.
+    pub since: Timestamp,
+    /// Whether it is only waited for.
+    pub waiting: bool,
+}
+
+/// What has become of a [`SetLock`](crate::SetLock) whose outcome was [`Answer::Waiting`].
+///
+/// A wait ends in one of four ways: it is granted, it is cancelled, its session ends, or its inode is
+/// reclaimed, which is never while its session has it open. Hence for a session that is open and has not
+/// cancelled the wait, `Unknown` says that it was granted and that its owner has changed the lock since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketState {
+    /// It waits.
+    Waiting,
+    /// It was granted, and some of what was granted is held as it was granted.
+    Granted,
+    /// Neither.
+    Unknown,
 }
 
 /// Counts of the whole volume.
@@ -205,4 +261,16 @@ pub enum PosixError {
     /// `EIO`: the session of the request is not open, or has said that nobody waits for the outcome.
     #[error("the session of the request is gone")]
     SessionGone,
+    /// `EAGAIN`: somebody holds a lock that is in the way.
+    #[error("locked by somebody else")]
+    WouldBlock,
+    /// `EDEADLK`: who is in the way waits, over others perhaps, for a lock of who asks.
+    #[error("waiting for the lock would never end")]
+    Deadlock,
+    /// `ENOLCK`
+    #[error("too many locks")]
+    TooManyLocks,
+    /// `EIO`: the leader that proposed the command was deposed before it was ordered.
+    #[error("proposed by a leader of a past term")]
+    PastTerm,
 }

@@ -52,6 +52,9 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
         Query::Statistics => statistics(view),
         Query::Orphans { after, inodes_max } => orphans::answer(view, *after, *inodes_max),
         Query::Sessions => sessions::answer(view),
+        Query::TestLock(_) | Query::LockTicket { .. } | Query::Locks { .. } => {
+            Err(crate::outcome::PosixError::NotSupported.into())
+        }
     }
 }
 

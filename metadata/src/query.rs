@@ -1,6 +1,10 @@
 //! What can be asked without changing anything.
 
-use crate::types::{Cookie, Credentials, FileName, InodeId};
+use bytes::Bytes;
+
+use crate::types::{
+    Cookie, Credentials, FileName, InodeId, LockMode, LockOwner, LockRange, LockSpace, SessionId,
+};
 
 /// A question about the state; it is answered from one consistent view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,26 @@ pub enum Query {
     },
     /// Who is connected: the open sessions.
     Sessions,
+    /// Who is in the way of a lock (`F_GETLK`).
+    TestLock(TestLock),
+    /// What has become of a wait.
+    LockTicket {
+        /// The inode.
+        ino: InodeId,
+        /// The session that waits.
+        session: SessionId,
+        /// The sequence of the request that waits.
+        sequence: u64,
+    },
+    /// Who holds locks, and who waits.
+    Locks {
+        /// Of one inode, or of all.
+        ino: Option<InodeId>,
+        /// Where the last page said that this one begins; empty for the first.
+        after: Bytes,
+        /// Longest page.
+        entries_max: usize,
+    },
 }
 
 impl Query {
@@ -106,9 +130,29 @@ impl Query {
             | Query::ListXattr { .. }
             | Query::Seek { .. }
             | Query::Orphans { .. }
-            | Query::Sessions => false,
+            | Query::Sessions
+            | Query::TestLock(_)
+            | Query::LockTicket { .. }
+            | Query::Locks { .. } => false,
         }
     }
+}
+
+/// The lock that [`Query::TestLock`] asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TestLock {
+    /// The inode.
+    pub ino: InodeId,
+    /// The kind of lock.
+    pub space: LockSpace,
+    /// Whose session.
+    pub session: SessionId,
+    /// Whose in it: own locks are in nobody's way.
+    pub owner: LockOwner,
+    /// Which bytes; all of them in [`LockSpace::Flock`], whatever is said here.
+    pub range: LockRange,
+    /// How strong.
+    pub mode: LockMode,
 }
 
 /// What [`Query::Seek`] looks for.

@@ -15,13 +15,14 @@ use crate::fault::Fault;
 use crate::idempotency::{self, Admission};
 use crate::inode_cache::{CachedView, InodeCache};
 use crate::keys;
+use crate::news::News;
 use crate::ops::{Context, Stop};
 use crate::outcome::{Outcome, PosixError, Reply};
 use crate::queries;
 use crate::query::Query;
 use crate::record::{DirectoryBody, Inode, InodeBody, PositionRecord, Volume};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
-use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, Timestamp};
+use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, SessionId, Timestamp};
 
 /// What a new volume begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,15 @@ pub struct Format {
     pub gid: u32,
     /// Permission bits of the root directory.
     pub mode: Mode,
+}
+
+/// What one batch answered and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// One a command, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// In the order in which it came about.
+    pub news: Vec<News>,
 }
 
 /// The state of a volume in an engine.
@@ -76,19 +86,17 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply(&self, index: LogIndex, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, index)?;
-        self.apply_locked(&mut volume, index, None, commands)
+        let applied = self.apply_locked(&mut volume, index, None, commands)?;
+        Ok(applied.outcomes)
     }
 
-    /// The same, and keeps what the position says in the same write. There may be no command.
+    /// The same, and keeps what the position says in the same write. There may be no command. Who
+    /// applies in this way hears the news too.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a position is made for one batch"
     )]
-    pub fn apply_at(
-        &self,
-        position: Position,
-        commands: &[Command],
-    ) -> Result<Vec<Outcome>, Fault> {
+    pub fn apply_at(&self, position: Position, commands: &[Command]) -> Result<Applied, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, position.index)?;
         self.apply_locked(
@@ -108,7 +116,8 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply_next(&self, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         let index = volume.applied.next();
-        self.apply_locked(&mut volume, index, None, commands)
+        let applied = self.apply_locked(&mut volume, index, None, commands)?;
+        Ok(applied.outcomes)
     }
 
     fn apply_locked(
@@ -117,13 +126,14 @@ impl<E: Engine> StateMachine<E> {
         index: LogIndex,
         note: Option<&Bytes>,
         commands: &[Command],
-    ) -> Result<Vec<Outcome>, Fault> {
+    ) -> Result<Applied, Fault> {
         let mut overlay = Overlay::new(CachedView::of_writer(self.engine.latest(), &self.inodes));
         let mut next = *volume;
         next.applied = index;
+        let mut news = Vec::new();
         let outcomes = commands
             .iter()
-            .map(|command| run(&mut overlay, &mut next, command))
+            .map(|command| run(&mut overlay, &mut next, &mut news, command))
             .collect::<Result<Vec<Outcome>, Fault>>()?;
         overlay.put(keys::volume(), next.encode());
         if let Some(note) = note {
@@ -134,7 +144,7 @@ impl<E: Engine> StateMachine<E> {
         self.inodes
             .commit(batch, |batch| self.engine.commit(batch))?;
         *volume = next;
-        Ok(outcomes)
+        Ok(Applied { outcomes, news })
     }
 
     /// Answers a query from the state after the last batch whose apply returned.
@@ -156,6 +166,11 @@ impl<E: Engine> StateMachine<E> {
         let view = CachedView::of_reader(self.engine.latest(), &self.inodes);
         let answer = queries::answer(&view, query);
         self.inodes.is_at(version).then_some(answer)
+    }
+
+    /// Whether the session may send commands.
+    pub fn has_session(&self, session: SessionId) -> Result<bool, Fault> {
+        self.engine.latest().contains(&keys::session(session))
     }
 
     /// Where the state is kept.
@@ -192,6 +207,7 @@ pub(crate) fn check_order(applied: LogIndex, index: LogIndex) -> Result<(), Faul
 fn run<V: View>(
     overlay: &mut Overlay<V>,
     volume: &mut Volume,
+    news: &mut Vec<News>,
     command: &Command,
 ) -> Result<Outcome, Fault> {
     let admission = idempotency::admit(overlay, command)?;
@@ -199,12 +215,14 @@ fn run<V: View>(
         return Ok(outcome);
     }
     let mut changed = *volume;
+    let news_before = news.len();
     let mut context = Context {
         state: overlay,
         volume: &mut changed,
         now: command.now,
         credentials: &command.credentials,
         session: command.request.map(|request| request.session),
+        news: &mut *news,
     };
     let outcome = match apply::apply(&mut context, &command.operation) {
         Ok(answer) => {
@@ -213,6 +231,7 @@ fn run<V: View>(
         }
         Err(Stop::Posix(error)) => {
             overlay.reject();
+            news.truncate(news_before);
             Err(error)
         }
         Err(Stop::Fault(fault)) => return Err(fault),

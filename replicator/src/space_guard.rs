@@ -118,7 +118,12 @@ fn data_bytes(operation: &Operation) -> u64 {
         | Operation::Sync
         | Operation::OpenSession(_)
         | Operation::CloseSession
-        | Operation::RefuseNoSpace => 0,
+        | Operation::RefuseNoSpace
+        | Operation::SetLock(_)
+        | Operation::Unlock(_)
+        | Operation::CancelLock(_)
+        | Operation::ExpireSession(_)
+        | Operation::RefusePastTerm => 0,
     }
 }
 
@@ -150,10 +155,16 @@ fn grows(operation: &Operation) -> bool {
         | Operation::RemoveXattr(_)
         | Operation::Reclaim(_)
         | Operation::Sync
-        // Who wants to remove something needs a session first.
+        // Who wants to remove something needs a session first, and perhaps a lock; a session has a
+        // bounded number of them.
         | Operation::OpenSession(_)
         | Operation::CloseSession
-        | Operation::RefuseNoSpace => false,
+        | Operation::RefuseNoSpace
+        | Operation::SetLock(_)
+        | Operation::Unlock(_)
+        | Operation::CancelLock(_)
+        | Operation::ExpireSession(_)
+        | Operation::RefusePastTerm => false,
     }
 }
 

@@ -138,7 +138,7 @@ fn remove(replicator: &NoOpReplicator, name: &str, ino: InodeId) {
     );
     let mut inodes = vec![ino];
     while !inodes.is_empty() {
-        let reclaim = command(Operation::Reclaim(Reclaim { inodes }));
+        let reclaim = command(Operation::Reclaim(Reclaim { inodes, term: None }));
         match block_on(replicator.replicate(reclaim)).unwrap() {
             Ok(Answer::Reclaimed { unfinished }) => inodes = unfinished,
             other => panic!("{other:?}"),

@@ -63,6 +63,7 @@ impl Fixture {
             volume: &mut volume,
             now: Timestamp::default(),
             session: None,
+            news: &mut Vec::new(),
             credentials: &self.credentials,
         };
         match operation(&mut context) {

@@ -72,13 +72,17 @@ impl Sessions {
 
     pub(super) fn close(&mut self, request: Option<RequestId>) -> Checked<Answer> {
         let session = session_of(request)?;
-        if self.open.remove(&session).is_some() {
-            self.closed.insert(session);
-        }
+        self.end(session);
         if self.closed.contains(&session) {
             Ok(Answer::Done)
         } else {
             Err(vec![PosixError::SessionGone])
+        }
+    }
+
+    pub(super) fn end(&mut self, session: SessionId) {
+        if self.open.remove(&session).is_some() {
+            self.closed.insert(session);
         }
     }
 

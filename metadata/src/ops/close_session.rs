@@ -6,18 +6,24 @@ use bytes::Bytes;
 
 use super::{Context, Stop};
 use crate::keys;
+use crate::news::News;
 use crate::outcome::{Answer, PosixError};
+use crate::types::SessionId;
 
 pub(crate) fn apply(context: &mut Context<'_>) -> Result<Answer, Stop> {
     let session = context.session.ok_or(PosixError::InvalidArgument)?;
-    let closed = keys::closed_session(session);
-    if context.state.contains(&closed)? {
+    if context.state.contains(&keys::closed_session(session))? {
         return Ok(Answer::Done);
     }
-    let key = keys::session(session);
-    if !context.state.contains(&key)? {
+    if !context.state.contains(&keys::session(session))? {
         return Err(PosixError::SessionGone.into());
     }
+    end(context, session)?;
+    Ok(Answer::Done)
+}
+
+/// Ends a session that is open: nothing of it is left but that it was.
+pub(crate) fn end(context: &mut Context<'_>, session: SessionId) -> Result<(), Stop> {
     let (start, end) = keys::requests_of(session);
     let mut requests = Vec::new();
     context.state.scan(&start, &end, &mut |key, _| {
@@ -27,7 +33,10 @@ pub(crate) fn apply(context: &mut Context<'_>) -> Result<Answer, Stop> {
     for request in requests {
         context.state.delete(request);
     }
-    context.state.delete(key);
-    context.state.put(closed, Bytes::new());
-    Ok(Answer::Done)
+    context.state.delete(keys::session(session));
+    context
+        .state
+        .put(keys::closed_session(session), Bytes::new());
+    context.news.push(News::SessionEnded(session));
+    Ok(())
 }

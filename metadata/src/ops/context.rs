@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::keys::{self, BlockId};
+use crate::news::News;
 use crate::outcome::PosixError;
 use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
@@ -40,6 +41,8 @@ pub(crate) struct Context<'a> {
     pub(crate) credentials: &'a Credentials,
     /// The session the command belongs to.
     pub(crate) session: Option<SessionId>,
+    /// What others want to hear of.
+    pub(crate) news: &'a mut Vec<News>,
 }
 
 /// The inode, or `InodeGone` when it does not exist.

@@ -4,6 +4,7 @@ use super::{Context, Stop, load_inode};
 use crate::fault::Fault;
 use crate::keys;
 use crate::limits::LINKS_MAX;
+use crate::news::News;
 use crate::outcome::PosixError;
 use crate::permission;
 use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan};
@@ -288,6 +289,7 @@ pub(crate) fn drop_link(
         context
             .state
             .put(keys::orphan(ino), Orphan::default().encode());
+        context.news.push(News::Orphaned(ino));
     }
     Ok(orphaned)
 }

@@ -4,6 +4,7 @@ use super::{Context, Stop};
 use crate::command::OpenSession;
 use crate::keys;
 use crate::limits::SESSION_TEXT_BYTES_MAX;
+use crate::news::News;
 use crate::outcome::{Answer, PosixError};
 use crate::record::SessionRecord;
 
@@ -28,6 +29,7 @@ pub(crate) fn apply(context: &mut Context<'_>, open: &OpenSession) -> Result<Ans
             mountpoint: open.mountpoint.clone(),
         };
         context.state.put(key, record.encode());
+        context.news.push(News::SessionOpened(session));
     }
     Ok(Answer::Done)
 }

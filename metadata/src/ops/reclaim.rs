@@ -125,6 +125,7 @@ mod tests {
     fn reclaim_both(fixture: &mut Fixture) -> Vec<InodeId> {
         let command = Reclaim {
             inodes: vec![FIRST, SECOND, FIRST, InodeId::new(999)],
+            term: None,
         };
         match fixture.run(|context| apply(context, &command)) {
             Ok(Answer::Reclaimed { unfinished }) => unfinished,

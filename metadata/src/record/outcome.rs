@@ -17,6 +17,8 @@ const REMOVED: u8 = 4;
 const RENAMED: u8 = 5;
 const WRITTEN: u8 = 6;
 const RECLAIMED: u8 = 7;
+const LOCKED: u8 = 8;
+const WAITING: u8 = 9;
 
 /// The value under `R` session sequence: `version 1 | answer 1`, then for the answer
 ///
@@ -30,6 +32,8 @@ const RECLAIMED: u8 = 7;
 /// | 5 renamed | `orphaned 8`, 0 for none |
 /// | 6 written | `offset 8 \| length 8` |
 /// | 7 reclaimed | `ino 8` of each that is not finished |
+/// | 8 locked | |
+/// | 9 waiting | |
 ///
 /// where attributes are `ino 8 | generation 4 | kind 1 | mode 2 | flags 4 | uid 4 | gid 4 | nlink 4 |
 /// device 4 | project 4 | size 8 | allocated 8 | xattrs 4 | atime 12 | mtime 12 | ctime 12 | btime 12`.
@@ -71,6 +75,8 @@ impl OutcomeRecord {
                 }
                 &mut encoder
             }
+            Ok(Answer::Locked) => encoder.u8(LOCKED),
+            Ok(Answer::Waiting) => encoder.u8(WAITING),
         };
         encoder.finish()
     }
@@ -103,6 +109,8 @@ impl OutcomeRecord {
             RECLAIMED => Ok(Answer::Reclaimed {
                 unfinished: decode_inodes(&mut decoder)?,
             }),
+            LOCKED => Ok(Answer::Locked),
+            WAITING => Ok(Answer::Waiting),
             _ => return Err(decoder.corrupt("unknown answer")),
         };
         decoder.finish()?;
@@ -198,6 +206,10 @@ fn error_to_number(error: PosixError) -> u16 {
         PosixError::NoSuchPosition => 17,
         PosixError::NotSupported => 18,
         PosixError::SessionGone => 19,
+        PosixError::WouldBlock => 20,
+        PosixError::Deadlock => 21,
+        PosixError::TooManyLocks => 22,
+        PosixError::PastTerm => 23,
     }
 }
 
@@ -222,6 +234,10 @@ fn error_from_number(number: u16) -> Option<PosixError> {
         17 => PosixError::NoSuchPosition,
         18 => PosixError::NotSupported,
         19 => PosixError::SessionGone,
+        20 => PosixError::WouldBlock,
+        21 => PosixError::Deadlock,
+        22 => PosixError::TooManyLocks,
+        23 => PosixError::PastTerm,
         _ => return None,
     })
 }

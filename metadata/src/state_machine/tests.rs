@@ -62,7 +62,12 @@ fn remove<E: Engine>(machine: &StateMachine<E>, seconds: i64) {
     };
     assert!(orphaned);
     let inodes = vec![ino];
-    run(machine, seconds, Operation::Reclaim(Reclaim { inodes }));
+    let term = None;
+    run(
+        machine,
+        seconds,
+        Operation::Reclaim(Reclaim { inodes, term }),
+    );
 }
 
 fn attributes_of<E: Engine>(machine: &StateMachine<E>, query: &Query) -> Option<(i64, u32)> {
@@ -254,13 +259,14 @@ fn a_position_is_kept_with_the_effects_up_to_it() {
             name: name(),
         }),
     };
-    let outcomes = machine.apply_at(at(7, b"seven"), &[unlink]).unwrap();
-    assert_eq!(outcomes.len(), 1);
+    let applied = machine.apply_at(at(7, b"seven"), &[unlink]).unwrap();
+    assert_eq!(applied.outcomes.len(), 1);
     assert_eq!(listed(&machine), 0);
     assert_eq!(machine.applied(), LogIndex(7));
     assert_eq!(machine.position(), Ok(Some(Bytes::from_static(b"seven"))));
     // Entries of the log that hold no command.
-    assert_eq!(machine.apply_at(at(9, b"nine"), &[]), Ok(Vec::new()));
+    let applied = machine.apply_at(at(9, b"nine"), &[]).unwrap();
+    assert!(applied.outcomes.is_empty() && applied.news.is_empty());
     assert_eq!(machine.applied(), LogIndex(9));
     assert_eq!(machine.position(), Ok(Some(Bytes::from_static(b"nine"))));
 }

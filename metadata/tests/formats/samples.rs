@@ -157,6 +157,8 @@ pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("outcome_renamed", Ok(renamed)),
         ("outcome_written", Ok(written)),
         ("outcome_reclaimed", Ok(reclaimed)),
+        ("outcome_locked", Ok(Answer::Locked)),
+        ("outcome_waiting", Ok(Answer::Waiting)),
     ]
 }
 

@@ -99,7 +99,12 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::Sync
         | Operation::OpenSession(_)
         | Operation::CloseSession
-        | Operation::RefuseNoSpace => Vec::new(),
+        | Operation::RefuseNoSpace
+        | Operation::ExpireSession(_)
+        | Operation::RefusePastTerm => Vec::new(),
+        Operation::SetLock(set) => vec![set.ino],
+        Operation::Unlock(unlock) => vec![unlock.ino],
+        Operation::CancelLock(cancel) => vec![cancel.ino],
     }
 }
 

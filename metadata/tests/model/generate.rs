@@ -112,7 +112,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => content(),
         4 => attributes(),
         1 => prop::collection::vec(any_inode(), 0..4)
-            .prop_map(|inodes| Operation::Reclaim(Reclaim { inodes })),
+            .prop_map(|inodes| Operation::Reclaim(Reclaim { inodes, term: None })),
     ]
 }
 

@@ -3,10 +3,11 @@
 
 mod attributes;
 mod content;
+mod lock;
 mod namespace;
 
 use bytes::Bytes;
-use holdfast_metadata::{Command, OpenSession, Operation, RequestId, SessionId};
+use holdfast_metadata::{Command, ExpireSession, OpenSession, Operation, RequestId, SessionId};
 use prost::Message;
 
 use super::values::{decode_credentials, decode_set_time, encode_credentials, encode_time};
@@ -83,6 +84,14 @@ fn encode_operation(operation: &Operation) -> WireOperation {
         }),
         Operation::CloseSession => WireOperation::CloseSession(wire::CloseSession {}),
         Operation::RefuseNoSpace => WireOperation::RefuseNoSpace(wire::RefuseNoSpace {}),
+        Operation::SetLock(set) => WireOperation::SetLock(set.into()),
+        Operation::Unlock(unlock) => WireOperation::Unlock(unlock.into()),
+        Operation::CancelLock(cancel) => WireOperation::CancelLock((*cancel).into()),
+        Operation::ExpireSession(expire) => WireOperation::ExpireSession(wire::ExpireSession {
+            session: expire.session.0,
+            term: expire.term,
+        }),
+        Operation::RefusePastTerm => WireOperation::RefusePastTerm(wire::RefusePastTerm {}),
     }
 }
 
@@ -114,5 +123,13 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
         }),
         WireOperation::CloseSession(wire::CloseSession {}) => Operation::CloseSession,
         WireOperation::RefuseNoSpace(wire::RefuseNoSpace {}) => Operation::RefuseNoSpace,
+        WireOperation::SetLock(set) => Operation::SetLock(set.try_into()?),
+        WireOperation::Unlock(unlock) => Operation::Unlock(unlock.try_into()?),
+        WireOperation::CancelLock(cancel) => Operation::CancelLock(cancel.into()),
+        WireOperation::ExpireSession(expire) => Operation::ExpireSession(ExpireSession {
+            session: SessionId(expire.session),
+            term: expire.term,
+        }),
+        WireOperation::RefusePastTerm(wire::RefusePastTerm {}) => Operation::RefusePastTerm,
     })
 }

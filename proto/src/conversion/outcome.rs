@@ -52,6 +52,8 @@ pub fn decode_outcome(bytes: Bytes) -> Result<Outcome, Malformed> {
         WireResult::Reclaimed(reclaimed) => Ok(Answer::Reclaimed {
             unfinished: decode_inodes(reclaimed.unfinished),
         }),
+        WireResult::Locked(wire::Locked {}) => Ok(Answer::Locked),
+        WireResult::Waiting(wire::Waiting {}) => Ok(Answer::Waiting),
     })
 }
 
@@ -80,5 +82,7 @@ fn encode_answer(answer: &Answer) -> WireResult {
         Answer::Reclaimed { unfinished } => WireResult::Reclaimed(wire::Reclaimed {
             unfinished: encode_inodes(unfinished),
         }),
+        Answer::Locked => WireResult::Locked(wire::Locked {}),
+        Answer::Waiting => WireResult::Waiting(wire::Waiting {}),
     }
 }

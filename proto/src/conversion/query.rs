@@ -1,7 +1,9 @@
 //! Queries: what is asked of a volume.
 
+mod lock;
+
 use bytes::Bytes;
-use holdfast_metadata::{Cookie, InodeId, Query};
+use holdfast_metadata::{Cookie, InodeId, Query, SessionId};
 use prost::Message;
 
 use super::values::{
@@ -85,6 +87,17 @@ fn encode_question(query: &Query) -> Question {
             inodes_max: *inodes_max as u64,
         }),
         Query::Sessions => Question::Sessions(wire::SessionsOfVolume {}),
+        Query::TestLock(test) => Question::TestLock(lock::encode_test(test)),
+        Query::LockTicket {
+            ino,
+            session,
+            sequence,
+        } => Question::LockTicket(lock::encode_ticket(*ino, *session, *sequence)),
+        Query::Locks {
+            ino,
+            after,
+            entries_max,
+        } => Question::Locks(lock::encode_page(*ino, after, *entries_max)),
     }
 }
 
@@ -138,6 +151,17 @@ fn decode_question(question: Question) -> Result<Query, Malformed> {
             inodes_max: decode_page(orphans.inodes_max)?,
         },
         Question::Sessions(wire::SessionsOfVolume {}) => Query::Sessions,
+        Question::TestLock(test) => Query::TestLock(lock::decode_test(&test)?),
+        Question::LockTicket(ticket) => Query::LockTicket {
+            ino: InodeId::new(ticket.ino),
+            session: SessionId(ticket.session),
+            sequence: ticket.sequence,
+        },
+        Question::Locks(locks) => Query::Locks {
+            ino: locks.ino.map(InodeId::new),
+            after: locks.after,
+            entries_max: decode_page(locks.entries_max)?,
+        },
     })
 }
 

@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, DirectoryEntry, InodeId, PosixError, Reply, SessionId, SessionInfo, Statistics,
+    Cookie, DirectoryEntry, InodeId, LockInfo, LockOwner, LockRange, PosixError, Reply, SessionId,
+    SessionInfo, Statistics,
 };
 use prost::Message;
 
 use super::attributes::{decode_attributes, decode_set_attributes, encode_attributes};
 use super::values::{
-    decode_error, decode_inodes, decode_kind, decode_set_time, encode_error, encode_inodes,
-    encode_kind, encode_time,
+    decode_error, decode_inodes, decode_kind, decode_lock_mode, decode_lock_space, decode_set_time,
+    decode_ticket, encode_error, encode_inodes, encode_kind, encode_lock_mode, encode_lock_space,
+    encode_ticket, encode_time,
 };
 use crate::generated as wire;
 use crate::generated::query_reply::Result as WireResult;
@@ -61,6 +63,14 @@ pub fn decode_reply(bytes: Bytes) -> Result<Result<Reply, PosixError>, Malformed
             sessions.sessions,
             decode_session,
         )?)),
+        WireResult::Lock(in_the_way) => {
+            Ok(Reply::Lock(in_the_way.lock.map(decode_lock).transpose()?))
+        }
+        WireResult::Ticket(ticket) => Ok(Reply::Ticket(decode_ticket(ticket)?)),
+        WireResult::Locks(page) => Ok(Reply::Locks {
+            locks: decode_all(page.locks, decode_lock)?,
+            next: page.next,
+        }),
     })
 }
 
@@ -96,6 +106,14 @@ fn encode_answer(reply: Reply) -> WireResult {
         Reply::Sessions(sessions) => WireResult::Sessions(wire::Sessions {
             sessions: sessions.into_iter().map(encode_session).collect(),
         }),
+        Reply::Lock(lock) => WireResult::Lock(wire::LockInTheWay {
+            lock: lock.map(encode_lock),
+        }),
+        Reply::Ticket(ticket) => WireResult::Ticket(encode_ticket(ticket)),
+        Reply::Locks { locks, next } => WireResult::Locks(wire::LocksPage {
+            locks: locks.into_iter().map(encode_lock).collect(),
+            next,
+        }),
     }
 }
 
@@ -123,6 +141,38 @@ fn decode_entry(entry: wire::DirectoryEntry) -> Result<DirectoryEntry, Malformed
         kind: decode_kind(entry.kind)?,
         cookie: Cookie(entry.cookie),
         attributes: entry.attributes.map(decode_attributes).transpose()?,
+    })
+}
+
+fn encode_lock(lock: LockInfo) -> wire::LockInfo {
+    wire::LockInfo {
+        ino: lock.ino.get(),
+        space: encode_lock_space(lock.space),
+        session: lock.session.0,
+        owner: lock.owner.0,
+        process: lock.process,
+        start: lock.range.start,
+        end: lock.range.end,
+        mode: encode_lock_mode(lock.mode),
+        since: Some(encode_time(lock.since)),
+        waiting: lock.waiting,
+    }
+}
+
+fn decode_lock(lock: wire::LockInfo) -> Result<LockInfo, Malformed> {
+    Ok(LockInfo {
+        ino: InodeId::new(lock.ino),
+        space: decode_lock_space(lock.space)?,
+        session: SessionId(lock.session),
+        owner: LockOwner(lock.owner),
+        process: lock.process,
+        range: LockRange {
+            start: lock.start,
+            end: lock.end,
+        },
+        mode: decode_lock_mode(lock.mode)?,
+        since: decode_set_time(lock.since, "since when a lock is held")?,
+        waiting: lock.waiting,
     })
 }
 

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use holdfast_metadata::catalog::{NodeRole, ReplicationMode};
 use holdfast_metadata::{
-    Credentials, FileKind, FileName, InodeFlags, InodeId, Mode, PosixError, SeekTarget,
-    SetXattrMode, Timestamp,
+    Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode, LockSpace, Mode, PosixError,
+    SeekTarget, SetXattrMode, TicketState, Timestamp,
 };
 
 use crate::generated as wire;
@@ -39,13 +39,20 @@ numbers! {
     [
         NotPermitted, NotFound, InodeGone, AccessDenied, Exists, NotDirectory, IsDirectory,
         InvalidArgument, FileTooLarge, NoSpace, TooManyLinks, NameTooLong, NotEmpty, NoAttribute,
-        TooBig, OutOfRange, NoSuchPosition, NotSupported, SessionGone
+        TooBig, OutOfRange, NoSuchPosition, NotSupported, SessionGone,
+        WouldBlock, Deadlock, TooManyLocks, PastTerm
     ]
 
     encode_xattr_mode, decode_xattr_mode: SetXattrMode, "how an extended attribute is set",
     [Either, Create, Replace]
 
     encode_seek_target, decode_seek_target: SeekTarget, "what is sought", [Data, Hole]
+
+    encode_lock_space, decode_lock_space: LockSpace, "the kind of a lock", [Posix, Flock]
+
+    encode_lock_mode, decode_lock_mode: LockMode, "the mode of a lock", [Shared, Exclusive]
+
+    encode_ticket, decode_ticket: TicketState, "the state of a wait", [Waiting, Granted, Unknown]
 
     encode_role, decode_role: NodeRole, "the role of a node", [Learner, Voter]
 

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_metadata::limits::NAME_BYTES_MAX;
 use holdfast_metadata::{
-    Command, Cookie, Credentials, FileKind, FileName, Format, InodeFlags, InodeId, Mode, Query,
-    RequestId, SeekTarget, SessionId, Timestamp,
+    Command, Cookie, Credentials, FileKind, FileName, Format, InodeFlags, InodeId, LockMode,
+    LockOwner, LockRange, LockSpace, Mode, Query, RequestId, SeekTarget, SessionId, TestLock,
+    Timestamp,
 };
 pub(crate) use operation::operation;
 use proptest::option;
@@ -76,6 +77,23 @@ fn credentials() -> impl Strategy<Value = Credentials> {
     })
 }
 
+fn lock_owner() -> impl Strategy<Value = LockOwner> {
+    number().prop_map(LockOwner)
+}
+
+fn lock_space() -> impl Strategy<Value = LockSpace> {
+    prop::sample::select(LockSpace::ALL.to_vec())
+}
+
+fn lock_mode() -> impl Strategy<Value = LockMode> {
+    prop::sample::select(LockMode::ALL.to_vec())
+}
+
+/// Also those that end before they begin: the state machine refuses them, not the wire.
+fn lock_range() -> impl Strategy<Value = LockRange> {
+    (number(), number()).prop_map(|(start, end)| LockRange { start, end })
+}
+
 fn text() -> impl Strategy<Value = String> {
     any::<String>()
 }
@@ -126,7 +144,27 @@ fn short_query() -> impl Strategy<Value = Query> {
         }),
         Just(Query::Statistics),
         Just(Query::Sessions),
+        test_lock(),
+        (inode(), number(), number()).prop_map(|(ino, session, sequence)| Query::LockTicket {
+            ino,
+            session: SessionId(session),
+            sequence,
+        }),
     ]
+}
+
+fn test_lock() -> impl Strategy<Value = Query> {
+    let whose = (inode(), lock_space(), number(), lock_owner());
+    (whose, lock_range(), lock_mode()).prop_map(|((ino, space, session, owner), range, mode)| {
+        Query::TestLock(TestLock {
+            ino,
+            space,
+            session: SessionId(session),
+            owner,
+            range,
+            mode,
+        })
+    })
 }
 
 fn long_query() -> impl Strategy<Value = Query> {
@@ -152,6 +190,13 @@ fn long_query() -> impl Strategy<Value = Query> {
         }),
         (inode(), any::<usize>())
             .prop_map(|(after, inodes_max)| Query::Orphans { after, inodes_max }),
+        (option::of(inode()), bytes(), any::<usize>()).prop_map(|(ino, after, entries_max)| {
+            Query::Locks {
+                ino,
+                after,
+                entries_max,
+            }
+        }),
     ]
 }
 

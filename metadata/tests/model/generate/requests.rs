@@ -1,6 +1,8 @@
 //! Random requests around random commands: retries, late duplicates, sessions that come and go.
 
-use holdfast_metadata::{Command, Credentials, OpenSession, Operation, RequestId, SessionId};
+use holdfast_metadata::{
+    Command, Credentials, ExpireSession, OpenSession, Operation, RequestId, SessionId,
+};
 use proptest::prelude::*;
 
 use super::commands;
@@ -19,6 +21,8 @@ enum Step {
     Open(u64),
     /// The session is closed, or closed again.
     Close(u64),
+    /// The leader has not heard of the session.
+    Expire(u64),
 }
 
 /// As [`commands`], sent by sessions 1 to 3, of which one is not there at first.
@@ -52,6 +56,7 @@ pub(crate) fn requests(length: usize) -> impl Strategy<Value = Vec<Command>> {
                     Step::Refused(place) => sent.push(refused(&sent[place % sent.len()])),
                     Step::Open(session) => sent.push(of_session(session, open_session())),
                     Step::Close(session) => sent.push(of_session(session, Operation::CloseSession)),
+                    Step::Expire(session) => sent.push(expire(session)),
                 }
             }
         }
@@ -67,7 +72,21 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<usize>().prop_map(Step::Refused),
         1 => (1..=3_u64).prop_map(Step::Open),
         1 => (1..=3_u64).prop_map(Step::Close),
+        1 => (1..=3_u64).prop_map(Step::Expire),
     ]
+}
+
+fn expire(session: u64) -> Command {
+    Command {
+        request: None,
+        ..of_session(
+            session,
+            Operation::ExpireSession(ExpireSession {
+                session: SessionId(session),
+                term: 1,
+            }),
+        )
+    }
 }
 
 /// What a leader without space proposes instead.

@@ -123,6 +123,7 @@ impl From<&Reclaim> for wire::Reclaim {
     fn from(reclaim: &Reclaim) -> wire::Reclaim {
         wire::Reclaim {
             inodes: encode_inodes(&reclaim.inodes),
+            term: reclaim.term,
         }
     }
 }
@@ -131,6 +132,7 @@ impl From<wire::Reclaim> for Reclaim {
     fn from(reclaim: wire::Reclaim) -> Reclaim {
         Reclaim {
             inodes: decode_inodes(reclaim.inodes),
+            term: reclaim.term,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Every operation.
 
 use holdfast_metadata::{
-    CopyRange, Create, Fallocate, FallocateMode, Link, Mkdir, Mknod, OpenSession, Operation,
-    Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
+    CancelLock, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, Mkdir, Mknod,
+    OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SessionId,
+    SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock,
+    Write, WritePosition,
 };
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{boxed_bytes, bytes, flags, inode, inodes, kind, mode, name, number, text, time};
+use super::{
+    boxed_bytes, bytes, flags, inode, inodes, kind, lock_mode, lock_owner, lock_range, lock_space,
+    mode, name, number, text, time,
+};
 
 pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
@@ -17,6 +21,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         attributes(),
         xattrs(),
         content(),
+        locks(),
         rest()
     ]
 }
@@ -178,7 +183,8 @@ fn content() -> impl Strategy<Value = Operation> {
                 })
             }
         ),
-        inodes().prop_map(|inodes| Operation::Reclaim(Reclaim { inodes })),
+        (inodes(), option::of(number()))
+            .prop_map(|(inodes, term)| Operation::Reclaim(Reclaim { inodes, term })),
     ]
 }
 
@@ -208,5 +214,39 @@ fn rest() -> impl Strategy<Value = Operation> {
         }),
         Just(Operation::CloseSession),
         Just(Operation::RefuseNoSpace),
+        (number(), number()).prop_map(|(session, term)| {
+            Operation::ExpireSession(ExpireSession {
+                session: SessionId(session),
+                term,
+            })
+        }),
+        Just(Operation::RefusePastTerm),
+    ]
+}
+
+fn locks() -> impl Strategy<Value = Operation> {
+    let what = (inode(), lock_space(), lock_owner(), lock_range());
+    let set = (what, lock_mode(), any::<u32>(), any::<bool>());
+    let what = (inode(), lock_space(), lock_owner(), lock_range());
+    prop_oneof![
+        set.prop_map(
+            |((ino, space, owner, range), mode, process, wait)| Operation::SetLock(SetLock {
+                ino,
+                space,
+                owner,
+                range,
+                mode,
+                process,
+                wait,
+            })
+        ),
+        what.prop_map(|(ino, space, owner, range)| Operation::Unlock(Unlock {
+            ino,
+            space,
+            owner,
+            range,
+        })),
+        (inode(), number())
+            .prop_map(|(ino, sequence)| Operation::CancelLock(CancelLock { ino, sequence })),
     ]
 }

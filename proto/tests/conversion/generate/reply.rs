@@ -1,13 +1,16 @@
 //! Every answer and every error.
 
 use holdfast_metadata::{
-    Answer, Attributes, DirectoryEntry, Outcome, PosixError, Reply, SessionId, SessionInfo,
-    Statistics,
+    Answer, Attributes, DirectoryEntry, LockInfo, Outcome, PosixError, Reply, SessionId,
+    SessionInfo, Statistics, TicketState,
 };
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{boxed_bytes, bytes, cookie, flags, inode, inodes, kind, mode, number, text, time};
+use super::{
+    boxed_bytes, bytes, cookie, flags, inode, inodes, kind, lock_mode, lock_owner, lock_range,
+    lock_space, mode, number, text, time,
+};
 
 fn error() -> impl Strategy<Value = PosixError> {
     prop::sample::select(vec![
@@ -30,6 +33,10 @@ fn error() -> impl Strategy<Value = PosixError> {
         PosixError::NoSuchPosition,
         PosixError::NotSupported,
         PosixError::SessionGone,
+        PosixError::WouldBlock,
+        PosixError::Deadlock,
+        PosixError::TooManyLocks,
+        PosixError::PastTerm,
     ])
 }
 
@@ -80,6 +87,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         option::of(inode()).prop_map(|orphaned| Answer::Renamed { orphaned }),
         (number(), number()).prop_map(|(offset, length)| Answer::Written { offset, length }),
         inodes().prop_map(|unfinished| Answer::Reclaimed { unfinished }),
+        Just(Answer::Locked),
+        Just(Answer::Waiting),
     ]
 }
 
@@ -110,7 +119,40 @@ fn answer_to_a_query() -> impl Strategy<Value = Reply> {
             .prop_map(|(inodes, allocated)| Reply::Statistics(Statistics { inodes, allocated })),
         inodes().prop_map(Reply::Orphans),
         prop::collection::vec(session(), 0..4).prop_map(Reply::Sessions),
+        answer_of_locks(),
     ]
+}
+
+fn answer_of_locks() -> impl Strategy<Value = Reply> {
+    let tickets = vec![
+        TicketState::Waiting,
+        TicketState::Granted,
+        TicketState::Unknown,
+    ];
+    let page = (prop::collection::vec(lock(), 0..4), option::of(bytes()));
+    prop_oneof![
+        option::of(lock()).prop_map(Reply::Lock),
+        prop::sample::select(tickets).prop_map(Reply::Ticket),
+        page.prop_map(|(locks, next)| Reply::Locks { locks, next }),
+    ]
+}
+
+fn lock() -> impl Strategy<Value = LockInfo> {
+    let whose = (number(), lock_owner(), any::<u32>());
+    let what = (inode(), lock_space(), lock_range(), lock_mode());
+    (whose, what, time(), any::<bool>()).prop_map(
+        |((session, owner, process), (ino, space, range, mode), since, waiting)| LockInfo {
+            ino,
+            space,
+            session: SessionId(session),
+            owner,
+            process,
+            range,
+            mode,
+            since,
+            waiting,
+        },
+    )
 }
 
 fn entry() -> impl Strategy<Value = DirectoryEntry> {

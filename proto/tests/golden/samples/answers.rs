@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Answer, Cookie, DirectoryEntry, FileKind, InodeId, Outcome, PosixError, Reply, SessionId,
-    SessionInfo, Statistics,
+    Answer, Cookie, DirectoryEntry, FileKind, InodeId, LockInfo, LockMode, LockOwner, LockRange,
+    LockSpace, Outcome, PosixError, Reply, SessionId, SessionInfo, Statistics, TicketState,
 };
 
 use super::{INO, Named, PARENT, attributes, name, time};
@@ -36,6 +36,8 @@ pub(crate) fn outcomes() -> Named<Outcome> {
         ("outcome_renamed", Ok(renamed)),
         ("outcome_written", Ok(written)),
         ("outcome_reclaimed", Ok(reclaimed)),
+        ("outcome_locked", Ok(Answer::Locked)),
+        ("outcome_waiting", Ok(Answer::Waiting)),
     ]
 }
 
@@ -51,6 +53,10 @@ pub(crate) fn replies() -> Named<Result<Reply, PosixError>> {
     let statistics = Statistics {
         inodes: 0x0102,
         allocated: 0x1112_1314,
+    };
+    let locks = Reply::Locks {
+        locks: vec![lock()],
+        next: Some(Bytes::from_static(b"L\xff")),
     };
     vec![
         ("reply_error", Err(PosixError::NotFound)),
@@ -74,6 +80,10 @@ pub(crate) fn replies() -> Named<Result<Reply, PosixError>> {
             Ok(Reply::Orphans(vec![INO, InodeId::new(9)])),
         ),
         ("reply_sessions", Ok(Reply::Sessions(vec![session()]))),
+        ("reply_lock", Ok(Reply::Lock(Some(lock())))),
+        ("reply_no_lock", Ok(Reply::Lock(None))),
+        ("reply_ticket", Ok(Reply::Ticket(TicketState::Granted))),
+        ("reply_locks", Ok(locks)),
     ]
 }
 
@@ -92,6 +102,23 @@ fn directory() -> Reply {
     Reply::Directory {
         entries: vec![dot, entry],
         attributes: attributes(),
+    }
+}
+
+fn lock() -> LockInfo {
+    LockInfo {
+        ino: INO,
+        space: LockSpace::Flock,
+        session: SessionId(0x2122_2324),
+        owner: LockOwner(0x5152_5354),
+        process: 4321,
+        range: LockRange {
+            start: 0x4142,
+            end: u64::MAX,
+        },
+        mode: LockMode::Exclusive,
+        since: time(1_795_230_000, 5),
+        waiting: true,
     }
 }
 

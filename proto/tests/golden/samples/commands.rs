@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Command, CopyRange, Create, Credentials, Fallocate, FallocateMode, FileKind, FileName,
-    InodeFlags, InodeId, Link, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr,
-    Rename, RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Write, WritePosition,
+    CancelLock, Command, CopyRange, Create, Credentials, ExpireSession, Fallocate, FallocateMode,
+    FileKind, FileName, InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace,
+    Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
+    RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink,
+    TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 
 use super::{INO, Named, PARENT, name, time};
@@ -22,7 +23,8 @@ pub(crate) fn commands() -> Named<Command> {
         .into_iter()
         .chain(attribute_changes())
         .chain(content())
-        .chain(sessions());
+        .chain(sessions())
+        .chain(locks());
     commands.extend(operations.map(|(name, operation)| (name, command(operation))));
     commands
 }
@@ -171,6 +173,11 @@ fn content() -> Named<Operation> {
     };
     let reclaim = Reclaim {
         inodes: vec![INO, InodeId::new(9)],
+        term: None,
+    };
+    let reclaim_of_a_term = Reclaim {
+        term: Some(5),
+        ..reclaim.clone()
     };
     vec![
         ("command_write", write(WritePosition::At(1 << 33), false)),
@@ -178,6 +185,10 @@ fn content() -> Named<Operation> {
         ("command_fallocate", Operation::Fallocate(fallocate)),
         ("command_copy_range", Operation::CopyRange(copy_range)),
         ("command_reclaim", Operation::Reclaim(reclaim)),
+        (
+            "command_reclaim_of_a_term",
+            Operation::Reclaim(reclaim_of_a_term),
+        ),
     ]
 }
 
@@ -188,9 +199,46 @@ fn sessions() -> Named<Operation> {
         version: "0.1.0".to_owned(),
         mountpoint: "/mnt/volume".to_owned(),
     };
+    let expire = ExpireSession {
+        session: SessionId(0x2122_2324_2526_2728),
+        term: 5,
+    };
     vec![
         ("command_open_session", Operation::OpenSession(open)),
         ("command_close_session", Operation::CloseSession),
         ("command_refuse_no_space", Operation::RefuseNoSpace),
+        ("command_expire_session", Operation::ExpireSession(expire)),
+        ("command_refuse_past_term", Operation::RefusePastTerm),
+    ]
+}
+
+fn locks() -> Named<Operation> {
+    let range = LockRange {
+        start: 0x4142,
+        end: u64::MAX,
+    };
+    let set = SetLock {
+        ino: INO,
+        space: LockSpace::Posix,
+        owner: LockOwner(0x5152_5354_5556_5758),
+        range,
+        mode: LockMode::Exclusive,
+        process: 4321,
+        wait: true,
+    };
+    let unlock = Unlock {
+        ino: INO,
+        space: LockSpace::Flock,
+        owner: LockOwner(0x5152_5354_5556_5758),
+        range,
+    };
+    let cancel = CancelLock {
+        ino: INO,
+        sequence: 0x6162_6364,
+    };
+    vec![
+        ("command_set_lock", Operation::SetLock(set)),
+        ("command_unlock", Operation::Unlock(unlock)),
+        ("command_cancel_lock", Operation::CancelLock(cancel)),
     ]
 }

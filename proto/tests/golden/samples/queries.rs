@@ -1,6 +1,10 @@
 //! Every query.
 
-use holdfast_metadata::{Cookie, Credentials, Query, SeekTarget};
+use bytes::Bytes;
+use holdfast_metadata::{
+    Cookie, Credentials, LockMode, LockOwner, LockRange, LockSpace, Query, SeekTarget, SessionId,
+    TestLock,
+};
 
 use super::{INO, Named, PARENT, name};
 
@@ -56,5 +60,37 @@ pub(crate) fn queries() -> Named<Query> {
         ("query_statistics", Query::Statistics),
         ("query_orphans", orphans),
         ("query_sessions", Query::Sessions),
+    ]
+    .into_iter()
+    .chain(locks())
+    .collect()
+}
+
+fn locks() -> Named<Query> {
+    let test_lock = Query::TestLock(TestLock {
+        ino: INO,
+        space: LockSpace::Flock,
+        session: SessionId(0x2122_2324),
+        owner: LockOwner(0x5152_5354),
+        range: LockRange {
+            start: 0x4142,
+            end: u64::MAX,
+        },
+        mode: LockMode::Shared,
+    });
+    let lock_ticket = Query::LockTicket {
+        ino: INO,
+        session: SessionId(0x2122_2324),
+        sequence: 0x6162_6364,
+    };
+    let locks = Query::Locks {
+        ino: Some(INO),
+        after: Bytes::from_static(b"L\xff"),
+        entries_max: 64,
+    };
+    vec![
+        ("query_test_lock", test_lock),
+        ("query_lock_ticket", lock_ticket),
+        ("query_locks", locks),
     ]
 }

@@ -81,8 +81,8 @@ impl Chunk {
                 outcomes.into_iter().map(Applied::Catalog).collect()
             }
             (Machine::Volume(volume), Commands::Volume(commands)) => {
-                let outcomes = volume.apply_at(position, commands)?;
-                outcomes.into_iter().map(Applied::Command).collect()
+                let applied = volume.apply_at(position, commands)?;
+                applied.outcomes.into_iter().map(Applied::Command).collect()
             }
             (Machine::Catalog(_), Commands::Volume(_))
             | (Machine::Volume(_), Commands::Catalog(_)) => {
