@@ -15,14 +15,14 @@ use nix::sys::signal::Signal;
 use crate::scene::{SOON, Scene, assert_fails, binary};
 
 /// A node, killed in the end, and a scene whose daemons may outlive it.
-struct Cluster {
+pub(crate) struct Cluster {
     node: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Cluster {
     /// Returns when the first volume is there.
-    fn start(scene: &Scene) -> Cluster {
+    pub(crate) fn start(scene: &Scene) -> Cluster {
         let address = free_address();
         let node = serve(scene, &address);
         let cluster = Cluster { node, address };
@@ -99,7 +99,7 @@ impl Drop for Logs {
     }
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

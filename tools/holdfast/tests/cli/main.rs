@@ -4,6 +4,7 @@
 //! The tests mount: they want root and `/dev/fuse`. Nothing they start outlives them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench;
 mod cluster;
 mod damage;
 mod errors;
