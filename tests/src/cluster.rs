@@ -4,6 +4,7 @@
 //! connections between nodes can be cut. Clusters of one test program run one at a time: two cores do not
 //! carry more without missing heartbeats.
 
+mod beside;
 mod client;
 mod load;
 mod mount;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+pub use self::beside::MountBeside;
 pub use self::client::{Client, command, create, lookup};
 pub use self::load::{Load, Worked};
 pub use self::mount::ClusterMount;

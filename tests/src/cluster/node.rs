@@ -52,6 +52,12 @@ impl ServeNode {
         &self.address
     }
 
+    /// The next start has these arguments, too.
+    pub fn add_arguments(&mut self, arguments: &[&str]) {
+        let more = arguments.iter().map(|argument| (*argument).to_owned());
+        self.arguments.extend(more);
+    }
+
     /// The next start is at another address.
     pub fn move_away(&mut self) {
         self.address = free_address();

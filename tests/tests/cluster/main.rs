@@ -10,6 +10,7 @@
 )]
 
 mod append;
+mod beside;
 mod exactly_once;
 mod failover;
 mod foreign;

@@ -85,7 +85,8 @@ fn data_directory(arguments: &MountArguments, mountpoint: &Path) -> anyhow::Resu
     Ok((Tree::Data(data), given.to_string_lossy().into_owned()))
 }
 
-fn check_fuse() -> anyhow::Result<()> {
+/// Mounting takes the kernel's module.
+pub(crate) fn check_fuse() -> anyhow::Result<()> {
     let device = fs::metadata("/dev/fuse").is_ok_and(|data| data.file_type().is_char_device());
     ensure!(
         device,
@@ -95,7 +96,8 @@ fn check_fuse() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_mountpoint(given: &Path) -> anyhow::Result<PathBuf> {
+/// Whether something can be mounted there; answers with the absolute path, without symlinks.
+pub(crate) fn check_mountpoint(given: &Path) -> anyhow::Result<PathBuf> {
     let unusable = |error| unusable(given, error);
     let path = mount_table::resolve(given).map_err(unusable)?;
     let below = mount_table::find(&path).map_err(unusable)?;

@@ -1,4 +1,4 @@
-//! The settings of a node: defaults, then the file, then the environment, then flags; later ones win.
+//! The settings of `holdfast serve`: defaults, then the file, then the environment, then flags; later ones win.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,6 +16,7 @@ use crate::command::serve::ServeArguments;
 /// Where a node listens when nothing else is said.
 const PORT: u16 = 7420;
 
+
 /// What a node is told, from all sources.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeConfig {
@@ -27,6 +28,9 @@ pub(crate) struct NodeConfig {
     pub(crate) join: Vec<String>,
     pub(crate) as_learner: bool,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) mount: Vec<PathBuf>,
+    /// Whether anything says that this is a node of a cluster.
+    pub(crate) is_of_cluster: bool,
     pub(crate) reads: ReadModeName,
     pub(crate) insecure_no_tls: bool,
     pub(crate) timing: Timing,
@@ -58,9 +62,12 @@ impl From<ReadModeName> for ReadMode {
 #[serde(deny_unknown_fields, default)]
 struct File {
     node: NodeSection,
-    cluster: ClusterSection,
-    timing: TimingSection,
-    snapshots: SnapshotSection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterSection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timing: Option<TimingSection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshots: Option<SnapshotSection>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -76,7 +83,10 @@ struct NodeSection {
     advertise: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<SocketAddr>,
-    insecure_no_tls: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mount: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insecure_no_tls: Option<bool>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -143,6 +153,13 @@ impl NodeConfig {
             timing,
             snapshots,
         } = file;
+        let is_of_cluster = arguments.speak_of_cluster()
+            || node.speaks_of_cluster()
+            || cluster.is_some()
+            || timing.is_some()
+            || snapshots.is_some();
+        let (cluster, timing) = (cluster.unwrap_or_default(), timing.unwrap_or_default());
+        let snapshots = snapshots.unwrap_or_default();
         let arguments_say = arguments.bootstrap || !arguments.join.is_empty();
         let config = NodeConfig {
             id: arguments.id.or(node.id),
@@ -164,8 +181,14 @@ impl NodeConfig {
             },
             as_learner: arguments.as_learner || cluster.as_learner,
             metrics: arguments.metrics.or(node.metrics),
+            mount: if arguments.mount.is_empty() {
+                node.mount
+            } else {
+                arguments.mount.clone()
+            },
+            is_of_cluster,
             reads: arguments.reads.or(cluster.reads).unwrap_or_default(),
-            insecure_no_tls: arguments.insecure_no_tls || node.insecure_no_tls,
+            insecure_no_tls: arguments.insecure_no_tls || node.insecure_no_tls.unwrap_or_default(),
             timing: Timing {
                 heartbeat: Duration::from_millis(timing.heartbeat_ms),
                 election_min: Duration::from_millis(timing.election_min_ms),
@@ -211,6 +234,9 @@ impl NodeConfig {
 
     /// All settings as a file would say them.
     pub(crate) fn describe(&self) -> anyhow::Result<String> {
+        if !self.is_of_cluster {
+            return self.describe_alone();
+        }
         let file = File {
             node: NodeSection {
                 id: self.id,
@@ -218,25 +244,26 @@ impl NodeConfig {
                 listen: Some(self.listen),
                 advertise: self.advertise.clone(),
                 metrics: self.metrics,
-                insecure_no_tls: self.insecure_no_tls,
+                mount: self.mount.clone(),
+                insecure_no_tls: Some(self.insecure_no_tls),
             },
-            cluster: ClusterSection {
+            cluster: Some(ClusterSection {
                 bootstrap: self.bootstrap,
                 join: self.join.clone(),
                 as_learner: self.as_learner,
                 reads: Some(self.reads),
-            },
-            timing: TimingSection {
+            }),
+            timing: Some(TimingSection {
                 heartbeat_ms: self.timing.heartbeat.as_millis() as u64,
                 election_min_ms: self.timing.election_min.as_millis() as u64,
                 election_max_ms: self.timing.election_max.as_millis() as u64,
-            },
-            snapshots: SnapshotSection {
+            }),
+            snapshots: Some(SnapshotSection {
                 entries: self.snapshots.entries,
                 interval_seconds: self.snapshots.interval.as_secs(),
                 spacing_seconds: self.snapshots.spacing.as_secs(),
                 keep: self.snapshots.keep,
-            },
+            }),
         };
         let mut text = toml::to_string(&file).context("cannot write the settings")?;
         if !self.listen.ip().is_loopback() && !self.insecure_no_tls {
@@ -247,6 +274,33 @@ impl NodeConfig {
             )?;
         }
         Ok(text)
+    }
+
+    /// The same for a filesystem of this machine alone, which has fewer.
+    fn describe_alone(&self) -> anyhow::Result<String> {
+        let file = File {
+            node: NodeSection {
+                data: self.data.clone(),
+                metrics: self.metrics,
+                mount: self.mount.clone(),
+                ..NodeSection::default()
+            },
+            ..File::default()
+        };
+        let text = toml::to_string(&file).context("cannot write the settings")?;
+        Ok(format!(
+            "# no [cluster]: a filesystem of this machine alone, as holdfast mount makes it\n{text}"
+        ))
+    }
+}
+
+impl NodeSection {
+    /// What only a node of a cluster has.
+    fn speaks_of_cluster(&self) -> bool {
+        self.id.is_some()
+            || self.listen.is_some()
+            || self.advertise.is_some()
+            || self.insecure_no_tls.is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mounts of a node's own: their operations take no hop while it leads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,12 @@ use holdfast_replicator::{
     FIRST_VOLUME, Node, PosixMetadataReplicator, RemoteOptions, RemoteReplicator,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::command::umount;
+use crate::mount_options::Settings;
+use crate::mount_plan;
+use crate::mount_table::{self, MountEntry};
+use crate::tree::TreeKind;
 
 /// Between two attempts while the volume has no leader.
 const RETRY: Duration = Duration::from_secs(1);
@@ -28,6 +34,26 @@ struct Mounted {
     replicator: Arc<RemoteReplicator>,
     mount: Mount,
     unmounter: Unmounter,
+}
+
+/// Whether a node can mount there; what an earlier run of it left, when it was killed, is taken away.
+pub(crate) fn prepare(mountpoint: &Path) -> anyhow::Result<PathBuf> {
+    mount_plan::check_fuse()?;
+    if let Some(left) = dead_mount(mountpoint) {
+        umount::unmount(&left, true)?;
+    }
+    mount_plan::check_mountpoint(mountpoint)
+}
+
+/// A mount of Holdfast whose process has died.
+fn dead_mount(mountpoint: &Path) -> Option<MountEntry> {
+    let error = std::fs::metadata(mountpoint).err()?;
+    if error.raw_os_error() != Some(libc::ENOTCONN) {
+        return None;
+    }
+    let path = mount_table::resolve(mountpoint).ok()?;
+    let entry = mount_table::find(&path).ok()?;
+    entry.filter(MountEntry::is_holdfast)
 }
 
 impl NodeMount {
@@ -84,8 +110,9 @@ impl NodeMount {
     }
 }
 
-async fn mount(node: &Arc<Node>, mountpoint: &std::path::Path) -> anyhow::Result<Mounted> {
+async fn mount(node: &Arc<Node>, mountpoint: &Path) -> anyhow::Result<Mounted> {
     let (beside, path) = (Arc::clone(node), mountpoint.to_owned());
+    let source = format!("{}/{FIRST_VOLUME}", node.address());
     let mut options = RemoteOptions::new(Vec::new(), FIRST_VOLUME);
     options.mountpoint = path.display().to_string();
     // It blocks until the volume was found.
@@ -94,9 +121,10 @@ async fn mount(node: &Arc<Node>, mountpoint: &std::path::Path) -> anyhow::Result
     replicator.start().await?;
     let mounting = Arc::clone(&replicator);
     let mount = spawn_blocking(move || {
+        // What `holdfast mount` of a cluster has when nothing is said.
         let options = MountOptions {
-            source: FIRST_VOLUME.to_owned(),
-            ..MountOptions::shared()
+            source,
+            ..Settings::new(TreeKind::Cluster).mount
         };
         Mount::new(mounting, &path, options)
     });

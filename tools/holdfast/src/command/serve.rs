@@ -1,4 +1,4 @@
-//! `holdfast serve`: a node of a cluster.
+//! `holdfast serve`: a node of a cluster, or a filesystem of this machine alone, as the settings say.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,11 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueHint};
 use holdfast_replicator::{Node, NodeOptions, Start};
+use nix::sys::stat::{Mode, umask};
 use tokio::sync::mpsc;
 
+use crate::cli::MountArguments;
 use crate::command::version;
 use crate::node_config::{NodeConfig, ReadModeName};
-use crate::node_mount::NodeMount;
+use crate::node_mount::{self, NodeMount};
 use crate::termination::{Request, Termination};
 use crate::{logging, metrics};
 
@@ -27,13 +29,17 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// --bootstrap out of a service file, or a node with a new disk makes a new, empty cluster.
 ///
 /// SIGTERM hands over what the node leads before it ends, so that mounts notice nothing.
+///
+/// Settings come from a file (--config), from the environment (`HOLDFAST_ID` and so on) and from flags; later ones win.
+/// Settings that say nothing of a cluster (no [cluster], no number, no address) make a filesystem of this machine
+/// alone: what is in --data appears at --mount, as with `holdfast mount -f --data DIR MOUNTPOINT`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// Number of the node: 1, 2, 3, ...; its own for ever, also after it was removed
     #[arg(long, value_name = "N", env = "HOLDFAST_ID")]
     pub(crate) id: Option<u64>,
 
-    /// Directory of the node; made if it does not exist
+    /// Directory that holds everything; made if it does not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, env = "HOLDFAST_DATA")]
     pub(crate) data: Option<PathBuf>,
 
@@ -67,7 +73,9 @@ pub(crate) struct ServeArguments {
     pub(crate) metrics: Option<SocketAddr>,
 
     /// Mount the first volume here, too: while this node leads its operations take no hop
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    ///
+    /// Without a cluster: where the files appear.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, value_delimiter = ',', env = "HOLDFAST_MOUNT")]
     pub(crate) mount: Vec<PathBuf>,
 
     /// How the leader makes sure that it leads before it answers a read [default: read-index]
@@ -87,15 +95,39 @@ pub(crate) struct ServeArguments {
     pub(crate) check_config: bool,
 }
 
+impl ServeArguments {
+    /// Whether they, or the environment, have what only a node of a cluster has.
+    pub(crate) fn speak_of_cluster(&self) -> bool {
+        self.id.is_some()
+            || self.listen.is_some()
+            || self.advertise.is_some()
+            || self.bootstrap
+            || !self.join.is_empty()
+            || self.reads.is_some()
+            || self.insecure_no_tls
+    }
+}
+
 /// Serves until it is told to end, or its storage fails.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let config = NodeConfig::gather(arguments)?;
+    let plan = Plan::new(&config)?;
     if arguments.check_config {
         print!("{}", config.describe()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let options = options(&config)?;
+    let options = match plan {
+        Plan::Node(options) => options,
+        Plan::Alone(mount) => return crate::command::mount::run(&mount),
+    };
+    let mounts = config
+        .mount
+        .iter()
+        .map(|mountpoint| node_mount::prepare(mountpoint));
+    let mounts: Vec<PathBuf> = mounts.collect::<anyhow::Result<_>>()?;
     logging::to_terminal();
+    // What a node keeps has the bytes of everybody's files.
+    umask(Mode::from_bits_truncate(0o077));
     let termination = Termination::watch()?;
     crate::command::mount::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -107,11 +139,26 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         // After the end nobody listens.
         let _ended = told.send(request).is_err();
     });
-    let mounts = arguments.mount.clone();
     let ended = runtime.block_on(serve(options, config.metrics, mounts, &mut requests));
     // What tasks still hold is closed here: RocksDB does not survive the end of the process under it.
     runtime.shutdown_timeout(CLOSED);
     ended
+}
+
+/// What the settings amount to.
+enum Plan {
+    Node(NodeOptions),
+    Alone(MountArguments),
+}
+
+impl Plan {
+    fn new(config: &NodeConfig) -> anyhow::Result<Plan> {
+        if config.is_of_cluster {
+            options(config).map(Plan::Node)
+        } else {
+            alone(config).map(Plan::Alone)
+        }
+    }
 }
 
 async fn serve(
@@ -158,6 +205,31 @@ async fn serve(
     }
     tracing::info!(id, "the node has ended");
     Ok(ExitCode::SUCCESS)
+}
+
+fn alone(config: &NodeConfig) -> anyhow::Result<MountArguments> {
+    let data = config
+        .data
+        .clone()
+        .context("where is the data? Say --data DIR")?;
+    let [mountpoint] = config.mount.as_slice() else {
+        bail!(
+            "a node of a cluster has a number (--id N), and a filesystem of this machine alone is mounted at one \
+             place (--mount DIR): which is this?"
+        );
+    };
+    Ok(MountArguments {
+        data: Some(data),
+        cluster: Vec::new(),
+        volume: None,
+        options: Vec::new(),
+        foreground: true,
+        metrics: config.metrics,
+        json: false,
+        daemon: false,
+        source: None,
+        mountpoint: mountpoint.clone(),
+    })
 }
 
 fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {

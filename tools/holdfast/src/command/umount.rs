@@ -72,7 +72,8 @@ fn is_missing(error: &io::Error) -> bool {
     )
 }
 
-fn unmount(mount: &MountEntry, lazy: bool) -> anyhow::Result<()> {
+/// Takes a mount away; lazily, it may be in use.
+pub(crate) fn unmount(mount: &MountEntry, lazy: bool) -> anyhow::Result<()> {
     let mountpoint = &mount.mountpoint;
     let result = if nix::unistd::geteuid().is_root() {
         let lazily = if lazy {

@@ -24,7 +24,7 @@ fn gather(arguments: &[&str], file: Option<&str>) -> anyhow::Result<NodeConfig> 
 
 #[test]
 fn the_defaults_are_a_node_on_loopback() {
-    let config = gather(&[], None).unwrap();
+    let config = gather(&["--id", "1"], None).unwrap();
     assert_eq!(config.listen, "127.0.0.1:7420".parse().unwrap());
     assert_eq!(config.snapshots, SnapshotOptions::default());
     assert_eq!(config.timing, Timing::default());
@@ -61,4 +61,29 @@ fn an_unknown_setting_is_refused_by_name() {
 fn timing_that_cannot_work_is_refused() {
     let error = gather(&[], Some("[timing]\nheartbeat_ms = 400\n")).unwrap_err();
     assert!(error.to_string().contains("heartbeat (400 ms)"));
+}
+
+#[test]
+fn settings_that_say_nothing_of_a_cluster_are_of_this_machine_alone() {
+    let file = "[node]\ndata = \"/d\"\nmount = [\"/m\"]\nmetrics = \"127.0.0.1:9\"\n";
+    let config = gather(&[], Some(file)).unwrap();
+    assert!(!config.is_of_cluster);
+    assert_eq!(config.mount, [PathBuf::from("/m")]);
+    let described = config.describe().unwrap();
+    let again = gather(&[], Some(&described)).unwrap();
+    assert!(!again.is_of_cluster, "{described}");
+    assert_eq!(again.describe().unwrap(), described);
+    let config = gather(&["--mount", "/other"], Some(file)).unwrap();
+    assert_eq!(config.mount, [PathBuf::from("/other")]);
+    for more in ["[cluster]\n", "[timing]\n", "[snapshots]\n"] {
+        let config = gather(&[], Some(&format!("{file}{more}"))).unwrap();
+        assert!(config.is_of_cluster, "{more}");
+    }
+    for flag in [
+        ["--id", "1"],
+        ["--listen", "127.0.0.1:1"],
+        ["--join", "a:1"],
+    ] {
+        assert!(gather(&flag, Some(file)).unwrap().is_of_cluster, "{flag:?}");
+    }
 }

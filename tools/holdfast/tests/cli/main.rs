@@ -14,4 +14,5 @@ mod helper;
 mod lifecycle;
 mod output;
 mod scene;
+mod serve;
 mod user;
