@@ -358,7 +358,7 @@ async fn assemble(
     let (stopping, stopped) = watch::channel(false);
     let server = tokio::spawn(serve(
         listener,
-        RaftService::new(registry.clone(), identity.clone()),
+        RaftService::new(registry.clone(), identity.clone(), stopped.clone()),
         ClientService::new(router.clone(), identity, stopped.clone()),
         admin.clone(),
         stopped,

@@ -6,11 +6,12 @@ mod snapshot;
 
 use std::pin::Pin;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use holdfast_proto as proto;
 use holdfast_proto::identity::Identity;
 use openraft::Raft;
 use openraft::errors::{Fatal, RaftError};
+use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::{from_message, to_message};
@@ -31,6 +32,7 @@ pub(crate) trait Groups: Clone + Send + Sync + 'static {
 pub(crate) struct RaftService<G> {
     groups: G,
     identity: Identity,
+    stopping: watch::Receiver<bool>,
 }
 
 /// The Raft of one group.
@@ -39,8 +41,28 @@ type GroupRaft = Raft<TypeConfig, GroupMachine>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl<G: Groups> RaftService<G> {
-    pub(crate) fn new(groups: G, identity: Identity) -> RaftService<G> {
-        RaftService { groups, identity }
+    /// Streams, and whoever waits, end when `stopping` becomes true: peers do not end them by themselves.
+    pub(crate) fn new(
+        groups: G,
+        identity: Identity,
+        stopping: watch::Receiver<bool>,
+    ) -> RaftService<G> {
+        RaftService {
+            groups,
+            identity,
+            stopping,
+        }
+    }
+
+    /// Done when the node stops.
+    fn stopping(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // Whoever could have said so is gone: it never will.
+            if stopping.wait_for(|stopping| *stopping).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// The message, if its sender may be talked to.
@@ -65,7 +87,9 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<Self::AppendStream>, Status> {
         let incoming = self.accept(request)?;
         let answers = append::answer(self.groups.clone(), incoming);
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(
+            answers.take_until(Box::pin(self.stopping())),
+        )))
     }
 
     async fn heartbeats(
@@ -74,7 +98,9 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<Self::HeartbeatsStream>, Status> {
         let incoming = self.accept(request)?;
         let answers = heartbeats::answer(self.groups.clone(), incoming);
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(
+            answers.take_until(Box::pin(self.stopping())),
+        )))
     }
 
     async fn request_vote(
@@ -124,9 +150,15 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         let store = self.groups.group_store(GroupId(group));
         let store = store.ok_or_else(|| Status::not_found(format!("no group {group} here")))?;
         let mut applied = store.on_applied();
-        let reached = applied.wait_for(|applied| applied.0 >= index).await;
-        reached.map_err(|_| Status::unavailable("the group is stopping"))?;
-        Ok(Response::new(proto::AwaitAppliedResponse {}))
+        let reached = tokio::select! {
+            reached = applied.wait_for(|applied| applied.0 >= index) => reached.is_ok(),
+            () = self.stopping() => false,
+        };
+        if reached {
+            Ok(Response::new(proto::AwaitAppliedResponse {}))
+        } else {
+            Err(Status::unavailable("the group is stopping"))
+        }
     }
 
     async fn offer_snapshot(

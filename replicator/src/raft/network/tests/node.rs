@@ -18,6 +18,7 @@ use openraft::{Config, Raft, SnapshotPolicy};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -79,9 +80,13 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Proxy::start(listener.local_addr().unwrap().to_string()).await;
         let groups = TestGroups::default();
-        let service = RaftServer::new(RaftService::new(groups.clone(), identity(id)))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let service = RaftServer::new(RaftService::new(
+            groups.clone(),
+            identity(id),
+            watch::channel(false).1,
+        ))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut server = JoinSet::new();
         server.spawn(async move {
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
