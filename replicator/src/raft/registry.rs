@@ -12,12 +12,13 @@ use std::time::Duration;
 use holdfast_metadata::Fault;
 use holdfast_metadata::catalog::{CatalogState, VolumeRecord};
 use holdfast_proto::identity::Identity;
+use openraft::storage::RaftLogStorage;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 
 use super::everyone::Everyone;
 use super::group::Group;
-use super::log::LogDatabase;
+use super::log::{GroupLog, LogDatabase};
 use super::machine::{GroupKind, GroupStore, Machine};
 use super::network::{HeartbeatCounts, Peers};
 use super::node_disk::NodeDisk;
@@ -275,7 +276,8 @@ impl Registry {
         let store = tokio::task::spawn_blocking(move || GroupStore::open(&directory, kind, poison))
             .await
             .map_err(|_| super::group::stopping())??;
-        let log = shared.log.group(id)?;
+        let mut log = shared.log.group(id)?;
+        check_state(id, &store, &mut log).await?;
         let network = shared.peers.network(id);
         let group = Group::start(id, &shared.options, log, store, network, &shared.disk).await?;
         shared.groups.write().insert(id, group.clone());
@@ -321,6 +323,24 @@ impl Registry {
                 tracing::error!(group = %id, %error, "cannot remove the files of a deleted volume");
             }
         }
+    }
+}
+
+/// What the log has let go of must be in the state: nothing else on this node has it.
+async fn check_state(id: GroupId, store: &GroupStore, log: &mut GroupLog) -> Result<(), Fault> {
+    let kept = log.get_log_state().await;
+    let kept = kept.map_err(|error| Fault::Io(error.to_string()))?;
+    let applied = store.on_applied().borrow().0;
+    match kept.last_purged_log_id {
+        Some(purged) if applied < purged.index => Err(Fault::corrupt(
+            format!("state of group {id}"),
+            format!(
+                "it ends at entry {applied}, and the log begins after entry {}: a part of the data directory is \
+                 missing. Remove the node from the cluster, and let a new one join",
+                purged.index
+            ),
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Nodes that need more than the log still has.
 
+use std::fs;
 use std::time::Duration;
 
 use holdfast_metadata::InodeId;
@@ -94,4 +95,32 @@ fn a_node_that_is_killed_while_it_receives_a_snapshot_gets_there() {
     cluster.wait_settled();
     worked.assert_is_all_of(&client.names(InodeId::ROOT));
     cluster.assert_all_replicas_agree();
+}
+
+#[test]
+fn a_volume_whose_state_is_missing_behind_a_purged_log_is_refused_on_that_node() {
+    let mut cluster = start();
+    let client = cluster.client();
+    let leader = cluster.leader();
+    let damaged = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    let load = Load::start(&client, InodeId::ROOT, "file", 4);
+    cluster.wait_replica("purged", LIMIT, damaged, |replica| replica.purged_index > 0);
+    let worked = load.stop();
+    cluster.stop(damaged);
+    let group = cluster
+        .node(damaged)
+        .data()
+        .join(format!("groups/{VOLUME}"));
+    fs::remove_dir_all(group).unwrap();
+    cluster.restart(damaged);
+    let replica = cluster.wait_replica("it says why", LIMIT, damaged, |replica| {
+        !replica.fault.is_empty()
+    });
+    assert_eq!(replica.role, "stopped");
+    let said = &replica.fault;
+    assert!(said.contains("state of group 1"), "{said}");
+    assert!(said.contains("the log begins after entry"), "{said}");
+    // The others have nothing to do with it.
+    worked.assert_is_all_of(&client.names(InodeId::ROOT));
+    client.create(InodeId::ROOT, "afterwards").unwrap();
 }
