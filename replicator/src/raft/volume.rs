@@ -65,6 +65,12 @@ impl Volume {
             let done = Ok(holdfast_metadata::Answer::Done);
             return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
         }
+        if decoded.request.is_none() {
+            return Err(Refusal::Malformed {
+                reason: "a command without a session and a number could take effect twice"
+                    .to_owned(),
+            });
+        }
         // What one mount has closed another may have open.
         if matches!(decoded.operation, Operation::Reclaim(_)) {
             return Err(Refusal::Malformed {

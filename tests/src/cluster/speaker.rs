@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use holdfast_metadata::{Outcome, PosixError, Query, Reply};
+use holdfast_metadata::{
+    Answer, Command, OpenSession, Operation, Outcome, PosixError, Query, Reply, RequestId,
+    SessionId,
+};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::call_response::Body;
 use holdfast_proto::client_client::ClientClient;
@@ -19,6 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
+use super::client::command;
 use super::standpoint::Standpoint;
 
 /// How long a node may take to say how it is.
@@ -95,7 +101,27 @@ impl Speaker {
             answers,
             sent: 0,
             answered: 0,
+            session: None,
         }
+    }
+
+    /// The same with a session: a node takes no command without one.
+    #[track_caller]
+    pub fn calls_of_session(&self, address: &str, volume: u64) -> Calls {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = u64::from(process::id()) << 32 | NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut calls = self.calls(address);
+        calls.session = Some((SessionId(number), 0));
+        let open = command(Operation::OpenSession(OpenSession {
+            host: "test".to_owned(),
+            process: process::id(),
+            version: "test".to_owned(),
+            mountpoint: "none".to_owned(),
+        }));
+        let call = calls.send_command(volume, &open, true);
+        let said = calls.answers(self, DIGEST).unwrap().remove(&call);
+        assert_eq!(said, Some(Said::Outcome(Ok(Answer::Done))));
+        calls
     }
 }
 
@@ -124,6 +150,8 @@ pub struct Calls {
     answers: Streaming<CallResponses>,
     sent: u64,
     answered: u64,
+    /// Whose commands they are, and the number of the next.
+    session: Option<(SessionId, u64)>,
 }
 
 /// What a node said to a call.
@@ -133,7 +161,7 @@ pub enum Said {
     Outcome(Outcome),
     /// The answer to a query.
     Reply(Result<Reply, PosixError>),
-    /// Neither.
+    /// None of these.
     Refused(Refusal),
 }
 
@@ -148,15 +176,19 @@ impl Calls {
         )
     }
 
-    /// The same for a command.
+    /// The same for a command, which gets the next number of the session if it has none.
     #[track_caller]
-    pub fn send_command(
-        &mut self,
-        volume: u64,
-        command: &holdfast_metadata::Command,
-        forwarded: bool,
-    ) -> u64 {
-        let body = call_request::Body::Command(encode_command(command));
+    pub fn send_command(&mut self, volume: u64, command: &Command, forwarded: bool) -> u64 {
+        let mut command = command.clone();
+        if let (None, Some((session, sequence))) = (command.request, &mut self.session) {
+            command.request = Some(RequestId {
+                session: *session,
+                sequence: *sequence,
+                acknowledged: 0,
+            });
+            *sequence += 1;
+        }
+        let body = call_request::Body::Command(encode_command(&command));
         self.send(volume, body, forwarded)
     }
 

@@ -202,8 +202,10 @@ fn a_retry_that_finds_the_disk_full_gets_its_first_answer_and_a_refusal_stays_on
     });
     assert_eq!(outcome(&cluster, &mut calls, &early), first);
     cluster.disk(leader).give_back();
+    let mut later = sequence;
     wait_until("there is space again", LIMIT, || {
-        let free = command(create(InodeId::ROOT, "free"));
+        later += 1;
+        let free = request(later, create(InodeId::ROOT, "free"));
         outcome(&cluster, &mut calls, &free) != Err(PosixError::NoSpace)
     });
     let name = format!("late-{sequence}");

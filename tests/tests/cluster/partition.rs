@@ -15,7 +15,8 @@ fn a_leader_without_its_quorum_acknowledges_nothing_and_converges_when_healed() 
     let client = cluster.client();
     client.create(InodeId::ROOT, "before").unwrap();
     let alone = cluster.leader();
-    let mut calls = cluster.speaker().calls(cluster.node(alone).address());
+    let address = cluster.node(alone).address();
+    let mut calls = cluster.speaker().calls_of_session(address, VOLUME);
     // The same call is acknowledged as long as there is a quorum.
     calls.send_command(VOLUME, &command(create(InodeId::ROOT, "control")), true);
     let answers = calls.answers(cluster.speaker(), LONG).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_metadata::{Answer, InodeId, Query, Reply};
+use holdfast_metadata::{Answer, InodeId, Reply};
 use holdfast_tests::cluster::{Calls, ClusterSetup, Said, VOLUME, command, create, lookup};
 use holdfast_tests::{Cluster, wait_until};
 
@@ -80,8 +80,8 @@ fn a_command_that_waited_in_a_paused_leader_is_refused_or_acknowledged_for_good(
     let cluster = Cluster::start(3);
     let client = cluster.client();
     let leader = cluster.leader();
-    let mut calls = cluster.speaker().calls(cluster.node(leader).address());
-    calls.send_query(VOLUME, &Query::Statistics, true);
+    let address = cluster.node(leader).address();
+    let mut calls = cluster.speaker().calls_of_session(address, VOLUME);
     cluster.pause(leader);
     client.create(InodeId::ROOT, "by-the-others").unwrap();
     let late = command(create(InodeId::ROOT, "late"));
