@@ -181,6 +181,7 @@ impl Admin for AdminService {
             nodes: status::nodes(&state),
             volumes: status::volumes(&state),
             fault: fault.unwrap_or_default(),
+            removed: state.removed,
         }))
     }
 

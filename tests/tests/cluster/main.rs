@@ -11,6 +11,7 @@
 
 mod append;
 mod beside;
+mod everyone;
 mod exactly_once;
 mod failover;
 mod foreign;

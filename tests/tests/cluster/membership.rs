@@ -125,6 +125,9 @@ fn the_number_of_a_removed_node_is_never_used_again() {
     let refused = run_within(&mut serve, SETTLED);
     assert!(!refused.status.success(), "{refused:#?}");
     assert!(refused.stderr.contains(&reason), "{refused:#?}");
+    // What it is, is said by the others.
+    let listed = cluster.holdfast(&["node", "list"]).success();
+    assert_eq!(listed.matches("voter").count(), 2, "{listed}");
     // Whoever did not see how the removal ended may ask again.
     cluster.holdfast(&["node", "remove", &number]).success();
     let unknown = cluster.holdfast(&["node", "remove", "99"]);

@@ -1,5 +1,7 @@
 //! Talking to the nodes of a cluster, for the commands of operators.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -7,11 +9,17 @@ use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::{StatusRequest, StatusResponse};
 use tokio::runtime::{Builder, Runtime};
-use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request};
 
 use crate::command::version;
 
+/// What to say of an address where somebody else listens.
+const NO_NODE: &str =
+    "what answers there is no holdfast node: give the address that holdfast serve listens on";
+/// What to say of an address where nobody stays.
+const CLOSED: &str =
+    "the connection was closed: is that a holdfast node, and the address that it listens on?";
 /// How long a node may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long a node may take to tell how it is.
@@ -50,15 +58,17 @@ impl Cluster {
 
     /// A node that answers.
     pub(crate) async fn any(&self) -> anyhow::Result<AdminClient<Channel>> {
-        let mut reasons = Vec::new();
+        let mut heard = Vec::new();
         for address in &self.addresses {
             let mut client = admin(address)?;
-            match ask_status(&mut client).await {
-                Ok(_) => return Ok(client),
-                Err(reason) => reasons.push(format!("{address}: {reason}")),
+            let status = ask_status(&mut client).await;
+            if status.is_ok() {
+                return Ok(client);
             }
+            let address = address.clone();
+            heard.push(Heard { address, status });
         }
-        bail!("no node answers ({})", reasons.join("; "))
+        Err(nobody(&heard))
     }
 
     /// A node that answers and is not this one: a node that leaves does not learn how it went.
@@ -103,6 +113,19 @@ impl Cluster {
     }
 }
 
+/// None of these can be asked, and why.
+pub(crate) fn nobody(heard: &[Heard]) -> anyhow::Error {
+    let reasons = heard.iter().filter_map(|one| {
+        let reason = one.status.as_ref().err()?;
+        Some(format!("{}: {reason}", one.address))
+    });
+    let reasons: Vec<String> = reasons.collect();
+    anyhow!(
+        "no node of the cluster can be asked: {}",
+        reasons.join("; ")
+    )
+}
+
 /// A request that says who asks.
 pub(crate) fn request<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -140,9 +163,21 @@ async fn ask_status(client: &mut AdminClient<Channel>) -> Result<StatusResponse,
 
 /// The innermost cause says most: "Connection refused", not "transport error".
 fn reason(status: &tonic::Status) -> String {
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(status);
+    if is_no_node(status) {
+        return NO_NODE.to_owned();
+    }
+    if status.code() == Code::FailedPrecondition {
+        let message = status.message();
+        return format!("{message}: use the version of holdfast that runs there");
+    }
+    let mut cause: Option<&dyn Error> = status.source();
     let mut innermost = None;
     while let Some(error) = cause {
+        if let Some(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) =
+            error.downcast_ref().map(io::Error::kind)
+        {
+            return CLOSED.to_owned();
+        }
         innermost = Some(error.to_string());
         cause = error.source();
     }
@@ -150,6 +185,23 @@ fn reason(status: &tonic::Status) -> String {
     // The number says nothing to people.
     let text = reason.split(" (os error").next();
     text.unwrap_or_default().to_owned()
+}
+
+/// Whether something else than a node answered: a server of web pages does not speak HTTP/2, or knows no calls.
+fn is_no_node(status: &tonic::Status) -> bool {
+    let mut cause: Option<&dyn Error> = status.source();
+    if cause.is_none() {
+        return status.code() == Code::Unimplemented
+            || status.message().contains("HTTP status code");
+    }
+    while let Some(error) = cause {
+        // The network has something to say.
+        if error.is::<io::Error>() {
+            return false;
+        }
+        cause = error.source();
+    }
+    true
 }
 
 fn check_address(address: &str) -> anyhow::Result<()> {

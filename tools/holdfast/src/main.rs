@@ -16,6 +16,7 @@ mod node_config;
 mod node_mount;
 mod presence;
 mod remount;
+mod standing;
 mod takeover;
 mod termination;
 mod topology;

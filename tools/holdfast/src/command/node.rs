@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use holdfast_proto::{
-    NodeRole, Progress, PromoteNodeRequest, RemoveNodeRequest, StatusRequest, TransferLeaderTo,
-};
+use holdfast_proto::{Progress, PromoteNodeRequest, RemoveNodeRequest, TransferLeaderTo};
 use tonic::Streaming;
 
-use crate::cluster::{Cluster, refused, request};
+use crate::cluster::{Cluster, nobody, refused, request};
+use crate::standing::Standings;
 
 /// Show and change the nodes of a cluster.
 ///
@@ -109,37 +108,30 @@ async fn follow(mut stream: Streaming<Progress>) -> anyhow::Result<()> {
 }
 
 async fn list(cluster: &Cluster, json: bool) -> anyhow::Result<()> {
-    let mut client = cluster.any().await?;
-    let status = client.status(request(StatusRequest {})).await;
-    let nodes = status
-        .map_err(|status| refused(&status))?
-        .into_inner()
-        .nodes;
-    let role = |role: NodeRole| match role {
-        NodeRole::Voter => "voter",
-        NodeRole::Learner => "learner",
-        NodeRole::Unspecified => "unknown",
-    };
+    let heard = cluster.statuses().await?;
+    let statuses: Vec<_> = heard
+        .iter()
+        .filter_map(|one| one.status.as_ref().ok())
+        .collect();
+    if statuses.is_empty() {
+        return Err(nobody(&heard));
+    }
+    let standings = Standings::new(&statuses);
+    let nodes = standings.nodes();
     let mut output = io::stdout().lock();
     if json {
         let nodes: Vec<_> = nodes
             .iter()
-            .map(|node| {
-                serde_json::json!({ "id": node.id, "address": node.address, "role": role(node.role()) })
+            .map(|(id, address)| {
+                serde_json::json!({ "id": id, "address": address, "role": standings.of(*id).word() })
             })
             .collect();
         serde_json::to_writer_pretty(&mut output, &nodes).context("cannot print")?;
         writeln!(output)?;
         return Ok(());
     }
-    for node in nodes {
-        writeln!(
-            output,
-            "{:<6}  {:<22}  {}",
-            node.id,
-            node.address,
-            role(node.role())
-        )?;
+    for (id, address) in nodes {
+        writeln!(output, "{id:<6}  {address:<22}  {}", standings.of(id))?;
     }
     Ok(())
 }

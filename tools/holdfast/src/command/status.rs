@@ -5,10 +5,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
-use holdfast_proto::{GroupStatus, StatusResponse};
+use holdfast_proto::{GroupStatus, ReplicationMode, StatusResponse};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Heard};
+use crate::standing::Standings;
 
 /// Everything is as it should be.
 const HEALTHY: u8 = 0;
@@ -20,7 +21,7 @@ const DOWN: u8 = 2;
 /// Show nodes, volumes and their replicas.
 ///
 /// Exit code: 0 all is well; 1 it works, but a node is missing or its disk is nearly full; 2 a volume has no
-/// leader, or no node answers.
+/// leader or is replicated to all and a node is missing, or no node answers.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Nodes to ask; they know of the others
@@ -109,8 +110,26 @@ fn health(heard: &[Heard]) -> Health {
         if !replicas.iter().any(|(_, replica)| replica.role == "leader") {
             health.complain(DOWN, format!("{name}: no leader"));
         }
+        if let Some(complaint) = stands_still(&answering, &name) {
+            health.complain(DOWN, complaint);
+        }
     }
     health
+}
+
+/// Why nothing can be changed in a volume that is replicated to all, if a voter of it is away.
+fn stands_still(answering: &[&StatusResponse], name: &str) -> Option<String> {
+    let mut volumes = answering.iter().flat_map(|status| &status.volumes);
+    let volume = volumes.find(|volume| volume.name == name)?;
+    if volume.replication() != ReplicationMode::All {
+        return None;
+    }
+    let (_, leader) = replicas(answering, name).find(|(_, replica)| replica.role == "leader")?;
+    let answers = |id: &u64| answering.iter().any(|status| status.node == *id);
+    let away = leader.voters.iter().find(|id| !answers(id))?;
+    Some(format!(
+        "{name}: nothing can be changed while node {away} is away, for it is replicated to all"
+    ))
 }
 
 /// What is wrong with the disk of a node, if it is nearly full.
@@ -156,6 +175,7 @@ fn replicas<'a>(
 fn as_table(heard: &[Heard], health: &Health) -> String {
     let mut text = String::new();
     let answering: Vec<&StatusResponse> = answering(heard).collect();
+    let standings = Standings::new(&answering);
     // Writing to a string cannot fail.
     let mut line = |cells: &[String], widths: &[usize]| {
         for (cell, width) in cells.iter().zip(widths) {
@@ -169,7 +189,7 @@ fn as_table(heard: &[Heard], health: &Health) -> String {
     line(&title.map(str::to_owned), &nodes);
     for one in heard {
         match &one.status {
-            Ok(status) => line(&node_cells(status), &nodes),
+            Ok(status) => line(&node_cells(status, &standings), &nodes),
             Err(reason) => {
                 line(&["?".into(), one.address.clone(), reason.clone()], &nodes);
             }
@@ -191,7 +211,8 @@ fn as_table(heard: &[Heard], health: &Health) -> String {
     line(&title.map(str::to_owned), &groups);
     for name in group_names(&answering) {
         for (node, replica) in replicas(&answering, &name) {
-            line(&group_cells(&name, node, replica), &groups);
+            let role = standings.role(node, replica);
+            line(&group_cells(&name, node, role, replica), &groups);
         }
     }
     text.push('\n');
@@ -202,13 +223,8 @@ fn as_table(heard: &[Heard], health: &Health) -> String {
     text
 }
 
-fn node_cells(status: &StatusResponse) -> [String; 6] {
-    let own = status.nodes.iter().find(|node| node.id == status.node);
-    let role = match own.map(holdfast_proto::NodeStatus::role) {
-        Some(holdfast_proto::NodeRole::Voter) => "voter",
-        Some(holdfast_proto::NodeRole::Learner) => "learner",
-        Some(holdfast_proto::NodeRole::Unspecified) | None => "unknown",
-    };
+fn node_cells(status: &StatusResponse, standings: &Standings<'_>) -> [String; 6] {
+    let role = standings.of(status.node).word();
     let space = status.space.unwrap_or_default();
     [
         status.node.to_string(),
@@ -220,11 +236,11 @@ fn node_cells(status: &StatusResponse) -> [String; 6] {
     ]
 }
 
-fn group_cells(name: &str, node: u64, replica: &GroupStatus) -> [String; 9] {
+fn group_cells(name: &str, node: u64, role: &str, replica: &GroupStatus) -> [String; 9] {
     [
         name.to_owned(),
         node.to_string(),
-        replica.role.clone(),
+        role.to_owned(),
         replica.term.to_string(),
         replica.last_log_index.to_string(),
         replica.committed_index.to_string(),
@@ -248,9 +264,11 @@ fn bytes(bytes: u64) -> String {
 }
 
 fn as_json(heard: &[Heard], health: &Health) -> Value {
+    let answering: Vec<&StatusResponse> = answering(heard).collect();
+    let standings = Standings::new(&answering);
     let nodes = heard.iter().map(|one| match &one.status {
         Err(reason) => json!({ "address": one.address, "error": reason }),
-        Ok(status) => node_json(status),
+        Ok(status) => node_json(status, &standings),
     });
     json!({
         "health": health.word(),
@@ -259,9 +277,10 @@ fn as_json(heard: &[Heard], health: &Health) -> Value {
     })
 }
 
-fn node_json(status: &StatusResponse) -> Value {
+fn node_json(status: &StatusResponse, standings: &Standings<'_>) -> Value {
     let space = status.space.unwrap_or_default();
-    let [_, _, role, ..] = node_cells(status);
+    let role = standings.of(status.node).word();
+    let group = |group| group_json(group, standings.role(status.node, group));
     let cluster = <[u8; 16]>::try_from(status.cluster_id.as_ref()).map(u128::from_be_bytes);
     let cluster = cluster.map_or_else(|_| String::new(), |id| format!("{id:032x}"));
     json!({
@@ -273,11 +292,11 @@ fn node_json(status: &StatusResponse) -> Value {
         "uptime_seconds": status.uptime_seconds,
         "space": { "total": space.total, "available": space.available, "reserve": space.reserve },
         "fault": status.fault,
-        "groups": status.groups.iter().map(group_json).collect::<Vec<Value>>(),
+        "groups": status.groups.iter().map(group).collect::<Vec<Value>>(),
     })
 }
 
-fn group_json(group: &GroupStatus) -> Value {
+fn group_json(group: &GroupStatus, role: &str) -> Value {
     let peers = group.peers.iter().map(|peer| {
         json!({
             "node": peer.node,
@@ -289,7 +308,7 @@ fn group_json(group: &GroupStatus) -> Value {
     json!({
         "group": group.group,
         "name": group.name,
-        "role": group.role,
+        "role": role,
         "leader": group.leader,
         "term": group.term,
         "last_log_index": group.last_log_index,
