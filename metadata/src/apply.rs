@@ -28,9 +28,9 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::OpenSession(open) => ops::open_session::apply(context, open),
         Operation::CloseSession => ops::close_session::apply(context),
         Operation::RefuseNoSpace => Err(PosixError::NoSpace.into()),
-        Operation::SetLock(_) | Operation::Unlock(_) | Operation::CancelLock(_) => {
-            Err(PosixError::NotSupported.into())
-        }
+        Operation::SetLock(set) => ops::set_lock::apply(context, set),
+        Operation::Unlock(unlock) => ops::unlock::apply(context, unlock),
+        Operation::CancelLock(cancel) => ops::cancel_lock::apply(context, *cancel),
         Operation::ExpireSession(expire) => ops::expire_session::apply(context, *expire),
         Operation::RefusePastTerm => Err(PosixError::PastTerm.into()),
     }

@@ -10,6 +10,7 @@ mod cursor;
 mod dentries;
 mod directories;
 mod extents;
+mod locks;
 mod names;
 mod orphans;
 mod reachability;
@@ -33,7 +34,7 @@ pub const VIOLATIONS_MAX: usize = 1000;
 
 type Check = fn(&dyn View, &mut Report<'_>) -> Result<(), Fault>;
 
-const RULES: [(Rule, Check); 11] = [
+const RULES: [(Rule, Check); 12] = [
     (Rule::Records, records::check),
     (Rule::Dentries, dentries::check),
     (Rule::Directories, directories::check),
@@ -45,6 +46,7 @@ const RULES: [(Rule, Check); 11] = [
     (Rule::Xattrs, xattrs::check),
     (Rule::Counters, counters::check),
     (Rule::Sessions, sessions::check),
+    (Rule::Locks, locks::check),
 ];
 
 /// Checks every rule and lists what breaks one, in the order of the rules; empty when all is well.

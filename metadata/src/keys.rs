@@ -15,10 +15,16 @@
 //! | `R` session sequence | idempotency record: the outcome of a request |
 //! | `S` session | session: who sends requests, and which of their outcomes have arrived |
 //! | `C` session | session that was closed and is never opened again |
+//! | `L` ino space session owner start | a lock that is held: of the bytes from `start` on |
+//! | `W` ino space turn | who waits for a lock, in the order of their coming |
+//! | `P` session sequence | where the request waits |
+//! | `H` session | number of locks the session holds and waits for |
+//! | `H` session ino | the same of one inode |
+//! | `T` | the turn of the next who waits; there once the volume has had a lock |
 //!
 //! The catalog is a map of its own; its prefixes are small letters ([`crate::catalog`]).
 
-use crate::types::{Cookie, InodeId, RequestId, SessionId};
+use crate::types::{Cookie, InodeId, LockOwner, LockSpace, RequestId, SessionId, Turn};
 
 /// The first byte of every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,20 +40,30 @@ pub enum Prefix {
     Dentry = b'D',
     /// Extents.
     Extent = b'E',
+    /// How many locks sessions have.
+    LockCount = b'H',
     /// Inodes.
     Inode = b'I',
+    /// Locks that are held.
+    Lock = b'L',
     /// Reference counts of shared blocks.
     Shared = b'N',
     /// Order of listing.
     Order = b'O',
+    /// Requests that wait for a lock.
+    Pending = b'P',
     /// Orphans.
     Orphan = b'Q',
     /// Idempotency records.
     Request = b'R',
     /// Sessions.
     Session = b'S',
+    /// The turn of the next who waits for a lock.
+    Turn = b'T',
     /// The volume record.
     Volume = b'V',
+    /// Who waits for locks.
+    Waiter = b'W',
     /// Extended attributes.
     Xattr = b'X',
 }
@@ -152,11 +168,7 @@ pub fn requests_between(session: SessionId, from: u64, to: u64) -> (Vec<u8>, Vec
 
 /// Where the requests of a session begin and end.
 pub fn requests_of(session: SessionId) -> (Vec<u8>, Vec<u8>) {
-    let end = match session.0.checked_add(1) {
-        Some(next) => numbered(Prefix::Request, next),
-        None => all(Prefix::Request).1,
-    };
-    (numbered(Prefix::Request, session.0), end)
+    of_session(Prefix::Request, session)
 }
 
 /// `S` session
@@ -167,6 +179,85 @@ pub fn session(session: SessionId) -> Vec<u8> {
 /// `C` session
 pub fn closed_session(session: SessionId) -> Vec<u8> {
     numbered(Prefix::ClosedSession, session.0)
+}
+
+/// `L` ino space session owner start
+pub fn lock(
+    ino: InodeId,
+    space: LockSpace,
+    session: SessionId,
+    owner: LockOwner,
+    start: u64,
+) -> Vec<u8> {
+    let mut key = of_space(Prefix::Lock, ino, space, 34);
+    for number in [session.0, owner.0, start] {
+        key.extend_from_slice(&number.to_be_bytes());
+    }
+    key
+}
+
+/// Where the locks of a space of an inode begin and end.
+pub fn locks_of(ino: InodeId, space: LockSpace) -> (Vec<u8>, Vec<u8>) {
+    all_of_space(Prefix::Lock, ino, space)
+}
+
+/// Session, owner and start in the key of a lock.
+pub fn lock_parts(key: &[u8]) -> Option<(SessionId, LockOwner, u64)> {
+    let session = SessionId(number_at(key, 10)?);
+    let owner = LockOwner(number_at(key, 18)?);
+    Some((session, owner, number_at(key, 26)?))
+}
+
+/// The space in the key of a lock or of a waiter.
+pub fn space_part(key: &[u8]) -> Option<LockSpace> {
+    LockSpace::from_u8(*key.get(9)?)
+}
+
+/// `W` ino space turn
+pub fn waiter(ino: InodeId, space: LockSpace, turn: Turn) -> Vec<u8> {
+    let mut key = of_space(Prefix::Waiter, ino, space, 18);
+    key.extend_from_slice(&turn.0.to_be_bytes());
+    key
+}
+
+/// Where those who wait for locks of a space of an inode begin and end.
+pub fn waiters_of(ino: InodeId, space: LockSpace) -> (Vec<u8>, Vec<u8>) {
+    all_of_space(Prefix::Waiter, ino, space)
+}
+
+/// The turn in the key of a waiter.
+pub fn turn_part(key: &[u8]) -> Option<Turn> {
+    number_at(key, 10).map(Turn)
+}
+
+/// `P` session sequence
+pub fn pending(session: SessionId, sequence: u64) -> Vec<u8> {
+    paired(Prefix::Pending, session.0, sequence)
+}
+
+/// Where the requests of a session that wait begin and end.
+pub fn pending_of(session: SessionId) -> (Vec<u8>, Vec<u8>) {
+    of_session(Prefix::Pending, session)
+}
+
+/// `H` session
+pub fn lock_count(session: SessionId) -> Vec<u8> {
+    numbered(Prefix::LockCount, session.0)
+}
+
+/// `H` session ino
+pub fn lock_count_at(session: SessionId, ino: InodeId) -> Vec<u8> {
+    paired(Prefix::LockCount, session.0, ino.get())
+}
+
+/// Where the counts of a session begin and end.
+pub fn lock_counts_of(session: SessionId) -> (Vec<u8>, Vec<u8>) {
+    of_session(Prefix::LockCount, session)
+}
+
+/// `T`
+pub fn turn() -> Vec<u8> {
+    vec![Prefix::Turn as u8]
 }
 
 /// The number after the prefix: ino, block or session.
@@ -212,7 +303,33 @@ fn named(prefix: Prefix, ino: InodeId, name: &[u8]) -> Vec<u8> {
     key
 }
 
-fn of_inode(prefix: Prefix, ino: InodeId) -> (Vec<u8>, Vec<u8>) {
+fn of_session(prefix: Prefix, session: SessionId) -> (Vec<u8>, Vec<u8>) {
+    let end = match session.0.checked_add(1) {
+        Some(next) => numbered(prefix, next),
+        None => all(prefix).1,
+    };
+    (numbered(prefix, session.0), end)
+}
+
+fn of_space(prefix: Prefix, ino: InodeId, space: LockSpace, capacity: usize) -> Vec<u8> {
+    let mut key = Vec::with_capacity(capacity);
+    key.push(prefix as u8);
+    key.extend_from_slice(&ino.get().to_be_bytes());
+    key.push(space as u8);
+    key
+}
+
+fn all_of_space(prefix: Prefix, ino: InodeId, space: LockSpace) -> (Vec<u8>, Vec<u8>) {
+    let start = of_space(prefix, ino, space, 10);
+    let mut end = start.clone();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    (start, end)
+}
+
+/// Where the keys of an inode begin and end, of a prefix whose keys begin with inodes.
+pub fn of_inode(prefix: Prefix, ino: InodeId) -> (Vec<u8>, Vec<u8>) {
     (numbered(prefix, ino.get()), numbered(prefix, ino.get() + 1))
 }
 
@@ -241,5 +358,12 @@ mod tests {
         assert_eq!(first_number(&key), Some(7));
         assert_eq!(name_part(&key), Some(&b"name"[..]));
         assert_eq!(second_number(&extent(InodeId::new(7), 99)), Some(99));
+        let (session, owner) = (SessionId(8), LockOwner(u64::MAX));
+        let key = lock(InodeId::new(7), LockSpace::Flock, session, owner, 9);
+        assert_eq!(lock_parts(&key), Some((session, owner, 9)));
+        assert_eq!(space_part(&key), Some(LockSpace::Flock));
+        let key = waiter(InodeId::new(7), LockSpace::Posix, Turn(10));
+        assert_eq!(turn_part(&key), Some(Turn(10)));
+        assert_eq!(space_part(&key), Some(LockSpace::Posix));
     }
 }

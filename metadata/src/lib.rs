@@ -44,6 +44,7 @@ mod inode_cache;
 pub mod invariant;
 pub mod keys;
 pub mod limits;
+mod lock;
 #[cfg(feature = "model")]
 pub mod model;
 mod news;
@@ -79,5 +80,5 @@ pub use store::{Engine, MemoryEngine};
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
     Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode, LockOwner,
-    LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp,
+    LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp, Turn,
 };

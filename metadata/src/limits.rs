@@ -18,6 +18,8 @@ pub const WRITE_BYTES_MAX: usize = 1024 * 1024;
 pub const READ_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Longest text a session tells of itself.
 pub const SESSION_TEXT_BYTES_MAX: usize = 4096;
+/// Most locks a session holds and waits for, so that one command can give up all of them.
+pub const SESSION_LOCKS_MAX: u32 = 65_536;
 /// Small neighbouring writes are joined into one block up to this size.
 pub const BLOCK_JOIN_BYTES_MAX: usize = 4096;
 /// `st_blksize` and the unit of `statfs`.

@@ -8,6 +8,7 @@
 mod attributes;
 mod content;
 mod file;
+mod locks;
 mod namespace;
 mod node;
 mod rename;
@@ -18,13 +19,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 pub use content::Cell;
+use locks::Locks;
+pub use locks::{LOCK_BYTES, LockedByte, Wait};
 use node::{Body, Node};
 use sessions::Sessions;
 
 use crate::command::{Command, Operation, Reclaim};
-use crate::outcome::{Answer, Outcome, PosixError, SessionInfo, Statistics};
+use crate::news::News;
+use crate::outcome::{Answer, Outcome, PosixError, SessionInfo, Statistics, TicketState};
 use crate::state_machine::Format;
-use crate::types::{Attributes, Credentials, FileKind, FileName, InodeId, Mode, Timestamp};
+use crate::types::{
+    Attributes, Credentials, FileKind, FileName, InodeId, LockMode, Mode, RequestId, SessionId,
+    Timestamp,
+};
 
 /// What a command must answer: this, or one of these errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +60,8 @@ pub struct Model {
     now: Timestamp,
     credentials: Credentials,
     sessions: Sessions,
+    locks: Locks,
+    request: Option<RequestId>,
 }
 
 impl Model {
@@ -67,6 +76,8 @@ impl Model {
             now: format.now,
             credentials: Credentials::ROOT,
             sessions: Sessions::default(),
+            locks: Locks::default(),
+            request: None,
         }
     }
 
@@ -74,13 +85,21 @@ impl Model {
     pub fn apply(&mut self, command: &Command) -> Expected {
         self.now = command.now;
         self.credentials = command.credentials.clone();
+        self.request = command.request;
         match (&command.operation, command.request) {
             (Operation::OpenSession(open), request) => {
                 Expected(self.sessions.open(request, command.now, open))
             }
-            (Operation::CloseSession, request) => Expected(self.sessions.close(request)),
+            (Operation::CloseSession, request) => {
+                let closed = self.sessions.close(request);
+                if let Some(request) = request {
+                    self.locks.end(request.session);
+                }
+                Expected(closed)
+            }
             (Operation::ExpireSession(expire), _) => {
                 self.sessions.end(expire.session);
+                self.locks.end(expire.session);
                 Expected(Ok(Answer::Done))
             }
             (operation, None) => Expected(self.run(operation)),
@@ -120,15 +139,40 @@ impl Model {
             | Operation::ExpireSession(_) => Ok(Answer::Done),
             Operation::RefuseNoSpace => Err(vec![PosixError::NoSpace]),
             Operation::RefusePastTerm => Err(vec![PosixError::PastTerm]),
-            Operation::SetLock(_) | Operation::Unlock(_) | Operation::CancelLock(_) => {
-                Err(vec![PosixError::NotSupported])
+            Operation::SetLock(set) => {
+                let request = self.request()?;
+                locks::meant(set.space, set.range)?;
+                self.node(set.ino)?;
+                self.locks.set(request, set)
             }
+            Operation::Unlock(unlock) => self.locks.unlock(self.request()?, unlock),
+            Operation::CancelLock(cancel) => Ok(self.locks.cancel(self.request()?, *cancel)),
         }
     }
 
     /// The open sessions.
     pub fn sessions(&self) -> Vec<SessionInfo> {
         self.sessions.list()
+    }
+
+    /// Who has which bytes locked.
+    pub fn locks(&self) -> BTreeMap<LockedByte, LockMode> {
+        self.locks.held()
+    }
+
+    /// Who waits for a lock, in the order of their coming.
+    pub fn waits(&self) -> Vec<Wait> {
+        self.locks.waits()
+    }
+
+    /// What has become of a wait.
+    pub fn ticket(&self, ino: InodeId, session: SessionId, sequence: u64) -> TicketState {
+        self.locks.ticket(ino, session, sequence)
+    }
+
+    /// The news of locks that were granted since this was last asked.
+    pub fn take_granted(&mut self) -> Vec<News> {
+        self.locks.take_granted()
     }
 
     /// Every inode, orphans included.
@@ -260,6 +304,11 @@ impl Model {
         }
     }
 
+    fn request(&self) -> Checked<RequestId> {
+        self.request
+            .ok_or_else(|| vec![PosixError::InvalidArgument])
+    }
+
     fn superuser(&self) -> bool {
         self.credentials.uid == 0
     }
@@ -272,6 +321,7 @@ impl Model {
         for ino in &reclaim.inodes {
             if self.nlink(*ino) == 0 {
                 self.nodes.remove(ino);
+                self.locks.forget(*ino);
             }
         }
         Answer::Reclaimed {

@@ -3,6 +3,7 @@
 //! An operation checks everything first and changes the state after; when it stops with an error, the
 //! caller drops what it changed.
 
+mod change_locks;
 mod context;
 mod directory;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod namespace_tests;
 #[cfg(test)]
 mod rename_tests;
 
+pub(crate) mod cancel_lock;
 pub(crate) mod close_session;
 pub(crate) mod copy_range;
 pub(crate) mod create;
@@ -27,10 +29,13 @@ pub(crate) mod rename;
 pub(crate) mod rmdir;
 pub(crate) mod set_attributes;
 pub(crate) mod set_flags;
+pub(crate) mod set_lock;
 pub(crate) mod set_xattr;
 pub(crate) mod symlink;
 pub(crate) mod touch_atime;
 pub(crate) mod unlink;
+pub(crate) mod unlock;
 pub(crate) mod write;
 
 pub(crate) use context::{Context, Stop, check_changeable, load_inode, load_regular};
+pub(crate) use set_lock::range_in;

@@ -4,6 +4,8 @@ pub(crate) mod access;
 pub(crate) mod attributes;
 pub(crate) mod get_xattr;
 pub(crate) mod list_xattr;
+pub(crate) mod lock_ticket;
+pub(crate) mod locks;
 pub(crate) mod lookup;
 pub(crate) mod orphans;
 pub(crate) mod read;
@@ -11,6 +13,7 @@ pub(crate) mod read_directory;
 pub(crate) mod readlink;
 pub(crate) mod seek;
 pub(crate) mod sessions;
+pub(crate) mod test_lock;
 
 use crate::fault::Fault;
 use crate::ops::Stop;
@@ -52,9 +55,17 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
         Query::Statistics => statistics(view),
         Query::Orphans { after, inodes_max } => orphans::answer(view, *after, *inodes_max),
         Query::Sessions => sessions::answer(view),
-        Query::TestLock(_) | Query::LockTicket { .. } | Query::Locks { .. } => {
-            Err(crate::outcome::PosixError::NotSupported.into())
-        }
+        Query::TestLock(test) => test_lock::answer(view, test),
+        Query::LockTicket {
+            ino,
+            session,
+            sequence,
+        } => lock_ticket::answer(view, *ino, *session, *sequence),
+        Query::Locks {
+            ino,
+            after,
+            entries_max,
+        } => locks::answer(view, *ino, after, *entries_max),
     }
 }
 

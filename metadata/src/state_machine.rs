@@ -155,7 +155,7 @@ impl<E: Engine> StateMachine<E> {
         };
         match answer {
             Ok(reply) => Ok(Ok(reply)),
-            Err(Stop::Posix(error)) => Ok(Err(error)),
+            Err(Stop::Posix(error) | Stop::PosixChanged(error)) => Ok(Err(error)),
             Err(Stop::Fault(fault)) => Err(fault),
         }
     }
@@ -203,7 +203,7 @@ pub(crate) fn check_order(applied: LogIndex, index: LogIndex) -> Result<(), Faul
     Err(Fault::corrupt("log", detail))
 }
 
-/// Runs one command; a refused one leaves no trace but its idempotency record.
+/// Runs one command; a refused one leaves no trace but its idempotency record, unless it says so itself.
 fn run<V: View>(
     overlay: &mut Overlay<V>,
     volume: &mut Volume,
@@ -221,13 +221,17 @@ fn run<V: View>(
         volume: &mut changed,
         now: command.now,
         credentials: &command.credentials,
-        session: command.request.map(|request| request.session),
+        request: command.request,
         news: &mut *news,
     };
     let outcome = match apply::apply(&mut context, &command.operation) {
         Ok(answer) => {
             *volume = changed;
             Ok(answer)
+        }
+        Err(Stop::PosixChanged(error)) => {
+            *volume = changed;
+            Err(error)
         }
         Err(Stop::Posix(error)) => {
             overlay.reject();

@@ -21,7 +21,7 @@ pub use file_kind::FileKind;
 pub use file_name::FileName;
 pub use inode_flags::InodeFlags;
 pub use inode_id::InodeId;
-pub use lock::{LockMode, LockOwner, LockRange, LockSpace};
+pub use lock::{LockMode, LockOwner, LockRange, LockSpace, Turn};
 pub use log_index::LogIndex;
 pub use mode::Mode;
 pub use position::Position;

@@ -62,7 +62,7 @@ impl Fixture {
             state: &mut overlay,
             volume: &mut volume,
             now: Timestamp::default(),
-            session: None,
+            request: None,
             news: &mut Vec::new(),
             credentials: &self.credentials,
         };
@@ -74,7 +74,7 @@ impl Fixture {
                 self.volume = volume;
                 Ok(answer)
             }
-            Err(Stop::Posix(error)) => Err(error),
+            Err(Stop::Posix(error) | Stop::PosixChanged(error)) => Err(error),
             Err(Stop::Fault(fault)) => panic!("{fault}"),
         }
     }
@@ -204,7 +204,7 @@ impl Fixture {
     ) -> Result<u64, PosixError> {
         match self.query(|view| queries::seek::answer(view, ino, offset, target)) {
             Ok(Reply::Offset(found)) => Ok(found),
-            Err(Stop::Posix(error)) => Err(error),
+            Err(Stop::Posix(error) | Stop::PosixChanged(error)) => Err(error),
             other => panic!("{other:?}"),
         }
     }

@@ -21,14 +21,17 @@ pub(super) type Entry = (Vec<u8>, Bytes);
 /// How long the keys of a prefix are, and what of them is a name.
 pub(super) fn well_formed(prefix: Prefix, key: &[u8]) -> bool {
     match prefix {
-        Prefix::Volume | Prefix::Position => key.len() == 1,
+        Prefix::Volume | Prefix::Position | Prefix::Turn => key.len() == 1,
         Prefix::Block
         | Prefix::Inode
         | Prefix::Shared
         | Prefix::Orphan
         | Prefix::Session
         | Prefix::ClosedSession => key.len() == 9,
-        Prefix::Extent | Prefix::Order | Prefix::Request => key.len() == 17,
+        Prefix::Extent | Prefix::Order | Prefix::Request | Prefix::Pending => key.len() == 17,
+        Prefix::LockCount => matches!(key.len(), 9 | 17),
+        Prefix::Waiter => key.len() == 18,
+        Prefix::Lock => key.len() == 34,
         Prefix::Dentry | Prefix::Xattr => (10..=9 + 255).contains(&key.len()),
     }
 }

@@ -7,26 +7,31 @@ use super::report::{Report, shown};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{
-    Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, PositionRecord, SessionRecord,
-    Shared, Volume, Xattr,
+    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
+    PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use crate::store::View;
 use crate::types::FileName;
 
 /// In the order of their bytes.
-const PREFIXES: [Prefix; 13] = [
+const PREFIXES: [Prefix; 18] = [
     Prefix::Position,
     Prefix::Block,
     Prefix::ClosedSession,
     Prefix::Dentry,
     Prefix::Extent,
+    Prefix::LockCount,
     Prefix::Inode,
+    Prefix::Lock,
     Prefix::Shared,
     Prefix::Order,
+    Prefix::Pending,
     Prefix::Orphan,
     Prefix::Request,
     Prefix::Session,
+    Prefix::Turn,
     Prefix::Volume,
+    Prefix::Waiter,
     Prefix::Xattr,
 ];
 
@@ -94,6 +99,22 @@ fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         Prefix::Session => SessionRecord::decode(value).map(drop),
         Prefix::ClosedSession if value.is_empty() => Ok(()),
         Prefix::ClosedSession => Err(Fault::corrupt("closed session", "too long")),
+        Prefix::Lock => {
+            let start = keys::lock_parts(key).map(|(_, _, start)| start);
+            keys::space_part(key).ok_or_else(|| Fault::corrupt("lock key", "unknown kind"))?;
+            let lock = LockRecord::decode(value)?;
+            if start.is_some_and(|start| start > lock.end) {
+                return Err(Fault::corrupt("lock record", "ends before it begins"));
+            }
+            Ok(())
+        }
+        Prefix::Waiter => {
+            keys::space_part(key).ok_or_else(|| Fault::corrupt("waiter key", "unknown kind"))?;
+            WaiterRecord::decode(value).map(drop)
+        }
+        Prefix::Pending => PendingRecord::decode(value).map(drop),
+        Prefix::LockCount => LockCount::decode(value).map(drop),
+        Prefix::Turn => TurnRecord::decode(value).map(drop),
         Prefix::Block => Ok(()),
     }
 }

@@ -29,6 +29,8 @@ pub enum Rule {
     Counters,
     /// Outcomes of requests belong to open sessions and were not acknowledged.
     Sessions,
+    /// Locks exclude each other, belong to open sessions, and nobody waits who need not.
+    Locks,
     /// Not a rule: counts the violations that are not listed.
     More,
 }
@@ -48,6 +50,7 @@ impl Rule {
             Rule::Xattrs => "xattrs",
             Rule::Counters => "counters",
             Rule::Sessions => "sessions",
+            Rule::Locks => "locks",
             Rule::More => "more",
         }
     }
@@ -82,7 +85,8 @@ impl fmt::Display for Violation {
             | Rule::Blocks
             | Rule::Xattrs
             | Rule::Counters
-            | Rule::Sessions => write!(formatter, "{}: {}", self.rule, self.detail),
+            | Rule::Sessions
+            | Rule::Locks => write!(formatter, "{}: {}", self.rule, self.detail),
         }
     }
 }

@@ -6,13 +6,15 @@ use crate::news::News;
 use crate::outcome::PosixError;
 use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
-use crate::types::{Credentials, InodeFlags, InodeId, SessionId, Timestamp};
+use crate::types::{Credentials, InodeFlags, InodeId, RequestId, Timestamp};
 
 /// Why an operation did not go on.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The caller gets this answer.
+    /// The caller gets this answer, and what was changed is dropped.
     Posix(PosixError),
+    /// The caller gets this answer, and what was changed stays.
+    PosixChanged(PosixError),
     /// The node stops.
     Fault(Fault),
 }
@@ -39,8 +41,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     /// Who asks.
     pub(crate) credentials: &'a Credentials,
-    /// The session the command belongs to.
-    pub(crate) session: Option<SessionId>,
+    /// The session the command belongs to, and its number there.
+    pub(crate) request: Option<RequestId>,
     /// What others want to hear of.
     pub(crate) news: &'a mut Vec<News>,
 }
@@ -69,6 +71,11 @@ pub(crate) fn load_regular(view: &(impl View + ?Sized), ino: InodeId) -> Result<
 }
 
 impl Context<'_> {
+    /// The request of the command; `InvalidArgument` for what is of no session.
+    pub(crate) fn request(&self) -> Result<RequestId, PosixError> {
+        self.request.ok_or(PosixError::InvalidArgument)
+    }
+
     /// The inode, or `InodeGone` when it does not exist.
     pub(crate) fn inode(&self, ino: InodeId) -> Result<Inode, Stop> {
         load_inode(self.state, ino)

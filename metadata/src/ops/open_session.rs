@@ -9,7 +9,7 @@ use crate::outcome::{Answer, PosixError};
 use crate::record::SessionRecord;
 
 pub(crate) fn apply(context: &mut Context<'_>, open: &OpenSession) -> Result<Answer, Stop> {
-    let session = context.session.ok_or(PosixError::InvalidArgument)?;
+    let session = context.request()?.session;
     let texts = [&open.host, &open.version, &open.mountpoint];
     if texts.iter().any(|text| text.len() > SESSION_TEXT_BYTES_MAX) {
         return Err(PosixError::InvalidArgument.into());

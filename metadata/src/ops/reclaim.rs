@@ -73,6 +73,7 @@ fn reclaim(
         let lost = format!("{} bytes without an extent", inode.allocated);
         return Err(Fault::corrupt(format!("inode {ino}"), lost).into());
     }
+    forget_locks(context, ino)?;
     *keys_left -= KEYS_OF_ORPHAN;
     context.state.delete(keys::inode(ino));
     context.state.delete(keys::orphan(ino));
@@ -82,6 +83,15 @@ fn reclaim(
         .checked_sub(1)
         .ok_or_else(|| Fault::corrupt("volume record", "fewer inodes than there are"))?;
     Ok(true)
+}
+
+/// Who has a lock has the inode open, or had when its session ended: there is none, but to be sure.
+fn forget_locks(context: &mut Context<'_>, ino: InodeId) -> Result<(), Stop> {
+    // Most volumes never had one, and need not be searched for each orphan.
+    if context.state.contains(&keys::turn())? {
+        context.change_locks(|tables| Ok(tables.forget(ino)?))?;
+    }
+    Ok(())
 }
 
 fn clear_xattrs(

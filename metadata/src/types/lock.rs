@@ -46,6 +46,10 @@ impl LockMode {
     }
 }
 
+/// Who comes first among those that wait: counted up over the whole volume, never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Turn(pub u64);
+
 /// Bytes from the first to the last, both included; `u64::MAX` is the end of every file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LockRange {

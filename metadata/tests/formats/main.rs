@@ -16,8 +16,8 @@ use holdfast_metadata::catalog::{
     VolumeRecord,
 };
 use holdfast_metadata::record::{
-    Dentry, Extent, Inode, OrderEntry, Orphan, OutcomeRecord, PositionRecord, SessionRecord,
-    Shared, Volume, Xattr,
+    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
+    PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant};
 
@@ -87,6 +87,37 @@ fn sessions_and_positions_are_read_and_written_again() {
     let bytes = fixture("position");
     assert_eq!(PositionRecord::decode(&bytes).unwrap(), samples::NOTE);
     assert_eq!(PositionRecord::encode(samples::NOTE), bytes);
+}
+
+#[test]
+fn locks_are_read_and_written_again() {
+    for (name, lock) in samples::held_locks() {
+        round_trips(name, &lock, LockRecord::decode, LockRecord::encode);
+    }
+    round_trips(
+        "locks",
+        &samples::lock_count(),
+        LockCount::decode,
+        LockCount::encode,
+    );
+    round_trips(
+        "waiter",
+        &samples::waiter(),
+        WaiterRecord::decode,
+        WaiterRecord::encode,
+    );
+    round_trips(
+        "pending",
+        &samples::pending(),
+        PendingRecord::decode,
+        PendingRecord::encode,
+    );
+    round_trips(
+        "turn",
+        &samples::turn(),
+        TurnRecord::decode,
+        TurnRecord::encode,
+    );
 }
 
 #[test]
@@ -191,6 +222,16 @@ fn a_snapshot_is_read_and_written_again() {
 fn a_snapshot_of_a_replica_is_read_and_written_again() {
     let state = samples::replicated_state();
     let engine = snapshot_round_trips("snapshot_replicated", samples::REPLICATED_DIGEST, &state);
+    assert_eq!(
+        invariant::check(&engine.view(), &mut |_| ()),
+        Ok(Vec::new())
+    );
+}
+
+#[test]
+fn a_snapshot_with_locks_is_read_and_written_again() {
+    let state = samples::locked_state();
+    let engine = snapshot_round_trips("snapshot_locked", samples::LOCKED_DIGEST, &state);
     assert_eq!(
         invariant::check(&engine.view(), &mut |_| ()),
         Ok(Vec::new())

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use holdfast_metadata::model::{Cell, Model};
 use holdfast_metadata::{
-    Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, PosixError,
-    Query, Reply, SeekTarget, StateMachine,
+    Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, Position,
+    PosixError, Query, Reply, SeekTarget, StateMachine,
 };
 use proptest::test_runner::TestCaseResult;
 use proptest::{prop_assert, prop_assert_eq};
 
 use crate::generate::NAMES;
-use crate::run;
+use crate::{locks, run};
 
 type Answered = Result<Reply, PosixError>;
 
@@ -25,12 +26,22 @@ pub(crate) fn follows(commands: &[Command]) -> TestCaseResult {
     let mut model = Model::new(run::FORMAT);
     for (place, command) in commands.iter().enumerate() {
         let expected = model.apply(command);
-        let outcome = &machine.apply_next(std::slice::from_ref(command)).unwrap()[0];
+        let position = Position {
+            index: machine.applied().next(),
+            record: Bytes::new(),
+        };
+        let applied = machine
+            .apply_at(position, std::slice::from_ref(command))
+            .unwrap();
+        let outcome = &applied.outcomes[0];
         prop_assert!(
             expected.allows(outcome),
             "command {place} {command:?}\nanswered {outcome:?}\nexpected {expected:?}"
         );
         run::cleanly(&machine, place, command)?;
+        locks::granted(&mut model, &applied.news)?;
+        locks::same(&machine, &model)?;
+        locks::tickets(&machine, &model, &commands[..=place])?;
         after(&machine, &model, command)?;
         sessions(&machine, &model)?;
     }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod content;
+mod locks;
 mod requests;
 
 use attributes::attributes;
@@ -11,6 +12,7 @@ use holdfast_metadata::{
     Command, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir, Mknod, Mode, Operation,
     Reclaim, Rename, RenameFlags, Rmdir, Symlink, Timestamp, Unlink,
 };
+pub(crate) use locks::locks;
 use proptest::prelude::*;
 pub(crate) use requests::{open_session, requests};
 

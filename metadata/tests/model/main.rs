@@ -3,7 +3,7 @@
 //! What it asserts: each outcome is one the model allows; after each command every invariant holds
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
 //! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate
-//! changes nothing; a listing that goes on while its directory changes misses nothing and shows nothing
+//! changes nothing; who holds a lock and who waits is what the model says; a listing that goes on while its directory changes misses nothing and shows nothing
 //! twice.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
@@ -14,6 +14,8 @@ mod compare;
 mod generate;
 #[cfg(test)]
 mod listing;
+#[cfg(test)]
+mod locks;
 #[cfg(test)]
 mod run;
 
@@ -35,6 +37,13 @@ fn the_state_machine_follows_the_model() {
 #[test]
 fn retries_and_late_duplicates_follow_the_model() {
     check(256, &generate::requests(60), |commands| {
+        compare::follows(&commands)
+    });
+}
+
+#[test]
+fn locks_follow_the_model() {
+    check(1024, &generate::locks(60), |commands| {
         compare::follows(&commands)
     });
 }
@@ -79,7 +88,7 @@ fn the_same_log_gives_the_same_digest() {
 #[test]
 fn how_a_log_is_cut_into_batches_changes_nothing() {
     let cut = (
-        generate::requests(60),
+        prop_oneof![generate::requests(60), generate::locks(60)],
         prop::collection::vec(1..9_usize, 60),
     );
     check(64, &cut, |(commands, lengths)| {
@@ -167,7 +176,8 @@ fn a_snapshot_restores_the_same_digest() {
 #[test]
 fn both_engines_keep_the_same_state() {
     use holdfast_metadata::{RocksEngine, RocksOptions};
-    check(16, &generate::commands(60), |commands| {
+    let commands = prop_oneof![generate::commands(60), generate::locks(60)];
+    check(16, &commands, |commands| {
         let directory = tempfile::tempdir().unwrap();
         let options = RocksOptions::default();
         let on_disk = machine(RocksEngine::create(directory.path(), &options).unwrap());

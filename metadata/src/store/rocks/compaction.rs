@@ -17,9 +17,13 @@ const GARBAGE_BYTES: &str = "rocksdb.live-blob-file-garbage-size";
 const AGE_CUTOFF: &str = "blob_garbage_collection_age_cutoff";
 
 impl RocksEngine {
-    /// Compacts what was removed. It asks before each table whether to go on, and is slow: run it
-    /// beside the commits.
-    pub fn compact(&self, proceed: &dyn Fn() -> bool) -> Result<(), Fault> {
+    /// Compacts what was removed. It asks before each table whether to go on, and before it rewrites live blobs
+    /// whether there is room for so many bytes more. It is slow: run it beside the commits.
+    pub fn compact(
+        &self,
+        proceed: &dyn Fn() -> bool,
+        has_room: &dyn Fn(u64) -> bool,
+    ) -> Result<(), Fault> {
         self.check_not_poisoned()?;
         self.flush()?;
         let options = CompactOptions::default();
@@ -29,11 +33,13 @@ impl RocksEngine {
         if !proceed() || !self.has_garbage()? {
             return Ok(());
         }
+        let needed = self.live_blob_bytes_a_table()?;
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         self.set_age_cutoff("1.0")?;
-        let collected =
-            self.compact_tables(BLOCKS, &options, &|| Ok(proceed() && self.has_garbage()?));
+        let collected = self.compact_tables(BLOCKS, &options, &|| {
+            Ok(proceed() && has_room(needed) && self.has_garbage()?)
+        });
         self.set_age_cutoff(&super::options::BLOB_AGE_CUTOFF.to_string())?;
         collected
     }
@@ -62,6 +68,17 @@ impl RocksEngine {
                 .compact_range_cf_opt(family, start, end, options);
         }
         Ok(())
+    }
+
+    /// What rewriting the live blobs of one table takes, about, until the old ones are gone.
+    fn live_blob_bytes_a_table(&self) -> Result<u64, Fault> {
+        let live = self.blocks_property(BLOB_BYTES)?;
+        let live = live.saturating_sub(self.blocks_property(GARBAGE_BYTES)?);
+        let tables = self.database.live_files();
+        let tables = tables.map_err(|error| self.failed(&error))?;
+        let tables = tables.iter();
+        let of_blocks = tables.filter(|table| table.column_family_name == BLOCKS);
+        Ok(live / (of_blocks.count() as u64).max(1))
     }
 
     fn has_garbage(&self) -> Result<bool, Fault> {

@@ -22,6 +22,9 @@ const OPEN_FILES_MAX: i32 = 2048;
 /// Unwritten memory tables a family may have before commits wait.
 const WRITE_BUFFERS_MAX: i32 = 3;
 
+/// Memory tables that make up the first level of tables: with the largest, what RocksDB takes by itself.
+const LEVEL_BASE_BUFFERS: u64 = 4;
+
 /// A file that is overwritten at random, or a directory that is emptied, leaves removed keys between
 /// those that are there, and every scan passes over them. When one scan passes over this many in memory
 /// they are written to a table (RocksDB's C interface has this option only as text) ...
@@ -130,6 +133,8 @@ impl RocksOptions {
             .unwrap_or_default();
         options.set_block_based_table_factory(&table);
         options.set_write_buffer_size(self.write_buffer_bytes);
+        // What is merged at once is rewritten at once, and takes as much space again.
+        options.set_max_bytes_for_level_base(self.write_buffer_bytes as u64 * LEVEL_BASE_BUFFERS);
         options.set_max_write_buffer_number(WRITE_BUFFERS_MAX);
         options
     }

@@ -76,7 +76,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn expire(session: u64) -> Command {
+/// The leader has not heard of the session.
+pub(super) fn expire(session: u64) -> Command {
     Command {
         request: None,
         ..of_session(
@@ -97,7 +98,7 @@ fn refused(command: &Command) -> Command {
     }
 }
 
-fn of_session(session: u64, operation: Operation) -> Command {
+pub(super) fn of_session(session: u64, operation: Operation) -> Command {
     Command {
         request: Some(RequestId {
             session: SessionId(session),
