@@ -207,6 +207,13 @@ fn cause(error: &(dyn Error + 'static)) -> FailureReason {
     match innermost.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => FailureReason::Refused,
         Some(io::ErrorKind::TimedOut) => FailureReason::TimedOut(CONNECT_MAX),
-        Some(_) | None => FailureReason::Other(innermost.to_string()),
+        Some(
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof,
+        ) => FailureReason::Other("the connection was closed: is that a holdfast node?".to_owned()),
+        Some(_) => FailureReason::Other(innermost.to_string()),
+        // It was not the network: somebody who speaks something else listens there.
+        None => FailureReason::OtherProtocol("not a holdfast node".to_owned()),
     }
 }

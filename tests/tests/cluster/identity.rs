@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::{OpenVolumeRequest, StatusRequest};
-use holdfast_tests::cluster::{channel, headers};
+use holdfast_tests::cluster::{Stranger, channel, headers};
 use holdfast_tests::{Cluster, Finished, place, run_within};
 use tonic::Code;
 use tonic::metadata::MetadataValue;
@@ -110,4 +110,51 @@ fn who_belongs_to_another_cluster_or_says_nothing_is_refused() {
         admin.status(request).await.unwrap_err()
     });
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+}
+
+#[test]
+fn commands_at_the_address_of_a_stranger_say_who_it_is_and_what_to_do() {
+    let later = Stranger::of_another_protocol();
+    let pages = Stranger::of_web_pages();
+    let mountpoint = place::scratch();
+    let mountpoint = mountpoint.path().display().to_string();
+    let commands: [&[&str]; 5] = [
+        &["volume", "list"],
+        &["volume", "create", "name"],
+        &["node", "list"],
+        &["node", "remove", "1"],
+        &["mount", &mountpoint],
+    ];
+    for (stranger, parts) in [
+        (
+            &later,
+            &["protocol 77 (holdfast 9.8.7)", "protocol 1 (holdfast "][..],
+        ),
+        (&pages, &["holdfast node"]),
+    ] {
+        for command in commands {
+            let finished = holdfast(command, stranger.address());
+            assert!(!finished.status.success(), "{finished:#?}");
+            assert_eq!(finished.stderr.lines().count(), 1, "{finished:#?}");
+            assert!(
+                finished.stderr.contains(stranger.address()),
+                "{finished:#?}"
+            );
+            for part in parts {
+                assert!(finished.stderr.contains(part), "{part}: {finished:#?}");
+            }
+        }
+        let status = holdfast(&["status"], stranger.address());
+        assert_eq!(status.status.code(), Some(2), "{status:#?}");
+        for part in parts {
+            assert!(status.stdout.contains(part), "{part}: {status:#?}");
+        }
+    }
+}
+
+#[track_caller]
+fn holdfast(command: &[&str], address: &str) -> Finished {
+    let mut program = Command::new(place::holdfast());
+    program.args(command).args(["--cluster", address]);
+    run_within(&mut program, LIMIT)
 }
