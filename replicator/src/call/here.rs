@@ -62,11 +62,21 @@ impl Here {
         if let Some(reason) = self.closed.borrow().clone() {
             return Err(Refusal::Unavailable { reason });
         }
+        let is_command = matches!(body, CallBody::Command(_));
         let node = Arc::clone(&self.node);
         let call = async move { node.call(volume, forwarded, body).await };
-        let answer = self.runtime.spawn(call).await;
-        // The runtime is ending, and nobody knows how far it came.
-        answer.unwrap_or(Err(Refusal::OutcomeUnknown))
+        let answer = self.runtime.spawn(call);
+        tokio::select! {
+            biased;
+            // An error: the runtime is ending, and nobody knows how far it came.
+            answer = answer => answer.unwrap_or(Err(Refusal::OutcomeUnknown)),
+            // As with a stream that breaks: the node goes on with what it was sent.
+            reason = self.closed() => Err(if is_command {
+                Refusal::OutcomeUnknown
+            } else {
+                Refusal::Unavailable { reason }
+            }),
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -90,5 +100,49 @@ impl Here {
 impl fmt::Debug for Here {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Here").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Never answers.
+    struct Silent;
+
+    impl HereNode for Silent {
+        fn open_volume(&self, _: &str) -> Result<OpenVolumeResponse, String> {
+            Err("nothing".to_owned())
+        }
+
+        fn call(
+            &self,
+            _: u64,
+            _: bool,
+            _: CallBody,
+        ) -> Pin<Box<dyn Future<Output = Result<CallAnswer, Refusal>> + Send + '_>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn closing_ends_the_calls_under_way() {
+        let here = Here::new(Arc::new(Silent), Handle::current());
+        let calls = async {
+            tokio::join!(
+                here.call(1, false, CallBody::Command(Bytes::new())),
+                here.call(1, false, CallBody::Query(Bytes::new())),
+                // The others have begun by then.
+                async { here.close("over") },
+            )
+        };
+        let limit = Duration::from_secs(10);
+        let (command, query, ()) = tokio::time::timeout(limit, calls).await.unwrap();
+        assert!(matches!(command, Err(Refusal::OutcomeUnknown)));
+        assert!(matches!(query, Err(Refusal::Unavailable { reason }) if reason == "over"));
     }
 }

@@ -10,7 +10,7 @@ use holdfast_proto::{
     CallRequest, CallRequests, CallResponse, CallResponses, OpenVolumeRequest, OpenVolumeResponse,
     call_request, call_response, refusal,
 };
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::router::{NoVolume, Router};
@@ -19,6 +19,9 @@ use crate::refusal::{Endpoint, Refusal};
 
 /// Calls of one stream that may be under way; what comes then is read later, so the sender slows down.
 const UNDER_WAY_MAX: usize = 4096;
+
+/// And the bytes they may have: a stranger must not fill the memory with them.
+const BYTES_UNDER_WAY_MAX: usize = 64 << 20;
 
 /// The most answers that travel in one message.
 const ANSWERS_MAX: usize = 256;
@@ -87,16 +90,53 @@ impl Client for ClientService {
     }
 }
 
+/// What the calls of one stream that are under way may be.
+struct Room {
+    calls: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+}
+
+/// What one call takes of it, until it is dropped.
+struct Place {
+    _call: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new() -> Room {
+        Room {
+            calls: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+            bytes: Arc::new(Semaphore::new(BYTES_UNDER_WAY_MAX)),
+        }
+    }
+
+    /// Waits until there is room; a call that is larger than all of it goes alone.
+    async fn take(&self, bytes: usize) -> Option<Place> {
+        let bytes = bytes.min(BYTES_UNDER_WAY_MAX) as u32;
+        Some(Place {
+            _call: self.calls.clone().acquire_owned().await.ok()?,
+            _bytes: self.bytes.clone().acquire_many_owned(bytes).await.ok()?,
+        })
+    }
+}
+
+fn body_length(request: &CallRequest) -> usize {
+    match &request.body {
+        Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
+        None => 0,
+    }
+}
+
 /// Starts every call that comes in; each sends its answer when it has one.
 async fn read_calls(
     router: Router,
     mut incoming: Streaming<CallRequests>,
     answers: mpsc::Sender<CallResponse>,
 ) {
-    let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    let room = Room::new();
     while let Ok(Some(batch)) = incoming.message().await {
         for request in batch.requests {
-            let Ok(permit) = under_way.clone().acquire_owned().await else {
+            let Some(place) = room.take(body_length(&request)).await else {
                 return;
             };
             let (router, answers) = (router.clone(), answers.clone());
@@ -104,7 +144,7 @@ async fn read_calls(
                 let response = answer(&router, request).await;
                 // When the mount is gone nobody waits for the answer.
                 let _gone = answers.send(response).await;
-                drop(permit);
+                drop(place);
             });
         }
     }
@@ -196,5 +236,33 @@ fn length(response: &CallResponse) -> usize {
             bytes.len()
         }
         Some(call_response::Body::Refusal(_)) | None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_under_way_are_bounded_by_number_and_by_bytes() {
+        let room = Room::new();
+        let large = room.take(BYTES_UNDER_WAY_MAX - 10).await.unwrap();
+        let small = room.take(10).await.unwrap();
+        assert!(room.take(1).now_or_never().is_none());
+        drop(large);
+        let next = room.take(1).await.unwrap();
+        // Larger than everything: alone, but not never.
+        assert!(room.take(usize::MAX).now_or_never().is_none());
+        drop((small, next));
+        let huge = room.take(usize::MAX).await.unwrap();
+        assert!(room.take(1).now_or_never().is_none());
+        drop(huge);
+        let mut calls = Vec::new();
+        for _ in 0..UNDER_WAY_MAX {
+            calls.push(room.take(0).await.unwrap());
+        }
+        assert!(room.take(0).now_or_never().is_none());
     }
 }
