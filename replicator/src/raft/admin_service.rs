@@ -196,7 +196,11 @@ impl Admin for AdminService {
             return Err(Status::unavailable("the cluster is not made yet"));
         }
         if known.removed.contains(&join.id)
-            && self.registry.groups().iter().any(|group| group.has(join.id))
+            && self
+                .registry
+                .groups()
+                .iter()
+                .any(|group| group.has(join.id))
         {
             // Its vote may be what its removal waits for.
             return Err(Status::unavailable("the node is being removed"));
@@ -205,12 +209,12 @@ impl Admin for AdminService {
             .nodes
             .iter()
             .any(|node| node.id == join.id && node.role == NodeRole::Voter);
-        self.change(CatalogCommand::AddNode {
+        let add = CatalogCommand::AddNode {
             id: join.id,
             address: join.address,
             incarnation,
-        })
-        .await?;
+        };
+        self.catalog.change(add).await.map_err(unwanted)?;
         if !join.as_learner && !voted {
             let role = NodeRole::Voter;
             self.change(CatalogCommand::SetNodeRole { id: join.id, role })
@@ -379,6 +383,14 @@ pub(crate) fn create_volume(
 fn refused(refusal: CatalogRefusal) -> Status {
     match refusal {
         CatalogRefusal::Refused(reason) => Status::failed_precondition(reason),
+        CatalogRefusal::Unavailable(refusal) => unavailable(refusal),
+    }
+}
+
+/// The catalog does not want the node: that is final, and told apart from what two programs have against each other.
+fn unwanted(refusal: CatalogRefusal) -> Status {
+    match refusal {
+        CatalogRefusal::Refused(reason) => Status::permission_denied(reason),
         CatalogRefusal::Unavailable(refusal) => unavailable(refusal),
     }
 }

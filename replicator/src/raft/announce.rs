@@ -86,7 +86,8 @@ impl Announcement {
             }
             match answer {
                 Ok(()) => return Ok(()),
-                Err(status) if is_final(&status) => return Err(status.message().to_owned()),
+                Err(status) if is_unwanted(&status) => return Err(status.message().to_owned()),
+                // Also when a peer refuses to talk: it may be of another version while the nodes are updated.
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
@@ -128,14 +129,36 @@ async fn ask(
 fn is_settled(answer: &Result<(), Status>) -> bool {
     match answer {
         Ok(()) => true,
-        Err(status) => is_final(status),
+        Err(status) => is_unwanted(status),
     }
+}
+
+/// The catalog has decided.
+fn is_unwanted(status: &Status) -> bool {
+    status.code() == Code::PermissionDenied
 }
 
 /// Asking again would get the same answer.
 fn is_final(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::FailedPrecondition | Code::InvalidArgument
-    )
+    is_unwanted(status)
+        || matches!(
+            status.code(),
+            Code::FailedPrecondition | Code::InvalidArgument
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_catalog_ends_a_node_that_has_joined() {
+        let decided = Err(Status::permission_denied("node 3 was removed"));
+        assert!(is_settled(&decided) && is_settled(&Ok(())));
+        // A peer of another version, or of another cluster at an address that one of ours had.
+        let other = Status::failed_precondition("protocol 1 cannot talk to protocol 2");
+        assert!(is_final(&other), "who joins is told at once");
+        assert!(!is_settled(&Err(other)));
+        assert!(!is_settled(&Err(Status::unavailable("nobody leads"))));
+    }
 }
