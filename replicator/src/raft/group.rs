@@ -152,6 +152,12 @@ impl Group {
         }
     }
 
+    /// Waits until everything that was proposed here is decided.
+    pub(crate) async fn settled(&self) {
+        // Nobody closes it; all of it is free when nothing waits.
+        let _free = self.waiting.acquire_many(WAITING_STEPS_MAX as u32).await;
+    }
+
     /// What has happened.
     pub(crate) fn counters(&self) -> &GroupCounters {
         &self.counters

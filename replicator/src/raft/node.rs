@@ -58,6 +58,8 @@ pub struct Node {
     poison: Poison,
     address: SocketAddr,
     stopping: watch::Sender<bool>,
+    /// Ends what the peers send: until then they decide what was proposed here.
+    leaving: watch::Sender<bool>,
     /// Why the cluster does not want this node any more.
     unwanted: watch::Sender<Option<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -160,6 +162,15 @@ impl Node {
             }
         }
         self.stopping.send_replace(true);
+        let settled = async {
+            for group in self.registry.groups() {
+                group.settled().await;
+            }
+        };
+        if tokio::time::timeout(LAST_CALLS, settled).await.is_err() {
+            tracing::info!("not everything that was proposed here is decided");
+        }
+        self.leaving.send_replace(true);
         let server = self.server.lock().take();
         if let Some(mut server) = server
             && tokio::time::timeout(LAST_CALLS, &mut server).await.is_err()
@@ -356,9 +367,10 @@ async fn assemble(
         started: Instant::now(),
     };
     let (stopping, stopped) = watch::channel(false);
+    let (leaving, left) = watch::channel(false);
     let server = tokio::spawn(serve(
         listener,
-        RaftService::new(registry.clone(), identity.clone(), stopped.clone()),
+        RaftService::new(registry.clone(), identity.clone(), left),
         ClientService::new(router.clone(), identity, stopped.clone()),
         admin.clone(),
         stopped,
@@ -372,6 +384,7 @@ async fn assemble(
         poison,
         address,
         stopping,
+        leaving,
         unwanted: watch::Sender::new(None),
         tasks: Mutex::new(vec![watcher, members]),
         server: Mutex::new(Some(server)),
