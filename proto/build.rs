@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "holdfast/v1/admin.proto",
     "holdfast/v1/catalog.proto",
     "holdfast/v1/client.proto",
@@ -10,6 +10,7 @@ const FILES: [&str; 8] = [
     "holdfast/v1/outcome.proto",
     "holdfast/v1/query.proto",
     "holdfast/v1/raft.proto",
+    "holdfast/v1/session.proto",
     "holdfast/v1/types.proto",
 ];
 

@@ -22,6 +22,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::identity::Identity;
+use holdfast_proto::{Attend, Attended};
+use prost::Message;
 use tokio::task::AbortHandle;
 use tonic::Request;
 use tonic::transport::Channel;
@@ -43,18 +45,21 @@ pub(crate) enum CallBody {
     Command(Bytes),
     /// An encoded query.
     Query(Bytes),
+    /// A sign of life, answered when there is news.
+    Attend(Attend),
 }
 
 impl CallBody {
     fn len(&self) -> usize {
         match self {
             CallBody::Command(bytes) | CallBody::Query(bytes) => bytes.len(),
+            CallBody::Attend(attend) => attend.encoded_len(),
         }
     }
 }
 
 /// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CallAnswer {
     pub(crate) body: AnswerBody,
     /// Set when another node leads: it is a hop less.
@@ -64,12 +69,14 @@ pub(crate) struct CallAnswer {
 }
 
 /// The answer itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum AnswerBody {
     /// An encoded outcome.
     Outcome(Bytes),
     /// An encoded reply.
     Reply(Bytes),
+    /// What is new.
+    Attended(Attended),
 }
 
 /// A stream of calls to one node. Clones share it; it ends with the last of them.

@@ -20,6 +20,12 @@ pub enum ReplicateError {
     /// Nobody answered for as long as the caller would wait; the command may or may not take effect.
     #[error("no answer in time")]
     TimedOut,
+    /// The session that the command belongs to has ended; nothing was done.
+    #[error("the session of this mount has ended")]
+    SessionLost,
+    /// Whoever asked does not wait any more; nothing was done, or it was undone.
+    #[error("interrupted")]
+    Interrupted,
     /// The node has stopped serving.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -19,4 +19,4 @@ pub use raft::{
     FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, Timing,
 };
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
-pub use replicator::{PosixMetadataReplicator, Space, Status};
+pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};

@@ -2,6 +2,7 @@
 
 mod admin_service;
 mod announce;
+mod attendance;
 mod catalog_client;
 mod client_service;
 mod convert;
@@ -24,6 +25,7 @@ mod raft_service;
 mod read_index;
 mod registry;
 mod router;
+mod session_service;
 mod snapshot;
 mod snapshot_schedule;
 mod status;

@@ -9,10 +9,12 @@
 //! connections. All tasks and timers therefore live on a runtime that belongs to the replicator.
 
 mod asking;
+mod attending;
 mod backoff;
 mod carrier;
 mod connect_error;
 mod dial;
+mod locks;
 mod nodes;
 mod options;
 mod pathfinder;
@@ -20,6 +22,7 @@ mod road;
 mod session;
 mod sessions;
 mod silence;
+mod waits;
 
 use std::future::Future;
 use std::pin::pin;
@@ -32,6 +35,7 @@ use holdfast_proto::{decode_reply, encode_command, encode_query};
 use parking_lot::Mutex;
 
 use self::asking::{Asked, Asking};
+use self::attending::Attending;
 use self::backoff::Backoff;
 use self::carrier::Carrier;
 pub use self::connect_error::{ConnectError, FailureReason, NodeFailure};
@@ -41,12 +45,14 @@ pub use self::options::RemoteOptions;
 use self::options::Timing;
 use self::pathfinder::Pathfinder;
 use self::road::Road;
+use self::session::Session;
 use self::sessions::{Sessions, outcome_in};
 use self::silence::SilenceWatch;
+use self::waits::Waits;
 use crate::call::{AnswerBody, CallAnswer, CallBody, Here};
 use crate::error::ReplicateError;
 use crate::raft::Node;
-use crate::replicator::{PosixMetadataReplicator, Space, Status};
+use crate::replicator::{PosixMetadataReplicator, SharedVolume, Space, Status};
 
 const NEW: u8 = 0;
 const SERVING: u8 = 1;
@@ -58,6 +64,8 @@ pub struct RemoteReplicator {
     road: Arc<Road>,
     asking: Arc<Asking>,
     sessions: Arc<Sessions>,
+    waits: Arc<Waits>,
+    attending: Arc<Attending>,
     soft: Option<Duration>,
     start_max: Duration,
     timing: Timing,
@@ -66,7 +74,7 @@ pub struct RemoteReplicator {
     outcomes: AtomicU64,
     space: Mutex<Space>,
     /// Last, and futures borrow this: nobody has a timer there any more when it ends.
-    _carrier: Carrier,
+    carrier: Carrier,
 }
 
 impl Drop for RemoteReplicator {
@@ -115,6 +123,14 @@ impl RemoteReplicator {
         let asking = Asking::new(Arc::clone(&road), Backoff::new(&timing), handle.clone());
         let asking = Arc::new(asking);
         let sessions = Sessions::new(Arc::clone(&asking), handle.clone(), &options)?;
+        let sessions = Arc::new(sessions);
+        let waits = Arc::<Waits>::default();
+        let attending = Attending::new(
+            Arc::clone(&asking),
+            Arc::clone(&sessions),
+            Arc::clone(&waits),
+            &handle,
+        );
         let silence = SilenceWatch::new(Arc::clone(&road), Arc::clone(&nodes), timing);
         let pathfinder = Pathfinder {
             road: Arc::clone(&road),
@@ -130,14 +146,16 @@ impl RemoteReplicator {
         Ok(RemoteReplicator {
             road,
             asking,
-            sessions: Arc::new(sessions),
+            sessions,
+            waits,
+            attending,
             soft: options.soft,
             start_max: options.start_max,
             timing,
             state: AtomicU8::new(NEW),
             outcomes: AtomicU64::new(0),
             space: Mutex::default(),
-            _carrier: carrier,
+            carrier,
         })
     }
 
@@ -165,20 +183,28 @@ impl RemoteReplicator {
         }
     }
 
-    async fn send(&self, mut command: Command) -> Result<Outcome, ReplicateError> {
+    /// `epoch` is that of the only session in which the command may be carried out.
+    async fn send(
+        &self,
+        mut command: Command,
+        epoch: Option<u64>,
+    ) -> Result<Outcome, ReplicateError> {
         if command.request.is_some() {
             // Whoever chose the id also decides what is to become of its session.
             return self.outcome_of(self.ask(encode(&command)).await?.answer);
         }
         loop {
-            let session = self.sessions.current();
+            let session = self.session_of(epoch)?;
             session.opened().await?;
             let under_way = session.begin();
             command.request = Some(under_way.request);
             let asked = self.ask(encode(&command)).await?;
             match self.outcome_of(asked.answer)? {
                 Err(PosixError::SessionGone) => {
-                    self.sessions.replace(&session)?;
+                    self.lose(&session)?;
+                    if epoch.is_some() {
+                        return Err(ReplicateError::SessionLost);
+                    }
                     if asked.may_be_done {
                         return Err(ReplicateError::OutcomeUnknown);
                     }
@@ -186,6 +212,21 @@ impl RemoteReplicator {
                 outcome => return Ok(outcome),
             }
         }
+    }
+
+    /// The session of now, if it is the one that is asked for.
+    fn session_of(&self, epoch: Option<u64>) -> Result<Arc<Session>, ReplicateError> {
+        let session = self.sessions.current();
+        match epoch {
+            Some(epoch) if epoch != session.epoch => Err(ReplicateError::SessionLost),
+            Some(_) | None => Ok(session),
+        }
+    }
+
+    /// The cluster has ended this session.
+    fn lose(&self, session: &Session) -> Result<(), ReplicateError> {
+        self.waits.end(session.id);
+        self.sessions.replace(session)
     }
 
     fn outcome_of(&self, answer: CallAnswer) -> Result<Outcome, ReplicateError> {
@@ -204,7 +245,9 @@ impl RemoteReplicator {
             AnswerBody::Reply(bytes) => {
                 decode_reply(bytes).map_err(|error| malformed(error.to_string()))
             }
-            AnswerBody::Outcome(_) => Err(malformed("an outcome of a query".to_owned())),
+            AnswerBody::Outcome(_) | AnswerBody::Attended(_) => {
+                Err(malformed("something else than a reply".to_owned()))
+            }
         }
     }
 
@@ -233,6 +276,7 @@ impl PosixMetadataReplicator for RemoteReplicator {
             _ => return Err(ReplicateError::Stopped),
         }
         self.sessions.register();
+        self.attending.start();
         let session = self.sessions.current();
         // The space of the disks comes with the counts.
         let ready = async {
@@ -253,7 +297,7 @@ impl PosixMetadataReplicator for RemoteReplicator {
         if command.operation == Operation::Sync {
             return Ok(Ok(Answer::Done));
         }
-        self.within(self.soft, self.send(command)).await
+        self.within(self.soft, self.send(command, None)).await
     }
 
     async fn query(&self, query: Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
@@ -272,6 +316,10 @@ impl PosixMetadataReplicator for RemoteReplicator {
         }
         self.road.stop();
         Ok(())
+    }
+
+    fn shared(&self) -> Option<&dyn SharedVolume> {
+        Some(self)
     }
 
     fn status(&self) -> Status {

@@ -1,8 +1,10 @@
 //! The seam between the filesystem and whatever orders its commands.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use holdfast_metadata::{Command, LogIndex, Outcome, PosixError, Query, Reply};
+use holdfast_metadata::{Command, InodeId, LogIndex, Outcome, PosixError, Query, Reply, SessionId};
 
 use crate::error::ReplicateError;
 
@@ -43,6 +45,56 @@ pub trait PosixMetadataReplicator: Send + Sync + 'static {
 
     /// Where it stands.
     fn status(&self) -> Status;
+
+    /// What there is beside commands and queries, when other mounts may change the same volume.
+    fn shared(&self) -> Option<&dyn SharedVolume> {
+        None
+    }
+}
+
+/// A future of a [`SharedVolume`].
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The part of one mount in a volume that others mount, too: its session, its locks, what it has open.
+///
+/// A mount has one session after the other; each has a number, its *epoch*. When one ends, its locks are lost.
+pub trait SharedVolume: Send + Sync {
+    /// The session of now.
+    fn epoch(&self) -> u64;
+
+    /// The number under which the cluster knows the session of now.
+    fn session(&self) -> SessionId;
+
+    /// Orders a command that must not be carried out in another session: otherwise it fails with `SessionLost`.
+    fn replicate_in(
+        &self,
+        epoch: u64,
+        command: Command,
+    ) -> Pending<'_, Result<Outcome, ReplicateError>>;
+
+    /// Orders a `SetLock`, and waits for the lock if it says so; fails with `Interrupted`, and without the lock, when
+    /// `interrupted` completes before it is granted.
+    fn set_lock<'a>(
+        &'a self,
+        epoch: u64,
+        command: Command,
+        interrupted: Pending<'a, ()>,
+    ) -> Pending<'a, Result<Outcome, ReplicateError>>;
+
+    /// Who knows which inodes are in use here. Until there is somebody, none is.
+    fn set_attendant(&self, attendant: Arc<dyn Attendant>);
+
+    /// An inode that the attendant kept is not in use any more.
+    fn release(&self, ino: InodeId);
+}
+
+/// Knows which inodes a mount uses.
+pub trait Attendant: Send + Sync + 'static {
+    /// Which of these inodes, which have no name any more, are still in use here. The others never will be again: this
+    /// completes when everything is over that was under way and could bring one of them.
+    ///
+    /// Each that is named is [released](SharedVolume::release) once when it is not in use any more.
+    fn keep(&self, orphans: Vec<InodeId>) -> Pending<'_, Vec<InodeId>>;
 }
 
 /// Where a replicator stands.

@@ -53,6 +53,7 @@ fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
     let body = match response.body {
         Some(call_response::Body::Outcome(bytes)) => AnswerBody::Outcome(bytes),
         Some(call_response::Body::Reply(bytes)) => AnswerBody::Reply(bytes),
+        Some(call_response::Body::Attended(attended)) => AnswerBody::Attended(attended),
         Some(call_response::Body::Refusal(refusal)) => return Err(refused(&refusal, leader)),
         // An answer this program does not know: something was done, perhaps.
         None => return Err(Refusal::OutcomeUnknown),

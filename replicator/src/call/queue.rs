@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use holdfast_proto::{CallRequest, call_request};
 use parking_lot::Mutex;
+use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use super::{CallAnswer, CallBody};
@@ -104,6 +105,7 @@ impl Queue {
         let (is_command, body) = match body {
             CallBody::Command(bytes) => (true, call_request::Body::Command(bytes)),
             CallBody::Query(bytes) => (false, call_request::Body::Query(bytes)),
+            CallBody::Attend(attend) => (false, call_request::Body::Attend(attend)),
         };
         let mut state = self.state.lock();
         if state.is_closed {
@@ -242,6 +244,7 @@ impl Queue {
 fn length(request: &CallRequest) -> usize {
     match &request.body {
         Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
+        Some(call_request::Body::Attend(attend)) => attend.encoded_len(),
         None => 0,
     }
 }

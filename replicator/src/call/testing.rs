@@ -10,8 +10,8 @@ use holdfast_proto::client_server::{Client, ClientServer};
 use holdfast_proto::identity::{Identity, PROTOCOL_HEADER};
 use holdfast_proto::refusal::Kind;
 use holdfast_proto::{
-    CallRequest, CallRequests, CallResponse, CallResponses, Endpoint, OpenVolumeRequest,
-    OpenVolumeResponse, Refusal, Space, call_response,
+    Attend, Attended, CallRequest, CallRequests, CallResponse, CallResponses, Endpoint,
+    OpenVolumeRequest, OpenVolumeResponse, Refusal, Space, call_request, call_response,
 };
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
@@ -35,6 +35,9 @@ pub(crate) enum Reaction {
     Break,
 }
 
+/// What it answers to a sign of life, if it does not keep it waiting.
+type Attendance = Box<dyn FnMut(&Attend) -> Option<Attended> + Send>;
+
 type Script = Box<dyn FnMut(&CallRequest) -> Reaction + Send>;
 
 /// It lives on a runtime of its own: dropping it is a `kill -9`.
@@ -47,6 +50,7 @@ pub(crate) struct FakeNode {
 /// What it says and what it was told.
 pub(crate) struct Said {
     script: Mutex<Script>,
+    attendance: Mutex<Attendance>,
     pub(crate) opening: Mutex<Result<OpenVolumeResponse, Status>>,
     pub(crate) seen: Mutex<Vec<CallRequest>>,
     pub(crate) messages: AtomicUsize,
@@ -89,6 +93,7 @@ impl FakeNode {
         };
         let said = Arc::new(Said {
             script: Mutex::new(Box::new(script)),
+            attendance: Mutex::new(Box::new(|_| None)),
             opening: Mutex::new(Ok(opening)),
             seen: Mutex::default(),
             messages: AtomicUsize::new(0),
@@ -117,6 +122,14 @@ impl FakeNode {
 
     pub(crate) fn set_script(&self, script: impl FnMut(&CallRequest) -> Reaction + Send + 'static) {
         *self.said.script.lock() = Box::new(script);
+    }
+
+    /// Signs of life are not in [`FakeNode::seen`].
+    pub(crate) fn set_attendance(
+        &self,
+        attendance: impl FnMut(&Attend) -> Option<Attended> + Send + 'static,
+    ) {
+        *self.said.attendance.lock() = Box::new(attendance);
     }
 
     /// What it answers to those who open the volume.
@@ -183,6 +196,20 @@ fn response(call: u64, reaction: Reaction) -> Option<CallResponse> {
     Some(response)
 }
 
+fn is_attend(request: &CallRequest) -> bool {
+    matches!(request.body, Some(call_request::Body::Attend(_)))
+}
+
+impl Said {
+    fn attend(&self, request: &CallRequest) -> Option<call_response::Body> {
+        let Some(call_request::Body::Attend(attend)) = &request.body else {
+            return None;
+        };
+        let attended = (self.attendance.lock())(attend);
+        attended.map(call_response::Body::Attended)
+    }
+}
+
 #[tonic::async_trait]
 impl Client for Service {
     async fn open_volume(
@@ -218,9 +245,21 @@ impl Client for Service {
                 let Ok(Some(message)) = incoming.message().await else {
                     return;
                 };
-                said.messages.fetch_add(1, Ordering::SeqCst);
                 let mut responses = Vec::new();
-                for request in message.requests {
+                let (attends, requests): (Vec<_>, Vec<_>) =
+                    message.requests.into_iter().partition(is_attend);
+                for request in attends {
+                    let answer = said.attend(&request);
+                    responses.extend(answer.map(|body| CallResponse {
+                        call: request.call,
+                        body: Some(body),
+                        ..CallResponse::default()
+                    }));
+                }
+                if !requests.is_empty() {
+                    said.messages.fetch_add(1, Ordering::SeqCst);
+                }
+                for request in requests {
                     let reaction = (said.script.lock())(&request);
                     let ends = matches!(reaction, Reaction::Break);
                     responses.extend(response(request.call, reaction));

@@ -23,6 +23,7 @@ fn echo(request: &CallRequest) -> Reaction {
     match request.body.clone().unwrap() {
         call_request::Body::Command(bytes) => Reaction::Outcome(bytes),
         call_request::Body::Query(bytes) => Reaction::Reply(bytes),
+        call_request::Body::Attend(_) => Reaction::Silence,
     }
 }
 
@@ -212,6 +213,7 @@ fn a_call_that_is_dropped_before_it_is_sent_never_is() {
 fn length(request: &CallRequest) -> usize {
     match request.body.as_ref().unwrap() {
         call_request::Body::Command(bytes) | call_request::Body::Query(bytes) => bytes.len(),
+        call_request::Body::Attend(_) => 0,
     }
 }
 

@@ -10,6 +10,7 @@ use holdfast_proto::{
     CallRequest, CallRequests, CallResponse, CallResponses, OpenVolumeRequest, OpenVolumeResponse,
     call_request, call_response, refusal,
 };
+use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -123,6 +124,7 @@ impl Room {
 fn body_length(request: &CallRequest) -> usize {
     match &request.body {
         Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
+        Some(call_request::Body::Attend(_)) => 0,
         None => 0,
     }
 }
@@ -155,6 +157,7 @@ async fn answer(router: &Router, request: CallRequest) -> CallResponse {
     let body = match request.body {
         Some(call_request::Body::Command(command)) => CallBody::Command(command),
         Some(call_request::Body::Query(query)) => CallBody::Query(query),
+        Some(call_request::Body::Attend(attend)) => CallBody::Attend(attend),
         None => {
             let reason = "no body".to_owned();
             return refused(call, Refusal::Malformed { reason });
@@ -170,6 +173,7 @@ fn answered(call: u64, answer: CallAnswer) -> CallResponse {
     let body = match answer.body {
         AnswerBody::Outcome(outcome) => call_response::Body::Outcome(outcome),
         AnswerBody::Reply(reply) => call_response::Body::Reply(reply),
+        AnswerBody::Attended(attended) => call_response::Body::Attended(attended),
     };
     CallResponse {
         call,
@@ -235,6 +239,7 @@ fn length(response: &CallResponse) -> usize {
         Some(call_response::Body::Outcome(bytes) | call_response::Body::Reply(bytes)) => {
             bytes.len()
         }
+        Some(call_response::Body::Attended(attended)) => attended.encoded_len(),
         Some(call_response::Body::Refusal(_)) | None => 0,
     }
 }

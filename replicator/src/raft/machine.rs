@@ -24,10 +24,10 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use holdfast_metadata::catalog::Catalog;
 use holdfast_metadata::{
-    Digest, Engine, Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine,
+    Digest, Engine, Fault, Format, LogIndex, News, RocksEngine, RocksOptions, StateMachine,
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use self::directory::{GroupDirectory, StateNumber};
 use self::disk::Disk;
@@ -126,6 +126,9 @@ struct Shared {
     /// Whether the next snapshot waits for space.
     snapshot_waits: AtomicBool,
     poison: Poison,
+    news: mpsc::UnboundedSender<News>,
+    /// Until somebody takes it.
+    news_of: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
 }
 
 /// The state that `CURRENT` names.
@@ -172,6 +175,7 @@ impl GroupStore {
             directory.disk().remove_behind(&old);
             applied = AppliedState::of_machine(&machine)?;
         }
+        let (news, news_of) = mpsc::unbounded_channel();
         Ok(GroupStore {
             shared: Arc::new(Shared {
                 kind,
@@ -187,6 +191,8 @@ impl GroupStore {
                 counters: Counters::default(),
                 snapshot_waits: AtomicBool::new(false),
                 poison,
+                news,
+                news_of: Mutex::new(Some(news_of)),
             }),
         })
     }
@@ -209,6 +215,12 @@ impl GroupStore {
     /// The index of the last entry whose effects are visible.
     pub(crate) fn on_applied(&self) -> watch::Receiver<LogIndex> {
         self.shared.applied.subscribe()
+    }
+
+    /// What commands of a volume bring about, in their order, from the first that is applied after the store was opened.
+    /// There is one receiver, which must keep up: they wait in memory.
+    pub(crate) fn take_news(&self) -> Option<mpsc::UnboundedReceiver<News>> {
+        self.shared.news_of.lock().take()
     }
 
     /// What it has done since it was opened.

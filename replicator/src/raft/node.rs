@@ -11,6 +11,7 @@ use holdfast_proto::admin_server::AdminServer;
 use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
+use holdfast_proto::session_admin_server::SessionAdminServer;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -34,6 +35,7 @@ use super::poison::Poison;
 use super::raft_service::RaftService;
 use super::registry::Registry;
 use super::router::Router;
+use super::session_service::SessionService;
 use super::type_config::Peer;
 use crate::call::Here;
 use crate::refusal::Refusal;
@@ -400,6 +402,10 @@ async fn serve(
     admin: AdminService,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let sessions = SessionService {
+        registry: admin.registry.clone(),
+        identity: admin.identity.clone(),
+    };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let served = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
@@ -418,6 +424,7 @@ async fn serve(
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(AdminServer::new(admin))
+        .add_service(SessionAdminServer::new(sessions))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

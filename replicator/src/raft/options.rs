@@ -43,7 +43,7 @@ pub enum Start {
     },
 }
 
-/// When a node believes that a leader is gone.
+/// When a node believes that a leader, or a mount, is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Between two signs of life of a leader.
@@ -52,6 +52,8 @@ pub struct Timing {
     pub election_min: Duration,
     /// See `election_min`.
     pub election_max: Duration,
+    /// A mount that is silent for so long loses its session, its locks and what it has open.
+    pub session_lease: Duration,
 }
 
 impl Default for Timing {
@@ -60,6 +62,7 @@ impl Default for Timing {
             heartbeat: Duration::from_millis(100),
             election_min: Duration::from_millis(300),
             election_max: Duration::from_millis(500),
+            session_lease: Duration::from_secs(10),
         }
     }
 }

@@ -16,6 +16,7 @@ use openraft::storage::RaftLogStorage;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 
+use super::attendance::Attendance;
 use super::everyone::Everyone;
 use super::group::Group;
 use super::log::{GroupLog, LogDatabase};
@@ -263,7 +264,8 @@ impl Registry {
             shared.identity.clone(),
             timing.election_max + timing.heartbeat,
         );
-        let volume = Volume::new(record, group, everyone, shared.disk.clone());
+        let attendance = Attendance::start(&group, timing.session_lease);
+        let volume = Volume::new(record, group, everyone, shared.disk.clone(), attendance);
         self.shared.volumes.write().insert(record.id, volume);
         Ok(())
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
 use holdfast_metadata::{Command, Operation};
 
+use super::attendance::Attendance;
 use super::everyone::Everyone;
 use super::group::Group;
 use super::machine::Machine;
@@ -23,6 +24,8 @@ pub(crate) struct Volume {
     everyone: Option<Everyone>,
     /// Where this node keeps it.
     disk: NodeDisk,
+    /// The mounts, while this node leads.
+    attendance: Attendance,
 }
 
 impl Volume {
@@ -32,6 +35,7 @@ impl Volume {
         group: Arc<Group>,
         everyone: Everyone,
         disk: NodeDisk,
+        attendance: Attendance,
     ) -> Volume {
         let everyone = match record.replication {
             ReplicationMode::Quorum => None,
@@ -41,6 +45,7 @@ impl Volume {
             group,
             everyone,
             disk,
+            attendance,
         }
     }
 
@@ -54,7 +59,16 @@ impl Volume {
         match body {
             CallBody::Command(command) => self.command(command).await,
             CallBody::Query(query) => self.query(query).await,
+            CallBody::Attend(attend) => {
+                let attended = self.attendance.attend(&attend).await?;
+                Ok(AnswerBody::Attended(attended))
+            }
         }
+    }
+
+    /// The mounts, while this node leads.
+    pub(crate) fn attendance(&self) -> &Attendance {
+        &self.attendance
     }
 
     async fn command(&self, command: Bytes) -> Result<AnswerBody, Refusal> {
@@ -71,10 +85,10 @@ impl Volume {
                     .to_owned(),
             });
         }
-        // What one mount has closed another may have open.
-        if matches!(decoded.operation, Operation::Reclaim(_)) {
+        // Only the leader knows what nobody has open, and who is silent.
+        if is_duty(&decoded.operation) {
             return Err(Refusal::Malformed {
-                reason: "a mount of a cluster does not reclaim".to_owned(),
+                reason: "only the leader itself decides this".to_owned(),
             });
         }
         let command = self.with_space(command, decoded);
@@ -120,6 +134,14 @@ impl Volume {
         let reply = machine.query(&query)?;
         Ok(AnswerBody::Reply(holdfast_proto::encode_reply(reply)))
     }
+}
+
+/// What a leader proposes by itself, and no mount may ask for.
+fn is_duty(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Reclaim(_) | Operation::ExpireSession(_) | Operation::RefusePastTerm
+    )
 }
 
 fn malformed(error: &holdfast_proto::Malformed) -> Refusal {

@@ -51,13 +51,41 @@ impl Asking {
     /// effect, nothing more is sent.
     pub(super) async fn ask(&self, body: CallBody) -> Result<Asked, ReplicateError> {
         let _waiting = self.road.wait();
+        self.try_until_answered(body, None).await
+    }
+
+    /// The same for a call that a node may leave unanswered for so long: nobody waits for it.
+    pub(super) async fn attend(
+        &self,
+        body: CallBody,
+        patience: Duration,
+    ) -> Result<Asked, ReplicateError> {
+        self.try_until_answered(body, Some(patience)).await
+    }
+
+    async fn try_until_answered(
+        &self,
+        body: CallBody,
+        patience: Option<Duration>,
+    ) -> Result<Asked, ReplicateError> {
         let mut may_be_done = false;
         let mut overloads = 0;
         let mut failed = 0;
         loop {
             let lane = self.road.lane_after(failed).await;
             let lane = lane.map_err(|no_way| end(no_way, may_be_done))?;
-            let refusal = match lane.stream.call(lane.volume, false, body.clone()).await {
+            let called = lane.stream.call(lane.volume, false, body.clone());
+            let called = match patience {
+                None => called.await,
+                Some(patience) => tokio::select! {
+                    biased;
+                    called = called => called,
+                    () = self.sleep(patience) => Err(Refusal::Unavailable {
+                        reason: "a sign of life was not answered".to_owned(),
+                    }),
+                },
+            };
+            let refusal = match called {
                 Ok(answer) => {
                     self.road.answered(&lane, &answer);
                     return Ok(Asked {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use holdfast_metadata::{RequestId, SessionId};
 use parking_lot::Mutex;
@@ -11,11 +12,19 @@ use tokio::sync::watch;
 
 use crate::error::ReplicateError;
 
+/// The part of a lease that a mount counts on: the clock of the leader may be faster by a ninth.
+const KEPT_PARTS: u32 = 9;
+const LEASE_PARTS: u32 = 10;
+
 /// One registration with the cluster.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: SessionId,
+    /// The first session of a mount is 1.
+    pub(super) epoch: u64,
     window: Mutex<Window>,
+    /// Until when the cluster keeps it for sure, by the clock of this machine.
+    kept_until: Mutex<Option<Instant>>,
     /// Whether the cluster knows it; `None` until there is an answer.
     opened: watch::Sender<Option<Result<(), ReplicateError>>>,
 }
@@ -61,7 +70,7 @@ impl Drop for UnderWay {
 
 impl Session {
     /// A new one; its number is random, so that no other mount has it.
-    pub(super) fn new() -> io::Result<Arc<Session>> {
+    pub(super) fn new(epoch: u64) -> io::Result<Arc<Session>> {
         let mut bytes = [0; 8];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         let window = Window {
@@ -71,6 +80,8 @@ impl Session {
         };
         Ok(Arc::new(Session {
             id: SessionId(u64::from_be_bytes(bytes)),
+            epoch,
+            kept_until: Mutex::new(None),
             window: Mutex::new(window),
             opened: watch::Sender::new(None),
         }))
@@ -101,6 +112,17 @@ impl Session {
         }
     }
 
+    /// The cluster keeps it for `lease`, counted from a moment before it said so. Clocks may differ in their rates: a part is
+    /// taken off.
+    pub(super) fn renew(&self, began: Instant, lease: Duration) {
+        *self.kept_until.lock() = Some(began + lease * KEPT_PARTS / LEASE_PARTS);
+    }
+
+    /// Until when the cluster keeps it for sure; nothing before the first renewal.
+    pub(super) fn kept_until(&self) -> Option<Instant> {
+        *self.kept_until.lock()
+    }
+
     /// Waits until the cluster knows it.
     pub(super) async fn opened(&self) -> Result<(), ReplicateError> {
         let now = self.opened.borrow().clone();
@@ -126,7 +148,7 @@ mod tests {
 
     #[test]
     fn acknowledged_is_the_lowest_sequence_under_way() {
-        let session = Session::new().unwrap();
+        let session = Session::new(1).unwrap();
         let (first, second, third) = (session.begin(), session.begin(), session.begin());
         let ids =
             |under_way: &UnderWay| (under_way.request.sequence, under_way.request.acknowledged);
@@ -148,6 +170,6 @@ mod tests {
 
     #[test]
     fn two_sessions_have_different_numbers() {
-        assert_ne!(Session::new().unwrap().id, Session::new().unwrap().id);
+        assert_ne!(Session::new(1).unwrap().id, Session::new(1).unwrap().id);
     }
 }

@@ -43,7 +43,7 @@ impl Sessions {
         options: &RemoteOptions,
     ) -> io::Result<Sessions> {
         Ok(Sessions {
-            current: Mutex::new(Session::new()?),
+            current: Mutex::new(Session::new(1)?),
             asking,
             runtime,
             who: OpenSession {
@@ -72,7 +72,8 @@ impl Sessions {
         if current.id != lost.id {
             return Ok(());
         }
-        *current = Session::new().map_err(|error| ReplicateError::Unavailable {
+        let next = Session::new(current.epoch + 1);
+        *current = next.map_err(|error| ReplicateError::Unavailable {
             reason: format!("no random numbers for a session: {error}"),
         })?;
         tracing::warn!(
@@ -131,7 +132,9 @@ pub(super) fn outcome_in(answer: CallAnswer) -> Result<Outcome, ReplicateError> 
         AnswerBody::Outcome(bytes) => {
             decode_outcome(bytes).map_err(|error| malformed(error.to_string()))
         }
-        AnswerBody::Reply(_) => Err(malformed("a reply to a command".to_owned())),
+        AnswerBody::Reply(_) | AnswerBody::Attended(_) => {
+            Err(malformed("something else than an outcome".to_owned()))
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Nothing here runs inside a runtime: futures are polled by hand, as `fs` does first.
 
+mod attending;
 mod fixture;
+mod locks;
 mod moving;
 mod reaching;
 mod sessions;

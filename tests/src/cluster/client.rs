@@ -6,13 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdfast_metadata::{
     Answer, Attributes, Command, Cookie, Create, Credentials, FileName, InodeId, Link, Mkdir, Mode,
-    Operation, Outcome, PosixError, Query, Rename, RenameFlags, Reply, Rmdir, Timestamp, Unlink,
+    Operation, Outcome, PosixError, Query, Rename, RenameFlags, Reply, Rmdir, SessionInfo,
+    Timestamp, Unlink,
 };
 use holdfast_replicator::{
-    PosixMetadataReplicator, RemoteOptions, RemoteReplicator, ReplicateError,
+    Attendant, PosixMetadataReplicator, RemoteOptions, RemoteReplicator, ReplicateError,
+    SharedVolume,
 };
 use tokio::runtime::{Builder, Runtime};
 
+use super::Cluster;
 use super::standpoint::Standpoint;
 
 /// No operation of a test waits longer: one that does has failed.
@@ -52,6 +55,47 @@ impl Client {
     #[track_caller]
     pub fn close(self) {
         self.within(self.replicator.stop()).unwrap();
+    }
+
+    /// Connects with somebody who knows what is in use here.
+    #[track_caller]
+    pub fn attended(cluster: &Cluster, attendant: Arc<dyn Attendant>) -> Client {
+        let options = RemoteOptions::new(cluster.addresses(), super::VOLUME_NAME);
+        let replicator = cluster
+            .standpoint
+            .run(|| RemoteReplicator::connect(options))
+            .unwrap();
+        replicator.set_attendant(attendant);
+        let mut builder = Builder::new_multi_thread();
+        let client = Client {
+            replicator: Arc::new(replicator),
+            runtime: Arc::new(builder.worker_threads(1).enable_time().build().unwrap()),
+        };
+        client.within(client.replicator.start()).unwrap();
+        client
+    }
+
+    /// The session of this client.
+    pub fn shared(&self) -> &dyn SharedVolume {
+        &*self.replicator
+    }
+
+    /// The sessions that are open.
+    #[track_caller]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        match self.query(Query::Sessions).unwrap().unwrap() {
+            Reply::Sessions(sessions) => sessions,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Inodes of the volume, orphans included.
+    #[track_caller]
+    pub fn inodes(&self) -> u64 {
+        match self.query(Query::Statistics).unwrap().unwrap() {
+            Reply::Statistics(statistics) => statistics.inodes,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Orders a command.
@@ -169,8 +213,9 @@ impl Client {
         self.replicate(operation).unwrap().map(drop)
     }
 
+    /// Waits for it, but not for ever.
     #[track_caller]
-    fn within<T>(&self, work: impl Future<Output = T>) -> T {
+    pub fn within<T>(&self, work: impl Future<Output = T>) -> T {
         let limited = async { tokio::time::timeout(ANSWER, work).await };
         let answer = self.runtime.block_on(limited);
         answer.unwrap_or_else(|_| panic!("no answer within {ANSWER:?}"))

@@ -15,7 +15,7 @@ use holdfast_proto::call_response::Body;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::{
-    CallRequest, CallRequests, CallResponses, DigestRequest, Refusal, StatusRequest,
+    Attended, CallRequest, CallRequests, CallResponses, DigestRequest, Refusal, StatusRequest,
     StatusResponse, call_request, decode_outcome, decode_reply, encode_command, encode_query,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -161,6 +161,8 @@ pub enum Said {
     Outcome(Outcome),
     /// The answer to a query.
     Reply(Result<Reply, PosixError>),
+    /// The news for a session.
+    Attended(Attended),
     /// None of these.
     Refused(Refusal),
 }
@@ -234,5 +236,6 @@ fn said(body: Body) -> Said {
         Body::Outcome(bytes) => Said::Outcome(decode_outcome(bytes).unwrap()),
         Body::Reply(bytes) => Said::Reply(decode_reply(bytes).unwrap()),
         Body::Refusal(refusal) => Said::Refused(refusal),
+        Body::Attended(attended) => Said::Attended(attended),
     }
 }

@@ -25,6 +25,7 @@ mod partition;
 mod pause;
 mod replication;
 mod restart;
+mod sessions;
 mod slow_follower;
 mod snapshot;
 mod volumes;

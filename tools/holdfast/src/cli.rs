@@ -9,9 +9,11 @@ use crate::command::bench::BenchArguments;
 use crate::command::completions::CompletionsArguments;
 use crate::command::dev_cluster::DevClusterArguments;
 use crate::command::fsck::FsckArguments;
+use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
 use crate::command::serve::ServeArguments;
+use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
 use crate::command::umount::UmountArguments;
 use crate::command::version;
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Status(StatusArguments),
     Node(NodeArguments),
     Volume(VolumeArguments),
+    Session(SessionArguments),
+    Locks(LocksArguments),
     DevCluster(DevClusterArguments),
     Fsck(FsckArguments),
     Bench(BenchArguments),

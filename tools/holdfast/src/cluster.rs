@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
+use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{StatusRequest, StatusResponse};
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
@@ -84,6 +85,36 @@ impl Cluster {
         }
     }
 
+    /// What the node answers that leads a volume: all are asked until one does.
+    pub(crate) async fn leading<T>(
+        &self,
+        volume: &str,
+        ask: impl AsyncFn(SessionAdminClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
+    ) -> anyhow::Result<T> {
+        let heard = self.statuses().await?;
+        let mut reasons = Vec::new();
+        for one in &heard {
+            if one.status.is_err() {
+                continue;
+            }
+            let client = SessionAdminClient::new(channel(&one.address)?);
+            match ask(client).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) if status.code() == Code::Unavailable => {
+                    reasons.push(format!("{}: {}", one.address, reason(&status)));
+                }
+                Err(status) => return Err(refused(&status)),
+            }
+        }
+        if reasons.is_empty() {
+            return Err(nobody(&heard));
+        }
+        Err(anyhow!(
+            "no node leads volume {volume} now, try again: {}",
+            reasons.join("; ")
+        ))
+    }
+
     /// What every node says: those that were named, and those that these know of.
     pub(crate) async fn statuses(&self) -> anyhow::Result<Vec<Heard>> {
         let mut heard: Vec<Heard> = Vec::new();
@@ -145,11 +176,13 @@ pub(crate) fn refused(status: &tonic::Status) -> anyhow::Error {
 
 /// The administrator's side of a node; it connects when it is used.
 pub(crate) fn admin(address: &str) -> anyhow::Result<AdminClient<Channel>> {
+    channel(address).map(AdminClient::new)
+}
+
+fn channel(address: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
-    Ok(AdminClient::new(
-        endpoint.connect_timeout(CONNECT).connect_lazy(),
-    ))
+    Ok(endpoint.connect_timeout(CONNECT).connect_lazy())
 }
 
 async fn ask_status(client: &mut AdminClient<Channel>) -> Result<StatusResponse, String> {

@@ -4,10 +4,12 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dev_cluster;
 pub(crate) mod fsck;
+pub(crate) mod locks;
 pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod node;
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod umount;
 pub(crate) mod version;
@@ -27,6 +29,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(arguments) => status::run(&arguments),
         Command::Node(arguments) => node::run(arguments),
         Command::Volume(arguments) => volume::run(arguments),
+        Command::Session(arguments) => session::run(arguments),
+        Command::Locks(arguments) => locks::run(arguments),
         Command::DevCluster(arguments) => dev_cluster::run(&arguments),
         Command::Fsck(arguments) => Ok(fsck::run(&arguments)),
         Command::Bench(arguments) => bench::run(arguments).map(done),

@@ -16,6 +16,8 @@ use crate::command::serve::ServeArguments;
 /// Where a node listens when nothing else is said.
 const PORT: u16 = 7420;
 
+/// A leader must be replaced well within a session lease.
+const LEASE_ELECTIONS: u32 = 4;
 
 /// What a node is told, from all sources.
 #[derive(Debug, Clone)]
@@ -106,6 +108,7 @@ struct TimingSection {
     heartbeat_ms: u64,
     election_min_ms: u64,
     election_max_ms: u64,
+    session_lease_ms: u64,
 }
 
 impl Default for TimingSection {
@@ -115,6 +118,7 @@ impl Default for TimingSection {
             heartbeat_ms: timing.heartbeat.as_millis() as u64,
             election_min_ms: timing.election_min.as_millis() as u64,
             election_max_ms: timing.election_max.as_millis() as u64,
+            session_lease_ms: timing.session_lease.as_millis() as u64,
         }
     }
 }
@@ -193,6 +197,7 @@ impl NodeConfig {
                 heartbeat: Duration::from_millis(timing.heartbeat_ms),
                 election_min: Duration::from_millis(timing.election_min_ms),
                 election_max: Duration::from_millis(timing.election_max_ms),
+                session_lease: Duration::from_millis(timing.session_lease_ms),
             },
             snapshots: SnapshotOptions {
                 entries: snapshots.entries,
@@ -210,6 +215,7 @@ impl NodeConfig {
             heartbeat,
             election_min,
             election_max,
+            session_lease,
         } = self.timing;
         ensure!(
             !self.bootstrap || self.join.is_empty(),
@@ -223,6 +229,13 @@ impl NodeConfig {
              and that shorter than the longest ({} ms)",
             heartbeat.as_millis(),
             election_min.as_millis(),
+            election_max.as_millis()
+        );
+        ensure!(
+            session_lease >= election_max * LEASE_ELECTIONS,
+            "timing: the session lease ({} ms) must be at least {LEASE_ELECTIONS} times the longest election timeout \
+             ({} ms), or every change of the leader ends sessions",
+            session_lease.as_millis(),
             election_max.as_millis()
         );
         ensure!(
@@ -257,6 +270,7 @@ impl NodeConfig {
                 heartbeat_ms: self.timing.heartbeat.as_millis() as u64,
                 election_min_ms: self.timing.election_min.as_millis() as u64,
                 election_max_ms: self.timing.election_max.as_millis() as u64,
+                session_lease_ms: self.timing.session_lease.as_millis() as u64,
             }),
             snapshots: Some(SnapshotSection {
                 entries: self.snapshots.entries,

@@ -4,7 +4,7 @@ use std::io;
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use holdfast_metadata::catalog::CatalogCommand;
-use holdfast_metadata::{Command, Fault};
+use holdfast_metadata::{Command, Fault, News, Operation};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
@@ -75,6 +75,7 @@ impl Chunk {
     /// Applies the entries in one batch. Who waits for them is answered when the caller says so.
     pub(super) fn apply(self, machine: &Machine) -> Result<AppliedChunk, Fault> {
         let position = self.applied.position();
+        let mut news = Vec::new();
         let outcomes: Vec<Applied> = match (machine, &self.commands) {
             (Machine::Catalog(catalog), Commands::Catalog(commands)) => {
                 let outcomes = catalog.apply_at(position, commands)?;
@@ -82,6 +83,7 @@ impl Chunk {
             }
             (Machine::Volume(volume), Commands::Volume(commands)) => {
                 let applied = volume.apply_at(position, commands)?;
+                news = applied.news;
                 applied.outcomes.into_iter().map(Applied::Command).collect()
             }
             (Machine::Catalog(_), Commands::Volume(_))
@@ -95,6 +97,7 @@ impl Chunk {
         Ok(AppliedChunk {
             answers: self.answers,
             outcomes,
+            news,
             applied: self.applied,
         })
     }
@@ -126,7 +129,9 @@ impl Chunk {
         let body =
             holdfast_proto::decode_proposal(bytes).map_err(|error| corrupt(error.to_string()))?;
         match (&mut self.commands, body) {
-            (Commands::Volume(commands), ProposalBody::Command(command)) => commands.push(command),
+            (Commands::Volume(commands), ProposalBody::Command(command)) => {
+                commands.push(of_term(command, log_id));
+            }
             (Commands::Catalog(commands), ProposalBody::Catalog(command)) => commands.push(command),
             (Commands::Volume(_), ProposalBody::Catalog(_))
             | (Commands::Catalog(_), ProposalBody::Command(_)) => {
@@ -137,10 +142,22 @@ impl Chunk {
     }
 }
 
+/// What a leader decided for itself counts only in its own term: one that was deposed does not know what was promised since.
+fn of_term(command: Command, log_id: LogId) -> Command {
+    match command.operation.term() {
+        Some(term) if term != log_id.leader_id.term => Command {
+            operation: Operation::RefusePastTerm,
+            ..command
+        },
+        Some(_) | None => command,
+    }
+}
+
 /// A chunk whose effects are visible.
 pub(super) struct AppliedChunk {
     answers: Vec<(bool, Option<ApplyResponder<TypeConfig>>)>,
     outcomes: Vec<Applied>,
+    news: Vec<News>,
     applied: AppliedState,
 }
 
@@ -148,6 +165,11 @@ impl AppliedChunk {
     /// How many entries it had.
     pub(super) fn entries(&self) -> usize {
         self.answers.len()
+    }
+
+    /// What its commands brought about.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// The state after it.

@@ -46,13 +46,17 @@ impl GroupMachine {
     fn apply_chunk(&mut self, chunk: Chunk) -> Result<(), Fault> {
         let shared = &self.store.shared;
         let machine = shared.machine();
-        let applied = if chunk.is_long() {
+        let mut applied = if chunk.is_long() {
             run_long(|| chunk.apply(&machine))?
         } else {
             chunk.apply(&machine)?
         };
         shared.counters.applied(applied.entries());
         shared.applied.send_replace(applied.applied().index());
+        for news in applied.take_news() {
+            // Nobody may listen: a replica whose sessions nobody follows.
+            shared.news.send(news).ok();
+        }
         self.applied = Some(applied.answer());
         Ok(())
     }

@@ -85,6 +85,7 @@ impl State {
                 let reply = self.0.lock().query(&query).unwrap();
                 Reaction::Reply(encode_reply(reply))
             }
+            call_request::Body::Attend(_) => Reaction::Silence,
         }
     }
 

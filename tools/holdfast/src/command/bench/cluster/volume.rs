@@ -52,6 +52,8 @@ impl From<ReplicateError> for VolumeError {
             ReplicateError::Stopped
             | ReplicateError::Unavailable { .. }
             | ReplicateError::OutcomeUnknown
+            | ReplicateError::SessionLost
+            | ReplicateError::Interrupted
             | ReplicateError::Fault(_) => VolumeError::Refused(error),
         }
     }

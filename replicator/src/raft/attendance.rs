@@ -1,0 +1,219 @@
+//! The sessions of a volume as its leader sees them: who lives, who has which orphan open, who got a lock.
+//!
+//! A mount has one call parked here at all times ([`Attendance::attend`]). What is remembered of it is in memory and of one term
+//! ([`ledger`]); what is decided from it goes through the log, with that term in the command, so that a leader which was
+//! deposed meanwhile decides nothing.
+
+mod duty;
+mod ledger;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use holdfast_metadata::SessionId;
+use holdfast_proto::{Attend, Attended};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use self::ledger::Ledger;
+use super::group::Group;
+use super::machine::Machine;
+use crate::refusal::Refusal;
+
+/// A call is answered after so long if there is nothing new before: mounts become impatient after 5 s.
+const PARKED_MAX: Duration = Duration::from_secs(3);
+/// And after this part of the lease.
+const PARKED_PARTS: u32 = 3;
+const LEASE_PARTS: u32 = 10;
+
+/// The sessions of one volume; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Attendance {
+    shared: Arc<Shared>,
+    /// They end with the last clone.
+    _duties: Arc<Duties>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    group: Arc<Group>,
+    lease: Duration,
+    /// Present while this node leads and knows the sessions of the state.
+    ledger: Mutex<Option<Ledger>>,
+    /// There is something to propose.
+    work: Notify,
+}
+
+#[derive(Debug)]
+struct Duties([JoinHandle<()>; 2]);
+
+impl Drop for Duties {
+    fn drop(&mut self) {
+        for duty in &self.0 {
+            duty.abort();
+        }
+    }
+}
+
+/// What a parked call waits for.
+struct Place {
+    term: u64,
+    wake: Arc<Notify>,
+}
+
+impl Attendance {
+    /// Begins to do what a leader does, whenever this node leads.
+    pub(crate) fn start(group: &Arc<Group>, lease: Duration) -> Attendance {
+        let shared = Arc::new(Shared {
+            group: Arc::clone(group),
+            lease,
+            ledger: Mutex::new(None),
+            work: Notify::new(),
+        });
+        let duties = [
+            tokio::spawn(duty::follow(Arc::clone(&shared))),
+            tokio::spawn(duty::decide(Arc::clone(&shared))),
+        ];
+        Attendance {
+            shared,
+            _duties: Arc::new(Duties(duties)),
+        }
+    }
+
+    /// A mount says that it lives; answered when there is news for it, or after a while.
+    pub(crate) async fn attend(&self, attend: &Attend) -> Result<Attended, Refusal> {
+        let shared = &*self.shared;
+        let session = SessionId(attend.session);
+        let parked = PARKED_MAX.min(shared.lease * PARKED_PARTS / LEASE_PARTS);
+        let until = tokio::time::Instant::now() + parked;
+        if !shared.hear(attend)? {
+            // It may have been opened a moment ago.
+            if !shared.is_open(session).await? {
+                return Ok(gone());
+            }
+            shared.meet(attend)?;
+        }
+        let place = shared.place(session)?;
+        let news = loop {
+            let woken = place.wake.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            let (news, is_here) = shared.with_ledger(|ledger| {
+                let news = ledger.news_for(session, received(attend, ledger));
+                (
+                    (ledger.term() == place.term).then_some(news),
+                    ledger.wake(session).is_some(),
+                )
+            })?;
+            let news = news.ok_or_else(|| shared.not_leading())?;
+            // What a mount has said it says again until it is answered.
+            let has_said = !attend.held.is_empty() || !attend.released.is_empty();
+            if !news.is_empty() || has_said || attend.term != place.term || !is_here {
+                break news;
+            }
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep_until(until) => break news,
+            }
+        };
+        // Only who leads may renew: whoever was elected meanwhile counts from its election.
+        if !shared.is_open(session).await? {
+            return Ok(gone());
+        }
+        Ok(Attended {
+            term: place.term,
+            lease_milliseconds: shared.lease.as_millis() as u64,
+            is_gone: false,
+            news,
+        })
+    }
+
+    /// How long a mount may be silent.
+    pub(crate) fn lease(&self) -> Duration {
+        self.shared.lease
+    }
+
+    /// How long ago each of these sessions was heard; nothing of those this node knows nothing of.
+    pub(crate) fn silence(&self, sessions: &[SessionId]) -> Vec<Option<Duration>> {
+        let ledger = self.shared.ledger.lock();
+        let now = Instant::now();
+        let silence = |session: &SessionId| ledger.as_ref()?.silence(*session, now);
+        sessions.iter().map(silence).collect()
+    }
+
+    /// Ends a session now, whether or not it lives.
+    pub(crate) async fn evict(&self, session: SessionId) -> Result<(), Refusal> {
+        let term = self.shared.with_ledger(|ledger| ledger.term())?;
+        duty::expire(&self.shared, session, term).await
+    }
+}
+
+impl Shared {
+    fn with_ledger<T>(&self, read: impl FnOnce(&mut Ledger) -> T) -> Result<T, Refusal> {
+        let mut ledger = self.ledger.lock();
+        let ledger = ledger.as_mut().ok_or_else(|| self.not_leading())?;
+        Ok(read(ledger))
+    }
+
+    fn hear(&self, attend: &Attend) -> Result<bool, Refusal> {
+        let heard = self.with_ledger(|ledger| ledger.heard(attend, Instant::now()))?;
+        self.work.notify_one();
+        Ok(heard)
+    }
+
+    /// The state has a session that this memory does not have yet.
+    fn meet(&self, attend: &Attend) -> Result<(), Refusal> {
+        self.with_ledger(|ledger| {
+            let now = Instant::now();
+            ledger.opened(SessionId(attend.session), now);
+            ledger.heard(attend, now);
+        })
+    }
+
+    fn place(&self, session: SessionId) -> Result<Place, Refusal> {
+        let place = self.with_ledger(|ledger| {
+            let wake = ledger.wake(session)?;
+            Some(Place {
+                term: ledger.term(),
+                wake,
+            })
+        })?;
+        // It ended in this moment; the next call finds that out.
+        place.ok_or_else(|| self.not_leading())
+    }
+
+    /// Whether the state has the session, as of now.
+    async fn is_open(&self, session: SessionId) -> Result<bool, Refusal> {
+        match self.group.read().await?.as_ref() {
+            Machine::Volume(machine) => Ok(machine.has_session(session)?),
+            Machine::Catalog(_) => Err(Refusal::NoSuchVolume),
+        }
+    }
+
+    /// Try again: here in a moment, or at the node that leads.
+    fn not_leading(&self) -> Refusal {
+        if self.group.leads() {
+            return Refusal::Overloaded;
+        }
+        Refusal::NotLeader {
+            leader: self.group.leader(),
+        }
+    }
+}
+
+/// Numbers of another term mean nothing in this one.
+fn received(attend: &Attend, ledger: &Ledger) -> u64 {
+    if attend.term == ledger.term() {
+        attend.received
+    } else {
+        0
+    }
+}
+
+fn gone() -> Attended {
+    Attended {
+        is_gone: true,
+        ..Attended::default()
+    }
+}

@@ -1,0 +1,237 @@
+//! What a leader does for the sessions of a volume: follows the state, ends sessions, reclaims orphans.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use holdfast_metadata::{
+    Answer, Command, Credentials, ExpireSession, InodeId, News, Operation, Query, Reclaim, Reply,
+    SessionId, Timestamp,
+};
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Shared;
+use super::ledger::Ledger;
+use crate::raft::machine::Machine;
+use crate::raft::type_config::Applied;
+use crate::refusal::Refusal;
+
+/// Orphans come in bursts, and what removed a file soon closes it: the mounts are asked a moment later, once for many.
+const GATHER: Duration = Duration::from_millis(50);
+/// Most inodes of one command: others wait that long for their turn.
+const RECLAIM_MAX: usize = 64;
+/// Orphans read at once when a term begins.
+const PAGE: usize = 4096;
+/// In a lease.
+const TICKS: u32 = 20;
+/// After a refusal.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Keeps the ledger: begins one when this node begins to lead, and notes what is applied.
+pub(super) async fn follow(shared: Arc<Shared>) {
+    let mut metrics = shared.group.raft().server_metrics();
+    let Some(mut news) = shared.group.store().take_news() else {
+        tracing::error!(group = %shared.group.id(), "somebody else follows the sessions of this volume");
+        return;
+    };
+    loop {
+        let leads = {
+            let metrics = metrics.borrow_and_update();
+            let leads = metrics.state == ServerState::Leader;
+            leads.then_some(metrics.vote.leader_id.term)
+        };
+        let known = shared.ledger.lock().as_ref().map(Ledger::term);
+        let mut is_late = false;
+        if leads != known {
+            end(&shared);
+            if let Some(term) = leads {
+                is_late = begin(&shared, term).await.is_none();
+            }
+        }
+        tokio::select! {
+            changed = metrics.changed() => if changed.is_err() {
+                return end(&shared);
+            },
+            () = tokio::time::sleep(GATHER), if is_late => {}
+            noted = note(&shared, &mut news) => if !noted {
+                return end(&shared);
+            },
+        }
+    }
+}
+
+/// Nobody is answered from this memory any more.
+fn end(shared: &Shared) {
+    let ledger = shared.ledger.lock().take();
+    if let Some(ledger) = ledger {
+        ledger.wake_all();
+    }
+}
+
+/// Reads who is there. News of what is applied meanwhile wait, and may say again what was read.
+async fn begin(shared: &Shared, term: u64) -> Option<()> {
+    let machine = shared.group.read().await.ok()?;
+    let Machine::Volume(machine) = machine.as_ref() else {
+        return None;
+    };
+    let mut ledger = Ledger::new(term, shared.lease);
+    let Ok(Ok(Reply::Sessions(sessions))) = machine.query(&Query::Sessions) else {
+        return None;
+    };
+    for session in &sessions {
+        ledger.found(session.session, Instant::now());
+    }
+    let mut after = InodeId::new(0);
+    loop {
+        let query = Query::Orphans {
+            after,
+            inodes_max: PAGE,
+        };
+        let Ok(Ok(Reply::Orphans(orphans))) = machine.query(&query) else {
+            return None;
+        };
+        let Some(last) = orphans.last() else { break };
+        after = *last;
+        for orphan in orphans {
+            ledger.orphaned(orphan);
+        }
+        tokio::task::yield_now().await;
+    }
+    *shared.ledger.lock() = Some(ledger);
+    shared.work.notify_one();
+    Some(())
+}
+
+/// Notes what was applied; false when nothing will be any more.
+async fn note(shared: &Shared, news: &mut UnboundedReceiver<News>) -> bool {
+    let Some(first) = news.recv().await else {
+        return false;
+    };
+    let mut ledger = shared.ledger.lock();
+    let mut next = Some(first);
+    while let Some(item) = next {
+        if let Some(ledger) = ledger.as_mut() {
+            match item {
+                News::Orphaned(ino) => ledger.orphaned(ino),
+                News::Granted {
+                    session,
+                    sequence,
+                    ino,
+                } => ledger.granted(session, ino, sequence),
+                News::SessionOpened(session) => ledger.opened(session, Instant::now()),
+                News::SessionEnded(session) => ledger.ended(session),
+            }
+        }
+        next = news.try_recv().ok();
+    }
+    drop(ledger);
+    shared.work.notify_one();
+    true
+}
+
+/// Proposes what the ledger says, a moment after it changed.
+pub(super) async fn decide(shared: Arc<Shared>) {
+    let tick = shared.lease / TICKS;
+    let mut listened = Instant::now();
+    loop {
+        tokio::select! {
+            () = shared.work.notified() => {}
+            // Silence is no event.
+            () = tokio::time::sleep(tick) => {}
+        }
+        tokio::time::sleep(GATHER).await;
+        let now = Instant::now();
+        if now.duration_since(listened) > GATHER + tick * 2 + PAUSE {
+            // This process was stopped, or starved: the mounts are not to blame.
+            if let Some(ledger) = shared.ledger.lock().as_mut() {
+                ledger.renew_all(now);
+            }
+        }
+        listened = now;
+        if let Err(refusal) = decide_now(&shared).await {
+            tracing::debug!(group = %shared.group.id(), %refusal, "a duty of the leader waits");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn decide_now(shared: &Shared) -> Result<(), Refusal> {
+    let now = Instant::now();
+    let (term, expired) = {
+        let ledger = shared.ledger.lock();
+        let Some(ledger) = ledger.as_ref() else {
+            return Ok(());
+        };
+        ledger.wake_all();
+        (ledger.term(), ledger.expired(now))
+    };
+    for session in expired {
+        tracing::warn!(group = %shared.group.id(), session = session.0, "a mount is silent: its session ends");
+        expire(shared, session, term).await?;
+    }
+    loop {
+        let inodes = {
+            let mut ledger = shared.ledger.lock();
+            let ledger = ledger.as_mut().filter(|ledger| ledger.term() == term);
+            ledger.map_or_else(Vec::new, |ledger| ledger.take_reclaimable(RECLAIM_MAX))
+        };
+        if inodes.is_empty() {
+            return Ok(());
+        }
+        reclaim(shared, inodes, term).await?;
+    }
+}
+
+/// Ends a session for all replicas.
+pub(super) async fn expire(shared: &Shared, session: SessionId, term: u64) -> Result<(), Refusal> {
+    let expire = Operation::ExpireSession(ExpireSession { session, term });
+    propose(shared, expire).await.map(drop)
+}
+
+async fn reclaim(shared: &Shared, inodes: Vec<InodeId>, term: u64) -> Result<(), Refusal> {
+    let reclaim = Operation::Reclaim(Reclaim {
+        inodes: inodes.clone(),
+        term: Some(term),
+    });
+    let answered = propose(shared, reclaim).await;
+    let unfinished = match &answered {
+        Ok(Applied::Command(Ok(Answer::Reclaimed { unfinished }))) => unfinished.clone(),
+        // Whatever came of it, doing it again does no harm.
+        Ok(_) | Err(_) => inodes,
+    };
+    let mut ledger = shared.ledger.lock();
+    if let Some(ledger) = ledger.as_mut().filter(|ledger| ledger.term() == term) {
+        ledger.put_back(unfinished);
+    }
+    match answered? {
+        Applied::Command(Ok(_)) => Ok(()),
+        Applied::Command(Err(error)) => Err(Refusal::Unavailable {
+            reason: error.to_string(),
+        }),
+        Applied::Nothing | Applied::Catalog(_) => Err(Refusal::NoSuchVolume),
+    }
+}
+
+async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refusal> {
+    let command = Command {
+        request: None,
+        now: now(),
+        credentials: Credentials::ROOT,
+        operation,
+    };
+    let command = holdfast_proto::encode_command(&command);
+    let proposal = holdfast_proto::encode_proposal_command(command);
+    let (_, applied) = shared.group.propose(proposal).await?;
+    Ok(applied)
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp {
+        seconds: since.as_secs() as i64,
+        nanoseconds: since.subsec_nanos(),
+    }
+}

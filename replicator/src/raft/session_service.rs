@@ -1,0 +1,166 @@
+//! What operators ask about the mounts of a volume, and do to them; the node that leads the volume answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use holdfast_metadata::{
+    InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
+};
+use holdfast_proto::identity::Identity;
+use holdfast_proto::session_admin_server::SessionAdmin;
+use holdfast_proto::{
+    EvictSessionRequest, EvictSessionResponse, ListLocksRequest, ListLocksResponse,
+    ListSessionsRequest, ListSessionsResponse, LockStatus, SessionStatus,
+};
+use tonic::{Request, Response, Status};
+
+use super::machine::Machine;
+use super::registry::Registry;
+use super::volume::Volume;
+use crate::refusal::Refusal;
+
+/// Locks of one answer.
+const PAGE: usize = 1000;
+
+/// Serves [`SessionAdmin`].
+#[derive(Debug, Clone)]
+pub(crate) struct SessionService {
+    pub(crate) registry: Registry,
+    pub(crate) identity: Identity,
+}
+
+impl SessionService {
+    /// The volume of a name, and its state as of now.
+    async fn open(&self, name: &str) -> Result<(Volume, Arc<Machine>), Status> {
+        let state = self.registry.catalog_state().map_err(refused)?;
+        let record = state.volumes.iter().find(|record| record.name == name);
+        let record =
+            record.ok_or_else(|| Status::not_found(format!("there is no volume {name:?}")))?;
+        let volume = self.registry.volume(record.id);
+        let volume = volume.ok_or_else(|| refused(self.registry.missing(record.id)))?;
+        let machine = volume.group().read().await.map_err(refused)?;
+        Ok((volume, machine))
+    }
+}
+
+#[tonic::async_trait]
+impl SessionAdmin for SessionService {
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let (volume, machine) = self.open(&request.into_inner().volume).await?;
+        let sessions = sessions(&machine)?;
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.session).collect();
+        let attendance = volume.attendance();
+        let silences = attendance.silence(&ids);
+        let sessions = sessions.into_iter().zip(silences);
+        let sessions = sessions.map(|(session, silence)| SessionStatus {
+            session: session.session.0,
+            host: session.host,
+            process: session.process,
+            version: session.version,
+            mountpoint: session.mountpoint,
+            opened_seconds: session.opened.seconds,
+            silent_milliseconds: silence.unwrap_or_default().as_millis() as u64,
+        });
+        Ok(Response::new(ListSessionsResponse {
+            sessions: sessions.collect(),
+            lease_milliseconds: attendance.lease().as_millis() as u64,
+        }))
+    }
+
+    async fn evict_session(
+        &self,
+        request: Request<EvictSessionRequest>,
+    ) -> Result<Response<EvictSessionResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let EvictSessionRequest { volume, session } = request.into_inner();
+        let (volume, machine) = self.open(&volume).await?;
+        let session = SessionId(session);
+        if !sessions(&machine)?
+            .iter()
+            .any(|known| known.session == session)
+        {
+            let message = format!("there is no session {:016x}", session.0);
+            return Err(Status::not_found(message));
+        }
+        volume.attendance().evict(session).await.map_err(refused)?;
+        Ok(Response::new(EvictSessionResponse {}))
+    }
+
+    async fn list_locks(
+        &self,
+        request: Request<ListLocksRequest>,
+    ) -> Result<Response<ListLocksResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let ListLocksRequest { volume, ino, after } = request.into_inner();
+        let (_, machine) = self.open(&volume).await?;
+        let query = Query::Locks {
+            ino: (ino != 0).then_some(InodeId::new(ino)),
+            after,
+            entries_max: PAGE,
+        };
+        let Reply::Locks { locks, next } = ask(&machine, &query)? else {
+            return Err(unexpected());
+        };
+        let sessions = sessions(&machine)?;
+        let hosts: BTreeMap<SessionId, String> = sessions
+            .into_iter()
+            .map(|session| (session.session, session.host))
+            .collect();
+        let locks = locks.into_iter().map(|lock| {
+            let host = hosts.get(&lock.session).cloned().unwrap_or_default();
+            status(&lock, host)
+        });
+        Ok(Response::new(ListLocksResponse {
+            locks: locks.collect(),
+            next: next.unwrap_or_default(),
+        }))
+    }
+}
+
+fn sessions(machine: &Machine) -> Result<Vec<SessionInfo>, Status> {
+    match ask(machine, &Query::Sessions)? {
+        Reply::Sessions(sessions) => Ok(sessions),
+        _ => Err(unexpected()),
+    }
+}
+
+fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
+    let Machine::Volume(machine) = machine else {
+        return Err(unexpected());
+    };
+    let reply = machine
+        .query(query)
+        .map_err(|fault| refused(fault.into()))?;
+    reply.map_err(|error| match error {
+        PosixError::InvalidArgument => Status::invalid_argument(error.to_string()),
+        error => Status::internal(error.to_string()),
+    })
+}
+
+fn status(lock: &LockInfo, host: String) -> LockStatus {
+    LockStatus {
+        ino: lock.ino.get(),
+        is_flock: lock.space == LockSpace::Flock,
+        session: lock.session.0,
+        host,
+        process: lock.process,
+        start: lock.range.start,
+        end: lock.range.end,
+        is_exclusive: lock.mode == LockMode::Exclusive,
+        is_waiting: lock.waiting,
+        since_seconds: lock.since.seconds,
+    }
+}
+
+/// Whoever asks tries the next node.
+fn refused(refusal: Refusal) -> Status {
+    Status::unavailable(refusal.to_string())
+}
+
+fn unexpected() -> Status {
+    Status::internal("the state answers something else")
+}

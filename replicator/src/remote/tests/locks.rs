@@ -1,0 +1,127 @@
+//! Locks that are asked for, and given up before there is an answer.
+
+use std::future::{pending, poll_fn, ready};
+use std::sync::Arc;
+use std::task::Poll;
+
+use holdfast_metadata::{
+    Answer, InodeId, LockMode, LockOwner, LockRange, LockSpace, Operation, Query, Reply, SetLock,
+    TestLock,
+};
+use parking_lot::Mutex;
+
+use super::fixture::{State, connect, operation_in};
+use crate::call::testing::{FakeNode, Reaction};
+use crate::error::ReplicateError;
+use crate::remote::RemoteReplicator;
+use crate::replicator::{Pending, PosixMetadataReplicator, SharedVolume};
+use crate::testing::{block_on, command, poll_once};
+
+#[derive(Clone, Copy)]
+enum Mood {
+    /// Does not answer who asks for a lock.
+    Quiet,
+    /// Loses all connections at the next call, and is as usual then.
+    Broken,
+    Usual,
+}
+
+fn moody(state: &State, mood: &Arc<Mutex<Mood>>) -> FakeNode {
+    let (state, mood) = (state.clone(), Arc::clone(mood));
+    FakeNode::start(move |request| {
+        let mut mood = mood.lock();
+        let operation = operation_in(request).map(|command| command.operation);
+        match (*mood, operation) {
+            (Mood::Quiet, Some(Operation::SetLock(_))) => Reaction::Silence,
+            (Mood::Broken, _) => {
+                *mood = Mood::Usual;
+                Reaction::Break
+            }
+            (Mood::Quiet | Mood::Usual, _) => state.answer(request),
+        }
+    })
+}
+
+fn set_lock<'a>(
+    replicator: &'a RemoteReplicator,
+    owner: u64,
+    interrupted: Pending<'a, ()>,
+) -> Pending<'a, Result<holdfast_metadata::Outcome, ReplicateError>> {
+    let lock = SetLock {
+        ino: InodeId::ROOT,
+        space: LockSpace::Posix,
+        owner: LockOwner(owner),
+        range: LockRange::WHOLE,
+        mode: LockMode::Exclusive,
+        process: 1,
+        wait: true,
+    };
+    replicator.set_lock(1, command(Operation::SetLock(lock)), interrupted)
+}
+
+fn asked(node: &FakeNode) -> usize {
+    let operations = node.seen().into_iter();
+    let operations = operations.filter_map(|request| operation_in(&request));
+    operations
+        .filter(|command| matches!(command.operation, Operation::SetLock(_)))
+        .count()
+}
+
+#[test]
+fn a_request_that_was_given_up_is_taken_back_before_its_holder_asks_again() {
+    let state = State::new();
+    let mood = Arc::new(Mutex::new(Mood::Quiet));
+    let node = moody(&state, &mood);
+    let replicator = connect(&[&node]);
+    let given_up = block_on(set_lock(&replicator, 1, Box::pin(ready(()))));
+    assert_eq!(given_up, Err(ReplicateError::Interrupted));
+    // Nothing of it reaches the node, or it would be there before the next call.
+    let mut again = set_lock(&replicator, 1, Box::pin(pending()));
+    assert_eq!(poll_once(again.as_mut()), None);
+    block_on(replicator.query(Query::Statistics))
+        .unwrap()
+        .unwrap();
+    assert_eq!(asked(&node), 1);
+    *mood.lock() = Mood::Broken;
+    assert_eq!(block_on(again), Ok(Ok(Answer::Locked)));
+    let test = TestLock {
+        ino: InodeId::ROOT,
+        space: LockSpace::Posix,
+        session: replicator.session(),
+        owner: LockOwner(2),
+        range: LockRange::WHOLE,
+        mode: LockMode::Shared,
+    };
+    let found = block_on(replicator.query(Query::TestLock(test))).unwrap();
+    assert!(matches!(found, Ok(Reply::Lock(Some(_)))), "{found:?}");
+}
+
+#[test]
+fn a_wait_ends_without_an_answer_to_its_cancellation() {
+    let state = State::new();
+    let mood = Arc::new(Mutex::new(Mood::Usual));
+    let node = moody(&state, &mood);
+    let replicator = connect(&[&node]);
+    let first = block_on(set_lock(&replicator, 1, Box::pin(pending())));
+    assert_eq!(first, Ok(Ok(Answer::Locked)));
+    let behind = state.clone();
+    node.set_script(move |request| {
+        let operation = operation_in(request).map(|command| command.operation);
+        match operation {
+            Some(Operation::CancelLock(_)) => Reaction::Silence,
+            _ => behind.answer(request),
+        }
+    });
+    // It is looked at while there is no answer, and again when that says to wait.
+    let mut looks = 0;
+    let interrupted = Box::pin(poll_fn(move |_| {
+        looks += 1;
+        if looks == 1 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }));
+    let waited = block_on(set_lock(&replicator, 2, interrupted));
+    assert_eq!(waited, Err(ReplicateError::Interrupted));
+}
