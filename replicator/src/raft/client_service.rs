@@ -124,8 +124,7 @@ impl Room {
 fn body_length(request: &CallRequest) -> usize {
     match &request.body {
         Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
-        Some(call_request::Body::Attend(_)) => 0,
-        None => 0,
+        Some(call_request::Body::Attend(_)) | None => 0,
     }
 }
 

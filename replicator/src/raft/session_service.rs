@@ -32,13 +32,20 @@ pub(crate) struct SessionService {
 impl SessionService {
     /// The volume of a name, and its state as of now.
     async fn open(&self, name: &str) -> Result<(Volume, Arc<Machine>), Status> {
-        let state = self.registry.catalog_state().map_err(refused)?;
+        let state = self
+            .registry
+            .catalog_state()
+            .map_err(|refusal| refused(&refusal))?;
         let record = state.volumes.iter().find(|record| record.name == name);
         let record =
             record.ok_or_else(|| Status::not_found(format!("there is no volume {name:?}")))?;
         let volume = self.registry.volume(record.id);
-        let volume = volume.ok_or_else(|| refused(self.registry.missing(record.id)))?;
-        let machine = volume.group().read().await.map_err(refused)?;
+        let volume = volume.ok_or_else(|| refused(&self.registry.missing(record.id)))?;
+        let machine = volume
+            .group()
+            .read()
+            .await
+            .map_err(|refusal| refused(&refusal))?;
         Ok((volume, machine))
     }
 }
@@ -86,7 +93,11 @@ impl SessionAdmin for SessionService {
             let message = format!("there is no session {:016x}", session.0);
             return Err(Status::not_found(message));
         }
-        volume.attendance().evict(session).await.map_err(refused)?;
+        volume
+            .attendance()
+            .evict(session)
+            .await
+            .map_err(|refusal| refused(&refusal))?;
         Ok(Response::new(EvictSessionResponse {}))
     }
 
@@ -134,7 +145,7 @@ fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
     };
     let reply = machine
         .query(query)
-        .map_err(|fault| refused(fault.into()))?;
+        .map_err(|fault| refused(&fault.into()))?;
     reply.map_err(|error| match error {
         PosixError::InvalidArgument => Status::invalid_argument(error.to_string()),
         error => Status::internal(error.to_string()),
@@ -157,7 +168,7 @@ fn status(lock: &LockInfo, host: String) -> LockStatus {
 }
 
 /// Whoever asks tries the next node.
-fn refused(refusal: Refusal) -> Status {
+fn refused(refusal: &Refusal) -> Status {
     Status::unavailable(refusal.to_string())
 }
 

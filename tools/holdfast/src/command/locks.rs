@@ -102,13 +102,12 @@ fn subject_of(path: &Path) -> anyhow::Result<Subject> {
 
 async fn list(cluster: &Cluster, subject: &Subject) -> anyhow::Result<Vec<LockStatus>> {
     let mut all = Vec::new();
-    let mut after = Default::default();
+    let mut asked = ListLocksRequest {
+        volume: subject.volume.clone(),
+        ino: subject.ino,
+        ..ListLocksRequest::default()
+    };
     loop {
-        let asked = ListLocksRequest {
-            volume: subject.volume.clone(),
-            ino: subject.ino,
-            after,
-        };
         let page = cluster
             .leading(&subject.volume, async |mut client| {
                 client.list_locks(request(asked.clone())).await
@@ -118,7 +117,7 @@ async fn list(cluster: &Cluster, subject: &Subject) -> anyhow::Result<Vec<LockSt
         if page.next.is_empty() {
             return Ok(all);
         }
-        after = page.next;
+        asked.after = page.next;
     }
 }
 
