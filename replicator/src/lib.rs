@@ -7,6 +7,7 @@ mod noop;
 mod raft;
 mod refusal;
 mod remote;
+mod removal;
 mod replicator;
 mod space_guard;
 #[cfg(feature = "testing")]

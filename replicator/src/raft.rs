@@ -28,6 +28,7 @@ mod router;
 mod session_service;
 mod snapshot;
 mod snapshot_schedule;
+mod space_keeper;
 mod status;
 mod type_config;
 mod volume;

@@ -12,9 +12,7 @@ use holdfast_metadata::{FallocateMode, Operation};
 use crate::replicator::Space;
 
 const MIB: u64 = 1024 * 1024;
-/// Enough to write all memory tables once more and to merge some of them.
-const RESERVE_BYTES_MAX: u64 = 512 * MIB;
-/// On a small disk the reserve is one part of so many.
+/// On a disk that is not large the reserve is one part of so many.
 const RESERVE_PART: u64 = 8;
 /// What a command adds beside its data, generously.
 const COMMAND_BYTES: u64 = 1024;
@@ -22,14 +20,26 @@ const COMMAND_BYTES: u64 = 1024;
 const UNCHECKED_BYTES_MAX: u64 = 4 * MIB;
 
 /// Knows how much of the disk is left.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SpaceGuard {
+    reserve_bytes_max: u64,
     total: AtomicU64,
     available: AtomicU64,
     unchecked: AtomicU64,
 }
 
 impl SpaceGuard {
+    /// Keeps a part of the disk, and at most so much: enough to write all memory tables on it once more and to
+    /// merge some of them.
+    pub(crate) fn new(reserve_bytes_max: u64) -> SpaceGuard {
+        SpaceGuard {
+            reserve_bytes_max,
+            total: AtomicU64::new(0),
+            available: AtomicU64::new(0),
+            unchecked: AtomicU64::new(0),
+        }
+    }
+
     /// Takes note of the disk as it is now.
     pub(crate) fn update(&self, space: Space) {
         self.total.store(space.total, Ordering::Relaxed);
@@ -40,7 +50,7 @@ impl SpaceGuard {
     /// Whether only commands that free space are admitted.
     pub(crate) fn is_low(&self) -> bool {
         let disk = self.disk();
-        disk.available < reserve(disk.total)
+        disk.available < reserve(disk.total, self.reserve_bytes_max)
     }
 
     /// Whether there is too little space for the operation, beside what was admitted and waits to be written.
@@ -49,7 +59,7 @@ impl SpaceGuard {
             return false;
         }
         let disk = self.disk();
-        let taken = reserve(disk.total).saturating_add(waiting_bytes);
+        let taken = reserve(disk.total, self.reserve_bytes_max).saturating_add(waiting_bytes);
         disk.available < taken || promised_bytes(operation) > disk.available - taken
     }
 
@@ -73,14 +83,14 @@ impl SpaceGuard {
         let Space { total, available } = self.disk();
         Space {
             total,
-            available: available.saturating_sub(reserve(total)),
+            available: available.saturating_sub(reserve(total, self.reserve_bytes_max)),
         }
     }
 }
 
 /// What is kept back of a disk of this size.
-pub(crate) fn reserve(total: u64) -> u64 {
-    (total / RESERVE_PART).min(RESERVE_BYTES_MAX)
+pub(crate) fn reserve(total: u64, bytes_max: u64) -> u64 {
+    (total / RESERVE_PART).min(bytes_max)
 }
 
 /// Space that the operation takes into its promise and that later commands fill.
@@ -199,7 +209,7 @@ mod tests {
 
     #[test]
     fn more_than_there_is_cannot_be_promised() {
-        let guard = SpaceGuard::default();
+        let guard = SpaceGuard::new(u64::MAX);
         guard.update(Space {
             total: 80 * MIB,
             available: 30 * MIB,
@@ -209,8 +219,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reserve_is_a_part_of_the_disk_up_to_its_limit() {
+        assert_eq!(reserve(80 * MIB, 20 * MIB), 10 * MIB);
+        assert_eq!(reserve(8000 * MIB, 20 * MIB), 20 * MIB);
+    }
+
+    #[test]
     fn what_waits_to_be_written_is_no_space_for_others() {
-        let guard = SpaceGuard::default();
+        let guard = SpaceGuard::new(u64::MAX);
         guard.update(Space {
             total: 80 * MIB,
             available: 30 * MIB,
@@ -223,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_nearly_full_disk_refuses_what_grows_and_nothing_else() {
-        let guard = SpaceGuard::default();
+        let guard = SpaceGuard::new(u64::MAX);
         guard.update(Space {
             total: 80 * MIB,
             available: 9 * MIB,

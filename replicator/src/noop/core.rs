@@ -12,11 +12,12 @@ use tokio::sync::oneshot;
 use super::home::Home;
 use super::syncer::{Schedule, SyncError};
 use crate::error::ReplicateError;
+use crate::removal::Removal;
 use crate::replicator::Status;
 use crate::space_guard::SpaceGuard;
 
-/// What an inode without data weighs on disk, about.
-const INODE_BYTES: u64 = 512;
+/// Of the store alone.
+const RESERVE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// The state machine, what guards it, and what is known about it.
 pub(super) struct Core<E> {
@@ -28,8 +29,7 @@ pub(super) struct Core<E> {
     serving: AtomicBool,
     /// The first one stops everything.
     fault: OnceLock<Fault>,
-    /// The most that the volume held since the store was last compacted, in bytes.
-    pub(super) largest: AtomicU64,
+    pub(super) removal: Removal,
     /// Batches that are durable.
     synced: AtomicU64,
     /// The last batch, once the machine is closed.
@@ -41,11 +41,11 @@ impl<E: Engine> Core<E> {
         let core = Core {
             machine: RwLock::new(Some(machine)),
             home,
-            guard: SpaceGuard::default(),
+            guard: SpaceGuard::new(RESERVE_BYTES_MAX),
             schedule: Schedule::default(),
             serving: AtomicBool::new(false),
             fault: OnceLock::new(),
-            largest: AtomicU64::new(0),
+            removal: Removal::default(),
             synced: AtomicU64::new(0),
             closed_at: AtomicU64::new(0),
         };
@@ -169,11 +169,7 @@ impl<E: Engine> Core<E> {
     /// The lock is taken once a call: a second reader of one thread would wait for `close` for ever.
     fn weigh_machine(&self, machine: &StateMachine<E>) -> Option<u64> {
         match machine.query(&Query::Statistics) {
-            Ok(Ok(Reply::Statistics(statistics))) => {
-                let weight = statistics.allocated + statistics.inodes * INODE_BYTES;
-                self.largest.fetch_max(weight, Ordering::Relaxed);
-                Some(weight)
-            }
+            Ok(Ok(Reply::Statistics(statistics))) => Some(self.removal.weigh(&statistics)),
             Ok(_) => None,
             Err(fault) => {
                 self.fail(fault);

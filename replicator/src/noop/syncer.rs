@@ -18,11 +18,6 @@ use crate::error::ReplicateError;
 
 /// The most that a power failure takes from those who did not ask for more.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// Removing so much, and a quarter of all, is worth a compaction when there is no hurry.
-const REMOVED_BYTES_MIN: u64 = 256 * 1024 * 1024;
-/// Removing less is worth one only if it is half of what is free, and so much.
-const REMOVED_BYTES_MIN_LOW: u64 = 1024 * 1024;
-
 /// Why what was applied is not known to be durable.
 #[derive(Debug, Clone)]
 pub(super) enum SyncError {
@@ -195,12 +190,7 @@ fn compact_after_removal<E: Engine>(core: &Core<E>) {
     let Some(now) = core.weigh() else {
         return;
     };
-    let largest = core.largest.load(Ordering::Relaxed);
-    let in_no_hurry = REMOVED_BYTES_MIN.max(largest / 4);
-    let in_need = REMOVED_BYTES_MIN_LOW.max(core.guard.space().available / 2);
-    let enough = in_no_hurry.min(in_need);
-    if largest - now.min(largest) >= enough {
-        core.largest.store(now, Ordering::Relaxed);
+    if core.removal.is_due(now, core.guard.space().available) {
         core.schedule.compact_soon();
     }
 }

@@ -21,6 +21,7 @@ use super::node_disk::NodeDisk;
 use super::options::NodeOptions;
 use super::read_index::ReadIndex;
 use super::snapshot_schedule;
+use super::space_keeper;
 use super::type_config::{Applied, GroupId, Peer, Proposal, TypeConfig};
 use crate::refusal::{Endpoint, Refusal};
 
@@ -42,7 +43,7 @@ pub(crate) struct Group {
     reads: ReadIndex,
     waiting: Semaphore,
     counters: Arc<GroupCounters>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 /// What happens in a group, counted.
@@ -80,8 +81,9 @@ impl Group {
             .await
             .map_err(|fatal| fatal_refusal(&fatal))?;
         let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
-        let scheduled = snapshot_schedule::run(raft.clone(), options.snapshots, disk.clone());
-        let snapshots = tokio::spawn(scheduled);
+        let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
+        let keeper = space_keeper::run(raft.clone(), store.clone(), disk.clone());
+        let keeper = tokio::spawn(keeper);
         let counters = Arc::<GroupCounters>::default();
         let leaders = tokio::spawn(watch_leader(id, raft.clone(), Arc::clone(&counters)));
         Ok(Arc::new(Group {
@@ -91,7 +93,7 @@ impl Group {
             reads,
             waiting: Semaphore::new(WAITING_STEPS_MAX),
             counters,
-            tasks: [snapshots, leaders],
+            tasks: [snapshots, keeper, leaders],
         }))
     }
 

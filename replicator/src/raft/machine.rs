@@ -7,6 +7,7 @@
 //! is therefore older than the latest snapshot: opening finds that, and makes the state anew from the snapshot.
 
 mod apply;
+mod compact;
 mod directory;
 pub(in crate::raft) mod disk;
 mod group_machine;
@@ -19,7 +20,7 @@ pub(in crate::raft) mod tests;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::Catalog;
@@ -39,6 +40,7 @@ use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
 use super::snapshot::{Incoming, Snapshots};
 use crate::disk_space;
+use crate::removal::Removal;
 
 const MIB: usize = 1024 * 1024;
 
@@ -125,6 +127,8 @@ struct Shared {
     counters: Counters,
     /// Whether the next snapshot waits for space.
     snapshot_waits: AtomicBool,
+    removal: Removal,
+    closing: AtomicBool,
     poison: Poison,
     news: mpsc::UnboundedSender<News>,
     /// Until somebody takes it.
@@ -190,6 +194,8 @@ impl GroupStore {
                 applied: watch::Sender::new(applied.index()),
                 counters: Counters::default(),
                 snapshot_waits: AtomicBool::new(false),
+                removal: Removal::default(),
+                closing: AtomicBool::new(false),
                 poison,
                 news,
                 news_of: Mutex::new(Some(news_of)),
@@ -230,6 +236,7 @@ impl GroupStore {
 
     /// Leaves nothing to be recovered at the next open. Blocks.
     pub(crate) fn close(&self) -> Result<(), Fault> {
+        self.shared.closing.store(true, Ordering::Release);
         let machine = self.machine();
         machine.engine().sync()?;
         machine.engine().flush()

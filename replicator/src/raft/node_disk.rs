@@ -10,11 +10,13 @@ use tokio::task::JoinHandle;
 
 use crate::disk_space;
 use crate::replicator::Space;
-use crate::space_guard::{SpaceGuard, reserve};
+use crate::space_guard::{self, SpaceGuard};
 
-/// What part of the disk a memory table may be: the state of a volume has up to six of them, the log four, and
-/// together they are less than the reserve.
-pub(crate) const WRITE_BUFFER_PART: u64 = 128;
+/// What part of the disk a memory table may be. The state of a volume has up to six of them and the log four, and
+/// merging the top of the log takes as much as eight: with the states of a few volumes less than the reserve.
+pub(crate) const WRITE_BUFFER_PART: u64 = 256;
+/// So much for memory tables of their greatest size.
+const RESERVE_BYTES_MAX: u64 = 2 << 30;
 
 /// Others use the disk, too.
 const TICK: Duration = Duration::from_secs(1);
@@ -53,7 +55,7 @@ impl NodeDisk {
         let disk = NodeDisk {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
-                guard: SpaceGuard::default(),
+                guard: SpaceGuard::new(RESERVE_BYTES_MAX),
                 said_low: AtomicBool::new(false),
                 refused: AtomicU64::new(0),
             }),
@@ -126,4 +128,9 @@ impl NodeDisk {
             tracing::info!(total, available, reserve, "the disk has space again");
         }
     }
+}
+
+/// What a node keeps of a disk of this size.
+pub(crate) fn reserve(total: u64) -> u64 {
+    space_guard::reserve(total, RESERVE_BYTES_MAX)
 }

@@ -1,21 +1,18 @@
-//! Decides when a replica takes a snapshot, by entries and by time, and shortens the log when the disk is nearly full.
+//! Decides when a replica takes a snapshot, by entries and by time.
 
 use std::time::Duration;
 
-use openraft::RaftMetrics;
 use openraft::async_runtime::WatchReceiver;
 use tokio::time::Instant;
 
 use super::group::GroupRaft;
-use super::node_disk::NodeDisk;
 use super::options::SnapshotOptions;
-use super::type_config::{LogId, TypeConfig};
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Takes snapshots until the replica stops.
-pub(crate) async fn run(raft: GroupRaft, options: SnapshotOptions, disk: NodeDisk) {
+pub(crate) async fn run(raft: GroupRaft, options: SnapshotOptions) {
     let mut ticks = tokio::time::interval(TICK.min(options.spacing.max(Duration::from_millis(10))));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut last = Instant::now();
@@ -34,27 +31,7 @@ pub(crate) async fn run(raft: GroupRaft, options: SnapshotOptions, disk: NodeDis
                 return;
             }
         }
-        let dispensable = if disk.is_low() {
-            dispensable(&raft.metrics().borrow_watched())
-        } else {
-            None
-        };
-        if let Some(upto) = dispensable
-            && raft.trigger().purge_log(upto).await.is_err()
-        {
-            return;
-        }
     }
-}
-
-/// The last entry that nobody needs: it is in the snapshot, and all peers have it, as far as this replica knows.
-fn dispensable(metrics: &RaftMetrics<TypeConfig>) -> Option<u64> {
-    let index = |id: &Option<LogId>| id.as_ref().map_or(0, |id| id.index);
-    let peers = metrics.replication.iter().flatten();
-    let slowest = peers.map(|(_, matched)| index(matched)).min();
-    let held = index(&metrics.snapshot);
-    let upto = slowest.map_or(held, |slowest| slowest.min(held));
-    (upto > index(&metrics.purged)).then_some(upto)
 }
 
 /// Whether a snapshot is worth it, with so many entries since the last one and so long after it.

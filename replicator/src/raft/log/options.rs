@@ -14,6 +14,8 @@ const OPEN_FILES_MAX: i32 = 512;
 /// Memory tables that may wait to be written before appends wait for them.
 const WRITE_BUFFERS_MAX: i32 = 4;
 
+/// Memory tables that make up the first level of tables.
+const LEVEL_BASE_BUFFERS: u64 = 4;
 /// Tables that one memory table becomes when it is merged with others.
 const TABLES_A_BUFFER: u64 = 8;
 
@@ -66,6 +68,8 @@ pub(super) fn of(options: &LogOptions) -> Options {
     database.set_compression_type(DBCompressionType::None);
     database.set_write_buffer_size(options.write_buffer_bytes);
     database.set_max_write_buffer_number(WRITE_BUFFERS_MAX);
+    // What is merged at once is rewritten at once, and takes as much space again.
+    database.set_max_bytes_for_level_base(options.write_buffer_bytes as u64 * LEVEL_BASE_BUFFERS);
     // Small tables, so that few are left of which only a part was purged.
     database.set_target_file_size_base(options.write_buffer_bytes as u64 / TABLES_A_BUFFER);
     database.set_max_open_files(OPEN_FILES_MAX);

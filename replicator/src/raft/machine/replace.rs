@@ -20,20 +20,24 @@ const SMALL_FILES_BYTES: u64 = 4 << 20;
 const RETIRE_TICK: Duration = Duration::from_millis(20);
 
 impl Shared {
-    /// Whether there is space to build a snapshot. One that is begun without would take the last bytes from the log,
-    /// and a table that RocksDB cannot finish keeps it from taking entries.
+    /// Whether there is space to build a snapshot; says so when the next one has to wait.
     pub(super) fn may_build(&self) -> bool {
-        let machine = self.machine();
-        let needed = machine.engine().unwritten_bytes().unwrap_or(0) + SMALL_FILES_BYTES;
-        let Ok(space) = disk_space::look(&self.directory.snapshots()) else {
-            return true;
-        };
-        let waits = space.available < needed;
+        let waits = !self.has_space_for_tables();
         if self.snapshot_waits.swap(waits, Ordering::Relaxed) != waits && waits {
-            let available = space.available;
-            tracing::warn!(needed, available, "the next snapshot waits for space");
+            tracing::warn!("the next snapshot waits for space");
         }
         !waits
+    }
+
+    /// Whether what is only in memory tables can be written to disk. Begun without space it would take the last bytes
+    /// from the log, and a table that RocksDB cannot finish keeps it from taking entries.
+    pub(super) fn has_space_for_tables(&self) -> bool {
+        let machine = self.machine();
+        let unwritten = machine.engine().unwritten_bytes().unwrap_or(0);
+        let space = disk_space::look(&self.directory.snapshots());
+        space.map_or(true, |space| {
+            space.available >= unwritten + SMALL_FILES_BYTES
+        })
     }
 
     /// Builds a snapshot of the state as it is at some moment during this call.

@@ -20,9 +20,9 @@ use super::{Place, Snapshots, names_in};
 use crate::disk_space;
 use crate::raft::machine::disk::Disk;
 use crate::raft::machine::io_fault;
+use crate::raft::node_disk::reserve;
 use crate::raft::poison::Poison;
 use crate::raft::type_config::SnapshotMeta;
-use crate::space_guard::reserve;
 
 /// Why a snapshot is not received.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

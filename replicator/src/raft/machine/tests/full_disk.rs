@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::fixture::{apply_range, build, install, open, receive, tree, whole_index};
 use crate::disk_space;
 use crate::raft::machine::GroupStore;
+use crate::raft::node_disk::reserve;
 use crate::raft::snapshot::{Incoming, IncomingError, SnapshotDirectory};
-use crate::space_guard::reserve;
 use holdfast_metadata::Fault;
 
 const MIB: u64 = 1024 * 1024;
