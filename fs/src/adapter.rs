@@ -10,12 +10,13 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use fuser::{INodeNo, Notifier, Request};
-use holdfast_metadata::Cookie;
+use holdfast_metadata::{Cookie, InodeId};
 use holdfast_replicator::PosixMetadataReplicator;
 
 pub(crate) use self::reply::Timeouts;
 use crate::errno::errno;
 use crate::filesystem::{DirectorySink, Filesystem, FilesystemError};
+use crate::locks::PageCache;
 use crate::run::{Call, Runner};
 
 /// What `fuser` calls.
@@ -49,6 +50,18 @@ impl Kernel {
             .map(|notifier| notifier.inval_inode(ino, -1, 0))
         {
             tracing::debug!(ino = ino.0, %error, "the kernel keeps old attributes for a while");
+        }
+    }
+}
+
+impl PageCache for Kernel {
+    fn forget_pages(&self, ino: InodeId) {
+        if let Some(Err(error)) = self
+            .0
+            .get()
+            .map(|notifier| notifier.inval_inode(INodeNo(ino.get()), 0, 0))
+        {
+            tracing::debug!(ino = ino.get(), %error, "the kernel keeps old pages for a while");
         }
     }
 }

@@ -47,9 +47,8 @@ fn replicate(error: &ReplicateError) -> i32 {
     match error {
         ReplicateError::Stopped => libc::ENOTCONN,
         ReplicateError::Unavailable { .. } => libc::EAGAIN,
-        ReplicateError::OutcomeUnknown => libc::EIO,
+        ReplicateError::OutcomeUnknown | ReplicateError::SessionLost => libc::EIO,
         ReplicateError::TimedOut => libc::ETIMEDOUT,
-        ReplicateError::SessionLost => libc::EIO,
         ReplicateError::Interrupted => libc::EINTR,
         ReplicateError::Fault(fault) => match fault {
             Fault::NoSpace => libc::ENOSPC,

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod caller;
+mod close;
 mod copy_file_range;
 mod create;
 mod directory;
@@ -11,6 +12,7 @@ mod error;
 mod file;
 mod flags;
 mod link;
+mod lock;
 mod lookup;
 mod open;
 mod rename;
@@ -23,8 +25,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_metadata::{
-    Answer, Attributes, Command, Credentials, InodeId, Operation, Query, Reply, Timestamp,
-    TouchAtime,
+    Answer, Attributes, Command, Credentials, FileKind, InodeId, Operation, Query, Reply,
+    Timestamp, TouchAtime,
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
@@ -33,11 +35,14 @@ pub(crate) use caller::Caller;
 pub(crate) use create::{Creation, NodeKind};
 pub(crate) use directory::DirectorySink;
 pub(crate) use error::FilesystemError;
+pub(crate) use lock::{LockRequest, Obstacle};
 pub(crate) use open::{OpenMode, Opened};
 pub(crate) use statfs::Statfs;
 
+use crate::arrivals::Arrival;
 use crate::atime::Atime;
-use crate::lookup_count::LookupCounts;
+use crate::known_inodes::KnownInodes;
+use crate::locks::Locks;
 use crate::reclaim::ReclaimQueue;
 use crate::synchronous::Synchronous;
 
@@ -45,29 +50,51 @@ use crate::synchronous::Synchronous;
 #[derive(Debug)]
 pub(crate) struct Filesystem<R> {
     replicator: Arc<R>,
-    lookups: LookupCounts,
-    reclaim: Arc<ReclaimQueue>,
+    known: Arc<KnownInodes>,
+    tree: TreeUse,
     atime: Arc<Atime>,
     synchronous: Arc<Synchronous>,
-    /// Whether other mounts may change the same tree.
-    shared: bool,
+    /// Where they are not left to the kernel.
+    locks: Option<Arc<Locks>>,
+}
+
+/// Whether other mounts may change the same tree.
+#[derive(Debug)]
+pub(crate) enum TreeUse {
+    /// No: orphans are reclaimed from here.
+    Alone(Arc<ReclaimQueue>),
+    /// Yes: the cluster reclaims what no mount has open.
+    Shared,
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) fn new(
         replicator: Arc<R>,
-        reclaim: Arc<ReclaimQueue>,
+        known: Arc<KnownInodes>,
+        tree: TreeUse,
         atime: Arc<Atime>,
         synchronous: Arc<Synchronous>,
-        shared: bool,
+        locks: Option<Arc<Locks>>,
     ) -> Filesystem<R> {
         Filesystem {
             replicator,
-            lookups: LookupCounts::new(),
-            reclaim,
+            known,
+            tree,
             atime,
             synchronous,
-            shared,
+            locks,
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        matches!(self.tree, TreeUse::Alone(_))
+    }
+
+    /// An operation begins that may have the kernel use an inode, or remove its last name.
+    fn arrive(&self) -> Option<Arrival<'_>> {
+        match self.tree {
+            TreeUse::Alone(_) => None,
+            TreeUse::Shared => Some(self.known.arrivals.begin()),
         }
     }
 
@@ -84,18 +111,33 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         credentials: Credentials,
         operation: Operation,
     ) -> Result<Answer, FilesystemError> {
-        self.change_at(now(), credentials, operation).await
+        self.change_in(None, now(), credentials, operation).await
     }
 
-    /// Proposes a change that names its own time (`UTIME_NOW`).
-    async fn change_at(
+    /// Proposes a change that names its own time (`UTIME_NOW`), and perhaps the session outside of which it must not be
+    /// made.
+    async fn change_in(
         &self,
+        epoch: Option<u64>,
         now: Timestamp,
         credentials: Credentials,
         operation: Operation,
     ) -> Result<Answer, FilesystemError> {
         let is_durable = self.synchronous.is_asked_for(&operation);
-        let answer = self.replicate(now, credentials, operation).await?;
+        let command = Command {
+            request: None,
+            now,
+            credentials,
+            operation,
+        };
+        let outcome = match (epoch, self.replicator.shared()) {
+            (Some(epoch), Some(volume)) => {
+                let outcome = volume.replicate_in(epoch, command).await;
+                outcome.inspect_err(|_| self.note_session())
+            }
+            (Some(_) | None, _) => self.replicator.replicate(command).await,
+        };
+        let answer = outcome??;
         // Before the sync, whose failure would lose the answer.
         self.note_orphan(&answer);
         if is_durable {
@@ -137,14 +179,32 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     /// The kernel is about to be told of the inode.
     fn remember(&self, attributes: &Attributes) {
-        self.lookups.remember(attributes.ino);
+        match attributes.kind {
+            FileKind::Regular | FileKind::Directory => {
+                self.known.lookups.remember(attributes.ino);
+            }
+            FileKind::Symlink
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::CharacterDevice
+            | FileKind::BlockDevice => self.known.lookups.remember_special(attributes.ino),
+        }
         self.synchronous.note(attributes);
     }
 
     /// The kernel forgot the inode so many times.
     pub(crate) fn forget(&self, ino: InodeId, lookups: u64) {
-        if self.lookups.forget(ino, lookups) {
-            self.reclaim.add(ino);
+        if self.known.lookups.forget(ino, lookups) {
+            self.give_back(ino);
+        }
+    }
+
+    /// An orphan is not in use any more.
+    fn give_back(&self, ino: InodeId) {
+        match (&self.tree, self.replicator.shared()) {
+            (TreeUse::Alone(queue), _) => queue.add(ino),
+            (TreeUse::Shared, Some(volume)) => volume.release(ino),
+            (TreeUse::Shared, None) => {}
         }
     }
 
@@ -161,8 +221,15 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             | Answer::Locked
             | Answer::Waiting => None,
         };
-        if let Some(ino) = orphan.filter(|ino| self.lookups.orphan(*ino)) {
-            self.reclaim.add(ino);
+        match (&self.tree, orphan) {
+            (TreeUse::Alone(queue), Some(ino)) => {
+                if self.known.lookups.orphan(ino) {
+                    queue.add(ino);
+                }
+            }
+            // The cluster will ask.
+            (TreeUse::Shared, Some(ino)) => self.known.lookups.removed_here(ino),
+            (_, None) => {}
         }
     }
 }

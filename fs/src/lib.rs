@@ -5,28 +5,33 @@
 //! [`PosixMetadataReplicator`](holdfast_replicator::PosixMetadataReplicator) orders the commands.
 //! What is specific to a mount is beside them: lookup counts, reclaim of orphans, access times.
 //!
-//! **Invariant.** An inode without a name is reclaimed only when the kernel has forgotten it: every
-//! reply that gives the kernel a node id is counted before it is sent.
+//! **Invariant.** An inode without a name is reclaimed only when the kernel does not use it any more: every
+//! reply that gives the kernel a node id or an open file is counted before it is sent.
 
 mod adapter;
+mod arrivals;
 mod atime;
 mod errno;
 mod filesystem;
 mod ioctl;
+mod known_inodes;
+mod locks;
 mod lookup_count;
 mod metrics;
 mod mount;
 mod mount_error;
 mod mount_flags;
+mod open_files;
 mod options;
 mod reclaim;
 mod run;
 mod signals;
 mod synchronous;
+mod system_call;
 mod unmount;
 
 pub use metrics::Metrics;
 pub use mount::Mount;
 pub use mount_error::MountError;
-pub use options::{AtimePolicy, MountOptions};
+pub use options::{AtimePolicy, LockKeeper, MountOptions};
 pub use unmount::Unmounter;

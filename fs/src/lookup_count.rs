@@ -1,7 +1,11 @@
-//! How many times the kernel was told of each inode, less how many times it forgot.
+//! How many times the kernel was told of each inode, less how many times it forgot, and how often it has it open.
+//!
+//! What lost its last name through this mount is in use until the kernel forgets it. What lost it elsewhere the kernel
+//! does not know to be gone: it remembers the name until somebody asks for it again, which may be never. Such an inode
+//! is in use as long as it is open; but what the kernel opens by itself (a FIFO) until it is forgotten.
 //!
 //! **Invariant.** An inode is in the map exactly when the kernel may still name it; the mark of an
-//! orphan is set while it is there, so that the forget that removes it knows what to do next.
+//! orphan is set while it is in use, so that what ends that knows what to do next.
 
 use std::collections::HashMap;
 
@@ -20,7 +24,17 @@ pub(crate) struct LookupCounts {
 #[derive(Debug, Default)]
 struct Count {
     lookups: u64,
+    /// How often it is open; not counted where nobody else removes names.
+    open: u64,
     orphan: bool,
+    /// In use until it is forgotten, open or not.
+    until_forgotten: bool,
+}
+
+impl Count {
+    fn is_in_use(&self) -> bool {
+        self.open > 0 || self.until_forgotten
+    }
 }
 
 impl LookupCounts {
@@ -33,6 +47,58 @@ impl LookupCounts {
     /// The kernel is about to be told of the inode.
     pub(crate) fn remember(&self, ino: InodeId) {
         self.shard(ino, |shard| shard.entry(ino).or_default().lookups += 1);
+    }
+
+    /// The same, of one that the kernel opens without asking.
+    pub(crate) fn remember_special(&self, ino: InodeId) {
+        self.shard(ino, |shard| {
+            let count = shard.entry(ino).or_default();
+            count.lookups += 1;
+            count.until_forgotten = true;
+        });
+    }
+
+    /// The kernel opens it; false when it has no name any more, and nobody used it: then it may be gone at any moment.
+    pub(crate) fn open(&self, ino: InodeId, has_name: bool) -> bool {
+        self.shard(ino, |shard| {
+            let may_open = has_name || shard.get(&ino).is_some_and(Count::is_in_use);
+            if may_open {
+                // The root is never looked up.
+                shard.entry(ino).or_default().open += 1;
+            }
+            may_open
+        })
+    }
+
+    /// The kernel closed it; true when that was the last use of an orphan.
+    pub(crate) fn close(&self, ino: InodeId) -> bool {
+        self.shard(ino, |shard| {
+            let Some(count) = shard.get_mut(&ino) else {
+                return false;
+            };
+            count.open = count.open.saturating_sub(1);
+            !count.is_in_use() && std::mem::take(&mut count.orphan)
+        })
+    }
+
+    /// The inode lost its last name through this mount.
+    pub(crate) fn removed_here(&self, ino: InodeId) {
+        self.shard(ino, |shard| {
+            if let Some(count) = shard.get_mut(&ino) {
+                count.until_forgotten = true;
+            }
+        });
+    }
+
+    /// The inode has lost its last name somewhere; true when it is in use here, of whose end is told once.
+    pub(crate) fn keep(&self, ino: InodeId) -> bool {
+        self.shard(ino, |shard| {
+            let count = shard.get_mut(&ino).filter(|count| count.is_in_use());
+            count.is_some_and(|count| {
+                count.orphan = true;
+                true
+            })
+        })
     }
 
     /// The kernel forgot it so many times; true when that was the last time and the inode is an orphan.
@@ -90,6 +156,51 @@ mod tests {
         counts.remember(INO);
         assert!(!counts.forget(INO, 1));
         assert!(counts.orphan(INO));
+    }
+
+    #[test]
+    fn what_was_removed_elsewhere_is_in_use_as_long_as_it_is_open() {
+        let counts = LookupCounts::new();
+        counts.remember(INO);
+        assert!(!counts.keep(INO), "known is not used");
+        assert!(counts.open(INO, true) && counts.open(INO, true));
+        assert!(counts.keep(INO));
+        assert!(!counts.close(INO));
+        assert!(counts.close(INO));
+        assert!(!counts.keep(INO));
+        assert!(!counts.forget(INO, 1), "it is told once");
+    }
+
+    #[test]
+    fn what_was_removed_here_is_in_use_until_it_is_forgotten() {
+        let counts = LookupCounts::new();
+        counts.remember(INO);
+        assert!(counts.open(INO, true));
+        counts.removed_here(INO);
+        assert!(counts.keep(INO));
+        assert!(!counts.close(INO));
+        assert!(counts.keep(INO));
+        assert!(counts.forget(INO, 1));
+        assert!(!counts.keep(INO));
+    }
+
+    #[test]
+    fn what_the_kernel_opens_by_itself_is_in_use_until_it_is_forgotten() {
+        let counts = LookupCounts::new();
+        counts.remember_special(INO);
+        assert!(counts.keep(INO));
+        assert!(counts.forget(INO, 1));
+    }
+
+    #[test]
+    fn what_has_no_name_is_opened_only_by_who_uses_it() {
+        let counts = LookupCounts::new();
+        counts.remember(INO);
+        assert!(!counts.open(INO, false));
+        assert!(!counts.keep(INO));
+        assert!(counts.open(INO, true) && counts.open(INO, false));
+        assert!(!counts.close(INO));
+        assert!(!counts.close(INO));
     }
 
     #[test]

@@ -13,14 +13,16 @@ const BOUNDS_MICROS: [u64; 17] = [
 const BUCKETS: usize = BOUNDS_MICROS.len() + 1;
 
 /// Every operation of the adapter, sorted.
-const OPERATIONS: [&str; 29] = [
+const OPERATIONS: [&str; 32] = [
     "access",
     "copy_file_range",
     "create",
     "fallocate",
+    "flush",
     "fsync",
     "fsyncdir",
     "getattr",
+    "getlk",
     "getxattr",
     "ioctl",
     "link",
@@ -38,6 +40,7 @@ const OPERATIONS: [&str; 29] = [
     "rename",
     "rmdir",
     "setattr",
+    "setlk",
     "setxattr",
     "statfs",
     "symlink",

@@ -18,11 +18,13 @@ use tokio::runtime::Runtime;
 
 use crate::adapter::{Adapter, Kernel, Timeouts};
 use crate::atime::{Atime, AtimeRules};
-use crate::filesystem::Filesystem;
+use crate::filesystem::{Filesystem, TreeUse};
+use crate::known_inodes::KnownInodes;
+use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::mount_error::MountError;
 use crate::mount_flags::{FlagWatcher, MountId};
-use crate::options::MountOptions;
+use crate::options::{LockKeeper, MountOptions};
 use crate::reclaim::{ReclaimQueue, Reclaimer};
 use crate::run::Runner;
 use crate::synchronous::Synchronous;
@@ -48,6 +50,7 @@ pub struct Mount {
 struct Parts {
     session: JoinHandle<io::Result<()>>,
     watcher: FlagWatcher,
+    locks: Option<Arc<Locks>>,
     services: Services,
 }
 
@@ -56,7 +59,8 @@ struct Parts {
 struct Services {
     runtime: Runtime,
     runner: Runner,
-    reclaimer: Reclaimer,
+    /// Of a tree that nobody else changes.
+    reclaimer: Option<Reclaimer>,
 }
 
 impl Mount {
@@ -74,19 +78,29 @@ impl Mount {
         let atime = Arc::new(Atime::new(AtimeRules::of(&options)));
         let synchronous = Arc::new(Synchronous::default());
         synchronous.set_mount(options.synchronous, options.directory_synchronous);
-        let (services, queue) = Services::start(&replicator, &options)?;
+        let (services, tree) = Services::start(&replicator, &options)?;
+        let kernel = Kernel::default();
+        let known = Arc::new(KnownInodes::new());
+        let volume = replicator.shared().filter(|_| options.shared);
+        if let Some(volume) = volume {
+            volume.set_attendant(Arc::<KnownInodes>::clone(&known));
+        }
+        let locks = match options.locks {
+            LockKeeper::Cluster => volume.map(|_| Arc::new(Locks::new(Arc::new(kernel.clone())))),
+            LockKeeper::Kernel => None,
+        };
         let filesystem = Filesystem::new(
-            replicator,
-            queue,
+            Arc::clone(&replicator),
+            known,
+            tree,
             Arc::clone(&atime),
             Arc::clone(&synchronous),
-            options.shared,
+            locks.clone(),
         );
         let timeouts = Timeouts {
             entry: options.entry_timeout,
             attribute: options.attribute_timeout,
         };
-        let kernel = Kernel::default();
         let runner = services.runner.clone();
         let metrics = runner.metrics();
         let adapter = Adapter::new(
@@ -116,6 +130,7 @@ impl Mount {
                 parts: Some(Parts {
                     session,
                     watcher,
+                    locks,
                     services,
                 }),
             }),
@@ -148,6 +163,9 @@ impl Mount {
         };
         let ended = parts.session.join();
         parts.watcher.stop();
+        if let Some(locks) = &parts.locks {
+            locks.end();
+        }
         parts.services.stop();
         match ended {
             Ok(Ok(())) => Ok(()),
@@ -193,41 +211,46 @@ impl Services {
     fn start<R: PosixMetadataReplicator>(
         replicator: &Arc<R>,
         options: &MountOptions,
-    ) -> Result<(Services, Arc<ReclaimQueue>), MountError> {
+    ) -> Result<(Services, TreeUse), MountError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("holdfast-wait")
             .enable_time()
             .build()
             .map_err(serving)?;
-        let queue = Arc::new(if options.shared {
-            ReclaimQueue::idle()
-        } else {
-            ReclaimQueue::default()
-        });
-        let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;
         let handle = runtime.handle().clone();
-        let reclaimer =
-            Reclaimer::start(Arc::clone(replicator), Arc::clone(&queue), handle.clone())
-                .map_err(serving)?;
+        let runner = Runner::new(handle.clone(), options.slow_operation, options.shared);
+        if options.shared {
+            let services = Services {
+                runtime,
+                runner,
+                reclaimer: None,
+            };
+            return Ok((services, TreeUse::Shared));
+        }
+        let queue = Arc::<ReclaimQueue>::default();
+        let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;
+        let reclaimer = Reclaimer::start(Arc::clone(replicator), Arc::clone(&queue), handle)
+            .map_err(serving)?;
         if left_over > 0 {
             tracing::info!(left_over, "reclaiming what an unclean end left behind");
             runtime.block_on(queue.settled());
         }
-        let runner = Runner::new(handle, options.slow_operation, options.shared);
         let services = Services {
             runtime,
             runner,
-            reclaimer,
+            reclaimer: Some(reclaimer),
         };
-        Ok((services, queue))
+        Ok((services, TreeUse::Alone(queue)))
     }
 
     fn stop(self) {
         if !self.runner.drain(DRAIN_MAX) {
             tracing::error!("operations were still waiting when the mount had gone");
         }
-        self.reclaimer.stop();
+        if let Some(reclaimer) = self.reclaimer {
+            reclaimer.stop();
+        }
         self.runtime.shutdown_background();
     }
 }

@@ -32,6 +32,8 @@ pub struct MountOptions {
     /// Whether other mounts may change the same tree: then the kernel keeps nothing that it does not
     /// ask about again, appends go out whole, and operations that wait for a quorum can be interrupted.
     pub shared: bool,
+    /// Who keeps the locks of a tree that other mounts may change; of any other tree the kernel does.
+    pub locks: LockKeeper,
     /// How long the kernel may believe where a name leads.
     pub entry_timeout: Duration,
     /// How long the kernel may believe attributes.
@@ -59,6 +61,7 @@ impl Default for MountOptions {
             synchronous: false,
             directory_synchronous: false,
             shared: false,
+            locks: LockKeeper::Kernel,
             entry_timeout: NO_OTHER_WRITER,
             attribute_timeout: NO_OTHER_WRITER,
             threads: 4,
@@ -72,6 +75,7 @@ impl MountOptions {
     pub fn shared() -> MountOptions {
         MountOptions {
             shared: true,
+            locks: LockKeeper::Cluster,
             entry_timeout: Duration::ZERO,
             attribute_timeout: Duration::ZERO,
             ..MountOptions::default()
@@ -81,6 +85,15 @@ impl MountOptions {
 
 /// With one mount, the kernel sees every change itself, so what it caches stays right.
 const NO_OTHER_WRITER: Duration = Duration::from_hours(1);
+
+/// Who keeps `fcntl` and `flock` locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKeeper {
+    /// The kernel of this machine: they hold between the programs of one mount.
+    Kernel,
+    /// The cluster: they hold between all mounts.
+    Cluster,
+}
 
 /// When reading changes the access time (`mount(8)`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

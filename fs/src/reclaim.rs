@@ -1,4 +1,5 @@
-//! Gives back what orphans hold once the kernel has forgotten them, on a thread of its own.
+//! Gives back what orphans hold once the kernel has forgotten them, on a thread of its own. Where other mounts may have
+//! them open, the cluster does it instead.
 //!
 //! What is left here by a crash or a fault is not lost: it is in the state, and the next mount begins
 //! with [`ReclaimQueue::add_left_over`].
@@ -32,8 +33,6 @@ const PAGE: usize = 4096;
 /// Orphans that nobody has open.
 #[derive(Debug, Default)]
 pub(crate) struct ReclaimQueue {
-    /// Another mount may have them open: nothing is reclaimed from here.
-    is_idle: bool,
     state: Mutex<State>,
     changed: Condvar,
     settled: Notify,
@@ -58,19 +57,8 @@ impl State {
 }
 
 impl ReclaimQueue {
-    /// For a tree that other mounts change too: what this one has closed may be open there.
-    pub(crate) fn idle() -> ReclaimQueue {
-        ReclaimQueue {
-            is_idle: true,
-            ..ReclaimQueue::default()
-        }
-    }
-
     /// Takes an orphan that nobody has open any more.
     pub(crate) fn add(&self, ino: InodeId) {
-        if self.is_idle {
-            return;
-        }
         let mut state = self.state.lock();
         state.waiting.push(ino);
         if state.waiting.len() == 1 {
@@ -85,9 +73,6 @@ impl ReclaimQueue {
     ) -> Result<usize, ReplicateError> {
         let mut after = InodeId::new(0);
         let mut count = 0;
-        if self.is_idle {
-            return Ok(count);
-        }
         loop {
             let query = Query::Orphans {
                 after,

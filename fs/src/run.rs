@@ -56,6 +56,8 @@ pub(crate) struct Call {
     pid: u32,
     began: Instant,
     span: Span,
+    /// The operation looks at the signals of its caller itself, and may wait for other callers.
+    minds_signals: bool,
 }
 
 impl Call {
@@ -67,6 +69,15 @@ impl Call {
             pid,
             began: Instant::now(),
             span: tracing::debug_span!("operation", name, ino, pid),
+            minds_signals: false,
+        }
+    }
+
+    /// The operation looks at the signals of its caller itself, and takes as long as other callers let it wait.
+    pub(crate) fn minding_signals(self) -> Call {
+        Call {
+            minds_signals: true,
+            ..self
         }
     }
 
@@ -75,7 +86,7 @@ impl Call {
         watch.metrics.answered(self.name, elapsed, errno);
         let micros = elapsed.as_micros() as u64;
         tracing::debug!(parent: &self.span, errno, micros, "answered");
-        if elapsed >= watch.slow_operation {
+        if elapsed >= watch.slow_operation && !self.minds_signals {
             tracing::warn!(
                 name = self.name,
                 ino = self.ino,
@@ -134,7 +145,7 @@ impl Runner {
     {
         let waiting = Arc::clone(&self.waiting);
         let watch = self.watch.clone();
-        let caller = self.interruptible.then_some(call.pid);
+        let caller = (self.interruptible && !call.minds_signals).then_some(call.pid);
         *waiting.count.lock() += 1;
         let ticket = Ticket(waiting);
         self.runtime.spawn(async move {
@@ -143,6 +154,11 @@ impl Runner {
             finish(&call, result, answer, &watch);
             drop(ticket);
         });
+    }
+
+    /// Runs what nobody waits for.
+    pub(crate) fn spawn_beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Waits until every operation is answered; false when that takes too long.

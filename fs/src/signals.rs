@@ -4,7 +4,10 @@
 //! our answer. So while an operation waits, `/proc/PID/status` is looked at now and then, and the operation
 //! is answered with EINTR when a signal is pending that ends the process, or that people send to end
 //! it. Signals that programs use for other things (SIGALRM, SIGCHLD, ...) leave the operation alone:
-//! few programs expect EINTR from a file.
+//! few programs expect EINTR from a file. Who waits for a lock is another matter: that any signal ends with EINTR
+//! (`fcntl(2)`, `flock(2)`).
+//!
+//! EINTR must not be answered when no signal is pending: the kernel makes of it an error that no program knows.
 
 use std::fs;
 use std::time::Duration;
@@ -53,15 +56,73 @@ pub(crate) async fn told_to_end(thread: u32) {
     }
 }
 
+/// Waits until the thread has any signal to handle; a request without a thread never has.
+pub(crate) async fn interrupted(thread: u32) {
+    if thread == 0 {
+        return std::future::pending().await;
+    }
+    let mut before = Pending::Nothing;
+    loop {
+        tokio::time::sleep(TICK).await;
+        let now = pending(thread);
+        // What is for the whole process another thread may be about to take; not, if it is still there.
+        if now == Pending::Thread || (now == Pending::Process && before == Pending::Process) {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// Whether the thread has any signal to handle.
+pub(crate) fn is_interrupted(thread: u32) -> bool {
+    thread != 0 && pending(thread) != Pending::Nothing
+}
+
+/// For whom a signal is that can be handled now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// This thread will handle it: its own, or the kernel prefers the first thread.
+    Thread,
+    /// Some thread will.
+    Process,
+}
+
+fn pending(thread: u32) -> Pending {
+    let status = fs::read_to_string(format!("/proc/{thread}/status"));
+    status.map_or(Pending::Nothing, |status| pending_in(&status))
+}
+
+fn pending_in(status: &str) -> Pending {
+    let set = |name| set(status, name);
+    let handled = !set("SigBlk:") & !set("SigIgn:");
+    let is_first = field(status, "Pid:") == field(status, "Tgid:");
+    if set("SigPnd:") & handled != 0 {
+        Pending::Thread
+    } else if set("ShdPnd:") & handled == 0 {
+        Pending::Nothing
+    } else if is_first {
+        Pending::Thread
+    } else {
+        Pending::Process
+    }
+}
+
 fn is_told_to_end(status: &str) -> bool {
-    let set = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|line| u64::from_str_radix(line.trim(), 16).ok())
-            .unwrap_or(0)
-    };
+    let set = |name| set(status, name);
     let deliverable = (set("SigPnd:") | set("ShdPnd:")) & !set("SigBlk:") & !set("SigIgn:");
     let uncaught = !set("SigCgt:") & !of(&HARMLESS);
     deliverable & (of(&MEANT_TO_END) | uncaught) != 0
+}
+
+fn set(status: &str, name: &str) -> u64 {
+    let digits = field(status, name).unwrap_or_default();
+    u64::from_str_radix(digits, 16).unwrap_or(0)
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.map(str::trim)
 }
 
 /// As `/proc` shows a set of signals.
@@ -115,6 +176,25 @@ mod tests {
         let interrupt = of(&[libc::SIGINT]);
         assert!(!is_told_to_end(&status(libc::SIGINT, interrupt, 0, 0)));
         assert!(!is_told_to_end(&status(libc::SIGINT, 0, interrupt, 0)));
+    }
+
+    #[test]
+    fn any_signal_that_is_handled_interrupts_who_waits_for_a_lock() {
+        let caught = of(&[libc::SIGUSR1]);
+        let own = |blocked, ignored| pending_in(&status(libc::SIGUSR1, blocked, ignored, caught));
+        assert_eq!(own(0, 0), Pending::Thread);
+        assert_eq!(own(caught, 0), Pending::Nothing);
+        assert_eq!(own(0, caught), Pending::Nothing);
+    }
+
+    #[test]
+    fn a_signal_for_the_process_is_for_its_first_thread() {
+        let of_thread = |thread: u32| {
+            let shared = "SigPnd:\t0\nShdPnd:\t0000000000000200\nSigBlk:\t0\nSigIgn:\t0\n";
+            pending_in(&format!("Tgid:\t7\nPid:\t{thread}\n{shared}"))
+        };
+        assert_eq!(of_thread(7), Pending::Thread);
+        assert_eq!(of_thread(8), Pending::Process);
     }
 
     #[test]

@@ -4,16 +4,54 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fuser::{INodeNo, OpenFlags, Request, TimeOrNow, WriteFlags};
+use fuser::{FileHandle, INodeNo, OpenFlags, Request, TimeOrNow, WriteFlags};
 use holdfast_metadata::{
-    FallocateMode, FileKind, FileName, InodeId, Mode, PosixError, Rename, RenameFlags, SeekTarget,
-    SetXattrMode, Timestamp, WritePosition,
+    FallocateMode, FileKind, FileName, InodeId, LockMode, LockOwner, LockRange, Mode, PosixError,
+    Rename, RenameFlags, SeekTarget, SetXattrMode, Timestamp, WritePosition,
 };
 
-use crate::filesystem::{Caller, Creation, NewTime, OpenMode};
+use crate::filesystem::{Caller, Creation, LockRequest, NewTime, OpenMode};
+use crate::open_files::{Handle, Use};
 
 pub(super) fn ino(number: INodeNo) -> InodeId {
     InodeId::new(number.0)
+}
+
+pub(super) fn handle(number: FileHandle) -> Handle {
+    Handle(number.0)
+}
+
+pub(super) fn owner(number: fuser::LockOwner) -> LockOwner {
+    LockOwner(number.0)
+}
+
+/// A lock without the wish to wait for it. The kernel's last byte of every file is 2^63 - 1.
+pub(super) fn lock(
+    inode: INodeNo,
+    (file, owned_by): (FileHandle, fuser::LockOwner),
+    (start, end): (u64, u64),
+    kind: i32,
+    process: u32,
+) -> Result<LockRequest, PosixError> {
+    let end = if end >= i64::MAX as u64 {
+        u64::MAX
+    } else {
+        end
+    };
+    Ok(LockRequest {
+        ino: ino(inode),
+        handle: handle(file),
+        owner: owner(owned_by),
+        range: LockRange::new(start, end).ok_or(PosixError::InvalidArgument)?,
+        mode: match kind {
+            libc::F_RDLCK => Some(LockMode::Shared),
+            libc::F_WRLCK => Some(LockMode::Exclusive),
+            libc::F_UNLCK => None,
+            _ => return Err(PosixError::InvalidArgument),
+        },
+        process,
+        wait: false,
+    })
 }
 
 pub(super) fn caller(request: &Request) -> Caller {
@@ -120,6 +158,15 @@ pub(super) fn write_position(offset: u64, how: WriteFlags, flags: OpenFlags) -> 
         WritePosition::End
     } else {
         WritePosition::At(offset)
+    }
+}
+
+/// The page cache writes through any file of the inode.
+pub(super) fn write_use(file: FileHandle, how: WriteFlags) -> Use {
+    if how.contains(WriteFlags::FUSE_WRITE_CACHE) {
+        Use::WriteBack
+    } else {
+        Use::Through(handle(file))
     }
 }
 

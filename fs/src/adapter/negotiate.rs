@@ -4,7 +4,7 @@ use fuser::{InitFlags, KernelConfig};
 
 /// Wanted where the kernel offers it.
 ///
-/// Not wanted: locks (one kernel sees all of them and keeps them itself), the writeback cache (a write
+/// Not wanted: locks (one kernel sees all of them and keeps them itself; see below), the writeback cache (a write
 /// is applied when it is answered), cached symlinks (their access time would stand still), clearing
 /// privileges by the server (fuser does not carry the kernel's wish with truncate and open),
 /// asynchronous direct I/O (the parts of one large append would arrive in any order).
@@ -26,12 +26,16 @@ const WANTED_SHARED: [InitFlags; 2] = [
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
 ];
 
+/// Wanted beside those where the cluster keeps the locks.
+const WANTED_LOCKS: [InitFlags; 2] = [InitFlags::FUSE_POSIX_LOCKS, InitFlags::FUSE_FLOCK_LOCKS];
+
 /// Requests of read-ahead and of the page cache that may be under way.
 const BACKGROUND: u16 = 128;
 
-pub(super) fn negotiate(config: &mut KernelConfig, shared: bool) {
+pub(super) fn negotiate(config: &mut KernelConfig, shared: bool, locks: bool) {
     let beside: &[InitFlags] = if shared { &WANTED_SHARED } else { &[] };
-    for flags in WANTED.iter().chain(beside) {
+    let locks: &[InitFlags] = if locks { &WANTED_LOCKS } else { &[] };
+    for flags in WANTED.iter().chain(beside).chain(locks) {
         let flags = *flags;
         if let Err(missing) = config.add_capabilities(flags) {
             tracing::info!(?missing, "the kernel does not offer a capability");

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -11,20 +12,20 @@ use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
     IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr,
     ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
-    TimeOrNow, WriteFlags,
+    ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 use holdfast_metadata::{CopyRange, Fallocate, SetXattr, Write};
 use holdfast_replicator::PosixMetadataReplicator;
 
 use super::reply::{self, Page};
 use super::{Adapter, call, decode, negotiate};
-use crate::filesystem::{Change, NodeKind};
+use crate::filesystem::{Change, LockRequest, NodeKind};
 use crate::ioctl::Ioctl;
 
 impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        negotiate::negotiate(config, self.shared);
+        negotiate::negotiate(config, self.shared, self.filesystem.keeps_locks());
         Ok(())
     }
 
@@ -67,7 +68,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
         ctime: Option<SystemTime>,
-        _handle: Option<FileHandle>,
+        handle: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
         _bkuptime: Option<SystemTime>,
@@ -84,9 +85,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
             ctime: ctime.map(decode::timestamp),
         };
         let (caller, timeouts) = (decode::caller(request), self.timeouts);
+        let through = handle.map(decode::handle);
         self.run(
             call("setattr", request, ino),
-            move |fs| async move { fs.setattr(caller, decode::ino(ino), change).await },
+            move |fs| async move { fs.setattr(caller, decode::ino(ino), change, through).await },
             move |answer| reply::attributes(reply, answer, timeouts),
         );
     }
@@ -222,7 +224,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         &self,
         request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         size: u32,
         flags: OpenFlags,
@@ -230,9 +232,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         reply: ReplyData,
     ) {
         let keep_atime = flags.0 & libc::O_NOATIME != 0;
+        let (ino_read, handle) = (decode::ino(ino), decode::handle(handle));
         self.run(
             call("read", request, ino),
-            move |fs| async move { fs.read(decode::ino(ino), offset, size, keep_atime).await },
+            move |fs| async move { fs.read(ino_read, handle, offset, size, keep_atime).await },
             move |answer| reply::data(reply, answer),
         );
     }
@@ -241,7 +244,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         &self,
         request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         data: &[u8],
         write_flags: WriteFlags,
@@ -255,56 +258,122 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
             data: Bytes::copy_from_slice(data),
             clear_privileges: decode::clears_privileges(request, write_flags),
         };
-        let caller = decode::caller(request);
+        let (caller, how) = (
+            decode::caller(request),
+            decode::write_use(handle, write_flags),
+        );
         self.run(
             call("write", request, ino),
-            move |fs| async move { fs.write(caller, command).await },
+            move |fs| async move { fs.write(caller, how, command).await },
             move |answer| reply::written(reply, answer),
         );
     }
 
-    /// Nothing is buffered here. The kernel stops asking after this answer.
+    /// Nothing is buffered here, but locks may end. Where they cannot, the kernel stops asking after this answer.
     fn flush(
         &self,
-        _request: &Request,
-        _ino: INodeNo,
+        request: &Request,
+        ino: INodeNo,
         _handle: FileHandle,
-        _lock_owner: LockOwner,
+        lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        reply.error(Errno::ENOSYS);
+        if !self.filesystem.keeps_locks() {
+            return reply.error(Errno::ENOSYS);
+        }
+        self.run(
+            call("flush", request, ino),
+            move |fs| fs.flush(decode::ino(ino), decode::owner(lock_owner)),
+            move |answer| reply::empty(reply, answer),
+        );
     }
 
+    /// The kernel does not wait for the answer.
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
-        _handle: FileHandle,
+        ino: INodeNo,
+        handle: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        let releases = self
+            .filesystem
+            .release(decode::ino(ino), decode::handle(handle));
+        if !releases.is_empty() {
+            self.runner
+                .spawn_beside(Arc::clone(&self.filesystem).give_up(releases));
+        }
         reply.ok();
+    }
+
+    fn getlk(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        lock_owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        process: u32,
+        reply: ReplyLock,
+    ) {
+        let lock = decode::lock(ino, (handle, lock_owner), (start, end), kind, process);
+        self.run(
+            call("getlk", request, ino),
+            move |fs| async move { fs.getlk(lock?).await },
+            move |answer| reply::obstacle(reply, answer),
+        );
+    }
+
+    fn setlk(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        lock_owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        process: u32,
+        sleep: bool,
+        reply: ReplyEmpty,
+    ) {
+        let lock = decode::lock(ino, (handle, lock_owner), (start, end), kind, process);
+        let lock = lock.map(|lock| LockRequest {
+            wait: sleep,
+            ..lock
+        });
+        let caller = decode::caller(request);
+        self.run(
+            call("setlk", request, ino).minding_signals(),
+            move |fs| async move { fs.setlk(caller, lock?).await },
+            move |answer| reply::empty(reply, answer),
+        );
     }
 
     fn fsync(
         &self,
         request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         _data_only: bool,
         reply: ReplyEmpty,
     ) {
+        let (inode, handle) = (decode::ino(ino), decode::handle(handle));
         self.run(
             call("fsync", request, ino),
-            move |fs| async move { fs.sync().await },
+            move |fs| async move { fs.fsync(inode, handle).await },
             move |answer| reply::empty(reply, answer),
         );
     }
 
-    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::empty());
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let handle = self.filesystem.opendir(decode::ino(ino));
+        reply.opened(FileHandle(handle.0), FopenFlags::empty());
     }
 
     fn readdir(
@@ -342,11 +411,12 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     fn releasedir(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _handle: FileHandle,
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
+        self.filesystem.releasedir(decode::ino(ino));
         reply.ok();
     }
 
@@ -516,7 +586,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         &self,
         request: &Request,
         ino: INodeNo,
-        _handle: FileHandle,
+        handle: FileHandle,
         offset: u64,
         length: u64,
         mode: i32,
@@ -529,9 +599,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
             length,
             mode,
         });
+        let handle = decode::handle(handle);
         self.run(
             call("fallocate", request, ino),
-            move |fs| async move { fs.fallocate(caller, command?).await },
+            move |fs| async move { fs.fallocate(caller, handle, command?).await },
             move |answer| reply::empty(reply, answer),
         );
     }
@@ -557,10 +628,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         &self,
         request: &Request,
         source: INodeNo,
-        _source_handle: FileHandle,
+        source_handle: FileHandle,
         source_offset: u64,
         destination: INodeNo,
-        _destination_handle: FileHandle,
+        destination_handle: FileHandle,
         destination_offset: u64,
         length: u64,
         flags: CopyFileRangeFlags,
@@ -577,9 +648,13 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
             destination_offset,
             length,
         };
+        let handles = (
+            decode::handle(source_handle),
+            decode::handle(destination_handle),
+        );
         self.run(
             call("copy_file_range", request, source),
-            move |fs| async move { fs.copy_file_range(caller, command).await },
+            move |fs| async move { fs.copy_file_range(caller, handles, command).await },
             move |answer| reply::written(reply, answer),
         );
     }

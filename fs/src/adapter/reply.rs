@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use fuser::{
     Errno, FileHandle, FopenFlags, INodeNo, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyWrite, ReplyXattr,
 };
-use holdfast_metadata::{Attributes, DirectoryEntry, limits};
+use holdfast_metadata::{Attributes, DirectoryEntry, LockMode, limits};
 
 use super::encode;
-use crate::filesystem::{DirectorySink, Opened, Statfs};
+use crate::filesystem::{DirectorySink, Obstacle, Opened, Statfs};
+use crate::open_files::Handle;
 
 /// How long the kernel may believe what it is told.
 #[derive(Debug, Clone, Copy)]
@@ -57,16 +58,16 @@ pub(super) fn attributes(reply: ReplyAttr, answer: Answer<Attributes>, timeouts:
 /// FUSE has one timeout here for the entry and its attributes.
 pub(super) fn created(
     reply: ReplyCreate,
-    answer: Answer<Attributes>,
+    answer: Answer<(Attributes, Handle)>,
     timeouts: Timeouts,
     direct: bool,
 ) {
     match answer {
-        Ok(made) => reply.created(
+        Ok((made, handle)) => reply.created(
             &timeouts.attribute.min(timeouts.entry),
             &encode::attributes(&made),
             encode::generation(&made),
-            FileHandle(0),
+            FileHandle(handle.0),
             direct_flag(direct),
         ),
         Err(errno) => reply.error(Errno::from_i32(errno)),
@@ -87,7 +88,7 @@ pub(super) fn opened(reply: ReplyOpen, answer: Answer<Opened>, direct: bool) {
         Ok(opened) => {
             let mut flags = direct_flag(direct);
             flags.set(FopenFlags::FOPEN_KEEP_CACHE, opened.keep_cache && !direct);
-            reply.opened(FileHandle(0), flags);
+            reply.opened(FileHandle(opened.handle.0), flags);
         }
         Err(errno) => reply.error(Errno::from_i32(errno)),
     }
@@ -119,6 +120,26 @@ pub(super) fn offset(reply: ReplyLseek, answer: Answer<u64>) {
     match answer.map(i64::try_from) {
         Ok(Ok(offset)) => reply.offset(offset),
         Ok(Err(_)) => reply.error(Errno::EOVERFLOW),
+        Err(errno) => reply.error(Errno::from_i32(errno)),
+    }
+}
+
+/// Who is in the way of a lock, or that nobody is.
+pub(super) fn obstacle(reply: ReplyLock, answer: Answer<Option<Obstacle>>) {
+    match answer {
+        Ok(None) => reply.locked(0, 0, libc::F_UNLCK, 0),
+        Ok(Some(Obstacle {
+            range,
+            mode,
+            process,
+        })) => {
+            let kind = match mode {
+                LockMode::Shared => libc::F_RDLCK,
+                LockMode::Exclusive => libc::F_WRLCK,
+            };
+            let last = i64::MAX as u64;
+            reply.locked(range.start.min(last), range.end.min(last), kind, process);
+        }
         Err(errno) => reply.error(Errno::from_i32(errno)),
     }
 }

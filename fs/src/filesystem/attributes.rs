@@ -7,6 +7,7 @@ use holdfast_metadata::{
 use holdfast_replicator::PosixMetadataReplicator;
 
 use super::{Caller, Filesystem, FilesystemError, now};
+use crate::open_files::{Handle, Use};
 
 /// What `setattr` changes; `None` leaves one as it is.
 #[derive(Debug, Clone, Default)]
@@ -45,11 +46,13 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         Ok(attributes)
     }
 
+    /// `through` is the open file, of `ftruncate` for one.
     pub(crate) async fn setattr(
         &self,
         caller: Caller,
         ino: InodeId,
         change: Change,
+        through: Option<Handle>,
     ) -> Result<Attributes, FilesystemError> {
         if change
             .size
@@ -57,6 +60,10 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         {
             return Err(PosixError::FileTooLarge.into());
         }
+        let epoch = match (through, change.size) {
+            (Some(handle), Some(_)) => self.usable(ino, Use::Through(handle))?,
+            (Some(_) | None, _) => None,
+        };
         let mode = change.mode.map(Mode::new);
         let needs_groups = mode.is_some_and(|mode| mode.has(Mode::SET_GROUP_ID));
         // Of the command too: times to exactly that are what an append-only file allows.
@@ -73,7 +80,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         };
         let credentials = caller.credentials_if(needs_groups);
         match self
-            .change_at(now, credentials, Operation::SetAttributes(command))
+            .change_in(epoch, now, credentials, Operation::SetAttributes(command))
             .await?
         {
             Answer::Attributes(attributes) => Ok(attributes),

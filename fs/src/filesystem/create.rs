@@ -7,6 +7,7 @@ use holdfast_metadata::{
 use holdfast_replicator::PosixMetadataReplicator;
 
 use super::{Caller, Change, Filesystem, FilesystemError};
+use crate::open_files::Handle;
 
 /// Where a new inode goes and which permissions it gets.
 #[derive(Debug, Clone)]
@@ -34,15 +35,16 @@ pub(crate) struct NodeKind {
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
-    /// Makes a file, or finds it; an existing one is emptied when `truncate` is asked for.
+    /// Makes a file, or finds it, and opens it; an existing one is emptied when `truncate` is asked for.
     pub(crate) async fn create(
         &self,
         creation: Creation,
         exclusive: bool,
         truncate: bool,
-    ) -> Result<Attributes, FilesystemError> {
+    ) -> Result<(Attributes, Handle), FilesystemError> {
         let credentials = creation.credentials();
         let caller = creation.caller;
+        let _arrival = self.arrive();
         let command = Create {
             parent: creation.parent,
             name: creation.name,
@@ -57,15 +59,18 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             } => {
                 self.remember(&attributes);
                 if created || !truncate {
-                    return Ok(attributes);
+                    let handle = self.begin_use(attributes.ino, true)?;
+                    return Ok((attributes, handle));
                 }
                 let empty = Change {
                     size: Some(0),
                     ..Change::default()
                 };
                 let ino = attributes.ino;
-                let truncated = self.setattr(caller, ino, empty).await;
-                truncated.inspect_err(|_| self.forget(ino, 1))
+                let truncated = self.setattr(caller, ino, empty, None).await;
+                let attributes = truncated.inspect_err(|_| self.forget(ino, 1))?;
+                let handle = self.begin_use(ino, true)?;
+                Ok((attributes, handle))
             }
             _ => Err(FilesystemError::UnexpectedAnswer),
         }
@@ -105,6 +110,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         credentials: Credentials,
         operation: Operation,
     ) -> Result<Attributes, FilesystemError> {
+        let _arrival = self.arrive();
         match self.change(credentials, operation).await? {
             Answer::Entry { attributes, .. } => {
                 self.remember(&attributes);

@@ -25,6 +25,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         after: Cookie,
         sink: &mut S,
     ) -> Result<(), FilesystemError> {
+        let _arrival = S::WITH_ATTRIBUTES.then(|| self.arrive());
         let mut after = after;
         let mut is_touched = false;
         loop {

@@ -1,21 +1,24 @@
-//! `read`, `write`, `lseek` and `fallocate`.
+//! `read`, `write`, `fsync`, `lseek` and `fallocate`.
 
 use holdfast_metadata::{
     Answer, Fallocate, InodeId, Operation, PosixError, Query, Reply, SeekTarget, Write,
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Caller, Filesystem, FilesystemError};
+use super::{Caller, Filesystem, FilesystemError, now};
+use crate::open_files::{Handle, Use};
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     /// Fewer bytes than asked for only at the end of the file.
     pub(crate) async fn read(
         &self,
         ino: InodeId,
+        handle: Handle,
         offset: u64,
         length: u32,
         keep_atime: bool,
     ) -> Result<Vec<u8>, FilesystemError> {
+        self.usable(ino, Use::Through(handle))?;
         let query = Query::Read {
             ino,
             offset,
@@ -35,15 +38,21 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn write(
         &self,
         caller: Caller,
+        how: Use,
         command: Write,
     ) -> Result<u64, FilesystemError> {
-        match self
-            .change(caller.credentials(), Operation::Write(command))
-            .await?
-        {
+        let epoch = self.usable(command.ino, how)?;
+        let (credentials, operation) = (caller.credentials(), Operation::Write(command));
+        match self.change_in(epoch, now(), credentials, operation).await? {
             Answer::Written { length, .. } => Ok(length),
             _ => Err(FilesystemError::UnexpectedAnswer),
         }
+    }
+
+    /// Makes what was written to an open file durable.
+    pub(crate) async fn fsync(&self, ino: InodeId, handle: Handle) -> Result<(), FilesystemError> {
+        self.usable(ino, Use::Through(handle))?;
+        self.sync().await
     }
 
     pub(crate) async fn lseek(
@@ -67,12 +76,15 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn fallocate(
         &self,
         caller: Caller,
+        handle: Handle,
         command: Fallocate,
     ) -> Result<(), FilesystemError> {
+        let epoch = self.usable(command.ino, Use::Through(handle))?;
         if command.length == 0 {
             return Err(PosixError::InvalidArgument.into());
         }
-        self.change(caller.credentials(), Operation::Fallocate(command))
+        let (credentials, operation) = (caller.credentials(), Operation::Fallocate(command));
+        self.change_in(epoch, now(), credentials, operation)
             .await
             .map(drop)
     }

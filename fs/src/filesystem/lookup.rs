@@ -14,6 +14,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         parent: InodeId,
         name: &[u8],
     ) -> Result<Attributes, FilesystemError> {
+        let _arrival = self.arrive();
         let query = match name {
             b"." => return self.lookup_itself(parent).await,
             b".." => Query::Parent { ino: parent },
@@ -29,7 +30,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     /// The count comes first here: no lock of the kernel keeps the inode's last name in its place.
     async fn lookup_itself(&self, ino: InodeId) -> Result<Attributes, FilesystemError> {
-        self.lookups.remember(ino);
+        self.known.lookups.remember(ino);
         let found = self.attributes_of(Query::Attributes { ino }).await;
         let found = found.and_then(|attributes| match attributes.nlink {
             0 => Err(PosixError::InodeGone.into()),

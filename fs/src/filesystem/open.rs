@@ -1,9 +1,10 @@
-//! `open`: there is no state behind an open file; only its flags decide.
+//! `open`: only its flags decide. Where others mount the same tree, it is counted which files are open.
 
 use holdfast_metadata::{Attributes, InodeFlags, InodeId, PosixError};
 use holdfast_replicator::PosixMetadataReplicator;
 
 use super::{Caller, Change, Filesystem, FilesystemError, now};
+use crate::open_files::{Handle, NO_HANDLE};
 
 /// The flags of `open(2)` that matter here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Opened {
     /// Pages it has may be read without asking: nobody else changes the file, and such a read would
     /// change no access time.
     pub(crate) keep_cache: bool,
+    pub(crate) handle: Handle,
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
@@ -31,6 +33,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         ino: InodeId,
         mode: OpenMode,
     ) -> Result<Opened, FilesystemError> {
+        let _arrival = self.arrive();
         let attributes = self.getattr(ino).await?;
         check_flags(&attributes, mode)?;
         if mode.truncate {
@@ -38,11 +41,51 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                 size: Some(0),
                 ..Change::default()
             };
-            self.setattr(caller, ino, empty).await?;
+            self.setattr(caller, ino, empty, None).await?;
         }
+        let handle = self.begin_use(ino, attributes.nlink > 0)?;
         Ok(Opened {
-            keep_cache: !self.shared && !self.atime.is_due(&attributes, now()),
+            handle,
+            keep_cache: self.is_alone() && !self.atime.is_due(&attributes, now()),
         })
+    }
+}
+
+impl<R: PosixMetadataReplicator> Filesystem<R> {
+    /// The kernel gets an open file. An [`Arrival`](crate::arrivals::Arrival) must have begun before it was known whether
+    /// it has a name.
+    pub(super) fn begin_use(
+        &self,
+        ino: InodeId,
+        has_name: bool,
+    ) -> Result<Handle, FilesystemError> {
+        if self.is_alone() {
+            return Ok(NO_HANDLE);
+        }
+        if !self.known.lookups.open(ino, has_name) {
+            return Err(PosixError::InodeGone.into());
+        }
+        Ok(self.new_handle(ino))
+    }
+
+    /// The kernel opens a directory: its listing takes no state.
+    pub(crate) fn opendir(&self, ino: InodeId) -> Handle {
+        if !self.is_alone() {
+            self.known.lookups.open(ino, true);
+        }
+        NO_HANDLE
+    }
+
+    /// The kernel has closed a file or a directory for good.
+    pub(super) fn end_use(&self, ino: InodeId) {
+        if !self.is_alone() && self.known.lookups.close(ino) {
+            self.give_back(ino);
+        }
+    }
+
+    /// The kernel has closed a directory.
+    pub(crate) fn releasedir(&self, ino: InodeId) {
+        self.end_use(ino);
     }
 }
 

@@ -15,6 +15,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         if flags.exchange && (flags.no_replace || flags.whiteout) {
             return Err(PosixError::InvalidArgument.into());
         }
+        let _arrival = self.arrive();
         match self
             .change(caller.credentials(), Operation::Rename(command))
             .await?

@@ -3,7 +3,7 @@
 use holdfast_metadata::{Query, Reply, limits};
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Filesystem, FilesystemError};
+use super::{Filesystem, FilesystemError, TreeUse};
 
 /// A new inode with its name takes about this much of the disk below.
 const INODE_BYTES: u64 = 1024;
@@ -20,9 +20,12 @@ pub(crate) struct Statfs {
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
-    /// Waits for the space of files that were just removed: what a program gave back, it finds free.
+    /// Waits for the space of files that were just removed: what a program gave back, it finds free. A cluster asks all
+    /// its mounts first, which nobody waits for.
     pub(crate) async fn statfs(&self) -> Result<Statfs, FilesystemError> {
-        self.reclaim.settled().await;
+        if let TreeUse::Alone(queue) = &self.tree {
+            queue.settled().await;
+        }
         let Reply::Statistics(statistics) = self.query(Query::Statistics).await? else {
             return Err(FilesystemError::UnexpectedAnswer);
         };

@@ -1,6 +1,7 @@
 //! What the operations promise, over the state machine in memory, without a mount.
 
 mod fixture;
+mod shared;
 
 use bytes::Bytes;
 use holdfast_metadata::{
@@ -314,7 +315,7 @@ fn times_are_set_to_now_or_to_what_is_given() {
         ..Change::default()
     };
     let before = now();
-    let changed = at_once(fixture.filesystem.setattr(CALLER, ino, change)).unwrap();
+    let changed = at_once(fixture.filesystem.setattr(CALLER, ino, change, None)).unwrap();
     assert_eq!(changed.atime, long_ago);
     assert!(changed.mtime >= before && changed.mtime <= now());
 }
@@ -331,7 +332,7 @@ fn both_times_of_an_append_only_file_can_be_set_to_now() {
             mtime: Some(mtime),
             ..Change::default()
         };
-        at_once(fixture.filesystem.setattr(CALLER, ino, change))
+        at_once(fixture.filesystem.setattr(CALLER, ino, change, None))
     };
     assert!(touch(NewTime::Now, NewTime::Now).is_ok());
     let earlier = NewTime::At(Timestamp::default());

@@ -27,6 +27,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     }
 
     async fn remove(&self, caller: Caller, operation: Operation) -> Result<(), FilesystemError> {
+        let _arrival = self.arrive();
         match self.change(caller.credentials(), operation).await? {
             Answer::Removed { .. } => Ok(()),
             _ => Err(FilesystemError::UnexpectedAnswer),

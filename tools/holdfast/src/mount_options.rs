@@ -9,7 +9,7 @@ mod table;
 
 use std::time::Duration;
 
-use holdfast_fs::{AtimePolicy, MountOptions};
+use holdfast_fs::{AtimePolicy, LockKeeper, MountOptions};
 use holdfast_replicator::Durability;
 
 use self::table::{Effect, Known, Scope};
@@ -69,6 +69,12 @@ pub(crate) enum OptionError {
         /// The name.
         name: String,
     },
+    /// Nobody else mounts a data directory.
+    #[error(
+        "mount option locks=shared is for a volume of a cluster: the locks of a data directory on this \
+         machine are always local"
+    )]
+    NobodyToShareLocks,
     /// It has a value and takes none.
     #[error("mount option {name:?} takes no value")]
     UnwantedValue {
@@ -119,6 +125,10 @@ impl Settings {
         settings.remount = words.iter().any(|word| word == "remount");
         for word in words.iter().filter(|word| !word.is_empty()) {
             settings.set(kind, word)?;
+        }
+        let is_shared = settings.mount.locks == LockKeeper::Cluster;
+        if kind == TreeKind::Data && is_shared && !settings.remount {
+            return Err(OptionError::NobodyToShareLocks);
         }
         Ok(settings)
     }

@@ -55,3 +55,30 @@ fn unknown_modes_and_flags_are_refused() {
         Err(PosixError::InvalidArgument)
     );
 }
+
+#[test]
+fn the_last_byte_of_the_kernel_is_the_end_of_every_file() {
+    let decoded = |start, end, kind| {
+        let by = (FileHandle(3), fuser::LockOwner(4));
+        lock(INodeNo(2), by, (start, end), kind, 5)
+    };
+    let whole = decoded(0, i64::MAX as u64, libc::F_WRLCK).unwrap();
+    assert_eq!(whole.range, LockRange::WHOLE);
+    assert_eq!(whole.mode, Some(LockMode::Exclusive));
+    assert_eq!((whole.handle, whole.owner), (Handle(3), LockOwner(4)));
+    let part = decoded(7, 8, libc::F_RDLCK).unwrap();
+    assert_eq!((part.range.start, part.range.end), (7, 8));
+    assert_eq!(part.mode, Some(LockMode::Shared));
+    assert_eq!(decoded(0, 0, libc::F_UNLCK).unwrap().mode, None);
+    for (start, end, kind) in [(8, 7, libc::F_RDLCK), (0, 0, 77)] {
+        let refused = decoded(start, end, kind).err();
+        assert_eq!(refused, Some(PosixError::InvalidArgument));
+    }
+}
+
+#[test]
+fn pages_are_written_back_for_no_file_in_particular() {
+    let how = |flags| write_use(FileHandle(3), flags);
+    assert_eq!(how(WriteFlags::empty()), Use::Through(Handle(3)));
+    assert_eq!(how(WriteFlags::FUSE_WRITE_CACHE), Use::WriteBack);
+}

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::atime::AtimeRules;
 use crate::filesystem::*;
+use crate::open_files::{Handle, Use};
 use crate::options::MountOptions;
 use crate::reclaim::Reclaimer;
 
@@ -22,6 +23,9 @@ pub(super) const CALLER: Caller = Caller {
     gid: 0,
     pid: 0,
 };
+
+/// Nothing is kept of the files that are open here.
+const NO_HANDLE: Handle = Handle(0);
 
 pub(super) struct Fixture {
     pub(super) filesystem: Filesystem<Memory>,
@@ -47,10 +51,11 @@ impl Fixture {
         let atime = Atime::new(AtimeRules::of(&MountOptions::default()));
         let filesystem = Filesystem::new(
             Arc::clone(replicator),
-            Arc::clone(&queue),
+            Arc::new(KnownInodes::new()),
+            TreeUse::Alone(Arc::clone(&queue)),
             Arc::new(atime),
             Arc::default(),
-            false,
+            None,
         );
         let handle = runtime.handle().clone();
         let reclaimer = Reclaimer::start(Arc::clone(replicator), queue, handle).unwrap();
@@ -62,7 +67,9 @@ impl Fixture {
     }
 
     pub(super) fn create(&self, name: &str) -> Attributes {
-        at_once(self.filesystem.create(creation(name), false, false)).unwrap()
+        at_once(self.filesystem.create(creation(name), false, false))
+            .unwrap()
+            .0
     }
 
     pub(super) fn write(&self, ino: InodeId, position: WritePosition, data: &[u8]) -> u64 {
@@ -72,11 +79,12 @@ impl Fixture {
             data: Bytes::copy_from_slice(data),
             clear_privileges: false,
         };
-        at_once(self.filesystem.write(CALLER, command)).unwrap()
+        let how = Use::Through(NO_HANDLE);
+        at_once(self.filesystem.write(CALLER, how, command)).unwrap()
     }
 
     pub(super) fn read(&self, ino: InodeId) -> Result<Vec<u8>, FilesystemError> {
-        at_once(self.filesystem.read(ino, 0, 4096, false))
+        at_once(self.filesystem.read(ino, NO_HANDLE, 0, 4096, false))
     }
 
     pub(super) fn unlink(&self, name: &str) {

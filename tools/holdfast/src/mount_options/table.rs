@@ -1,6 +1,6 @@
 //! Every mount option there is: the parser, the error that lists them and the manuals read this.
 
-use holdfast_fs::AtimePolicy;
+use holdfast_fs::{AtimePolicy, LockKeeper};
 use holdfast_replicator::Durability;
 
 use super::{Settings, seconds};
@@ -312,6 +312,23 @@ const KNOWN: &[Known] = &[
         "hard",
         "an operation waits for as long as the cluster needs (default; only for a cluster)",
         Effect::Flag(|s| s.soft = None),
+    ),
+    valued(
+        "locks",
+        Value {
+            placeholder: "shared|local",
+            expected: "shared or local",
+        },
+        "who keeps fcntl and flock locks: the cluster, so that they hold between all mounts (default for \
+         a cluster), or the kernel, so that they hold between the programs of this mount",
+        |s, value| {
+            s.mount.locks = match value {
+                "shared" => LockKeeper::Cluster,
+                "local" => LockKeeper::Kernel,
+                _ => return None,
+            };
+            Some(())
+        },
     ),
     flag(
         Scope::Daemon,

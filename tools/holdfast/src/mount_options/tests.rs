@@ -171,6 +171,23 @@ fn the_kernel_keeps_nothing_of_a_cluster_unless_it_is_told_to() {
 }
 
 #[test]
+fn locks_are_kept_by_the_cluster_if_there_is_one_unless_they_are_local() {
+    let keeper = |options| in_a_cluster(options).mount.locks;
+    assert_eq!(keeper(""), LockKeeper::Cluster);
+    assert_eq!(keeper("locks=local"), LockKeeper::Kernel);
+    assert_eq!(keeper("locks=local,locks=shared"), LockKeeper::Cluster);
+    let on_this_machine = |options| Settings::parse(TreeKind::Data, [options]);
+    for options in ["", "locks=local"] {
+        let settings = on_this_machine(options).unwrap();
+        assert_eq!(settings.mount.locks, LockKeeper::Kernel);
+    }
+    let error = on_this_machine("locks=shared").unwrap_err().to_string();
+    assert!(error.contains("for a volume of a cluster"), "{error}");
+    let error = Settings::parse(TreeKind::Cluster, ["locks=mine"]).unwrap_err();
+    assert!(error.to_string().ends_with("shared or local"), "{error}");
+}
+
+#[test]
 fn an_operation_waits_for_a_cluster_unless_it_is_soft() {
     assert_eq!(in_a_cluster("").soft, None);
     let soft = in_a_cluster("soft=1.5").soft;

@@ -1,0 +1,72 @@
+//! Which inodes the kernel knows, and what is asked about them when they have lost their last name.
+//!
+//! The cluster asks every mount of a volume about an orphan. What a mount does not keep it will never use again; what it
+//! keeps it releases when it is not in use any more.
+
+use holdfast_metadata::InodeId;
+use holdfast_replicator::{Attendant, Pending};
+
+use crate::arrivals::Arrivals;
+use crate::lookup_count::LookupCounts;
+
+/// The inodes in use on one mount.
+#[derive(Debug)]
+pub(crate) struct KnownInodes {
+    pub(crate) lookups: LookupCounts,
+    pub(crate) arrivals: Arrivals,
+}
+
+impl KnownInodes {
+    pub(crate) fn new() -> KnownInodes {
+        KnownInodes {
+            lookups: LookupCounts::new(),
+            arrivals: Arrivals::default(),
+        }
+    }
+}
+
+impl Attendant for KnownInodes {
+    fn keep(&self, mut orphans: Vec<InodeId>) -> Pending<'_, Vec<InodeId>> {
+        Box::pin(async move {
+            self.arrivals.over().await;
+            orphans.retain(|ino| self.lookups.keep(*ino));
+            orphans
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    const OPEN: InodeId = InodeId::new(5);
+    const CLOSED: InodeId = InodeId::new(6);
+
+    #[test]
+    fn what_is_open_is_kept_until_it_is_closed() {
+        let inodes = KnownInodes::new();
+        inodes.lookups.remember(CLOSED);
+        assert!(inodes.lookups.open(OPEN, true));
+        let mut kept = pin!(inodes.keep(vec![CLOSED, OPEN]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(kept.as_mut().poll(&mut context), Poll::Ready(vec![OPEN]));
+        assert!(inodes.lookups.close(OPEN), "it is to be released");
+        let mut again = pin!(inodes.keep(vec![OPEN]));
+        assert_eq!(again.as_mut().poll(&mut context), Poll::Ready(Vec::new()));
+    }
+
+    #[test]
+    fn what_an_operation_brings_that_was_under_way_is_kept() {
+        let inodes = KnownInodes::new();
+        let open = inodes.arrivals.begin();
+        let mut kept = pin!(inodes.keep(vec![OPEN]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(kept.as_mut().poll(&mut context), Poll::Pending);
+        assert!(inodes.lookups.open(OPEN, true));
+        drop(open);
+        assert_eq!(kept.as_mut().poll(&mut context), Poll::Ready(vec![OPEN]));
+    }
+}
