@@ -64,6 +64,23 @@ impl Drop for Mapping {
     }
 }
 
+/// `flock(2)`
+pub fn flock(file: &File, operation: c_int) -> io::Result<()> {
+    // SAFETY: nothing but numbers.
+    check(unsafe { libc::flock(file.as_raw_fd(), operation) })
+}
+
+/// Has a signal interrupt system calls, and do nothing else: without `SA_RESTART` they fail with EINTR.
+pub fn interrupt_by(signal: c_int) -> io::Result<()> {
+    extern "C" fn nothing(_signal: c_int) {}
+    // SAFETY: all zeros are a valid action, and the handler does nothing.
+    check(unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+        libc::sigaction(signal, &raw const action, ptr::null_mut())
+    })
+}
+
 /// `lsetxattr(2)`; `flags` are `XATTR_CREATE` and `XATTR_REPLACE`.
 pub fn set_xattr(path: &Path, name: &str, value: &[u8], flags: c_int) -> io::Result<()> {
     let (path, name) = (c_path(path)?, CString::new(name)?);

@@ -79,6 +79,21 @@ impl ClusterMount {
         self.mountpoint.join(name)
     }
 
+    /// The process of the daemon.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().id()
+    }
+
+    /// Ends the daemon as a crash would.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        let mut daemon = self.daemon.take().unwrap();
+        process::signal(daemon.id(), Signal::SIGKILL);
+        daemon.wait().unwrap();
+        self.watchdog.watch(None);
+    }
+
     /// What the daemon has logged.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.log_path()).unwrap_or_default();

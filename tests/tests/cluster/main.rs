@@ -18,6 +18,7 @@ mod foreign;
 mod full_disk;
 mod identity;
 mod kill;
+mod locks;
 mod membership;
 mod mounts;
 mod no_quorum;
