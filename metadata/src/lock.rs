@@ -13,6 +13,7 @@
 //! * [`LockSpace::Posix`](crate::LockSpace::Posix) alone knows deadlocks: a wait that would close a circle
 //!   of owners who wait for locks that the next one holds is refused, as Linux does.
 
+mod changes;
 mod info;
 mod paths;
 mod settle;

@@ -1,9 +1,7 @@
 //! The tables a command comes upon: loaded once, changed in memory, and written where they differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-
-use bytes::Bytes;
 
 use super::table::Table;
 use crate::fault::Fault;
@@ -28,23 +26,20 @@ pub(crate) struct Place {
     pub(crate) table: TableId,
 }
 
-/// A key and its value from now on.
-pub(crate) type Change = (Vec<u8>, Option<Bytes>);
-
 #[derive(Debug)]
-struct Loaded {
-    before: Table,
-    now: Table,
+pub(super) struct Loaded {
+    pub(super) before: Table,
+    pub(super) now: Table,
 }
 
 /// What a command knows of locks, and what it changes.
 pub(crate) struct Tables<'a> {
-    view: &'a dyn View,
-    loaded: BTreeMap<TableId, Loaded>,
+    pub(super) view: &'a dyn View,
+    pub(super) loaded: BTreeMap<TableId, Loaded>,
     /// The requests of a session that wait, by sequence.
     pending: BTreeMap<SessionId, BTreeMap<u64, PendingRecord>>,
     /// The next turn, once one was drawn.
-    next_turn: Option<Turn>,
+    pub(super) next_turn: Option<Turn>,
     /// What was granted to who waited.
     pub(super) news: Vec<News>,
 }
@@ -163,118 +158,15 @@ impl<'a> Tables<'a> {
         let total = load_count(self.view, &keys::lock_count(session))?;
         Ok(u64::from(total) + (now - before) as u64 <= u64::from(SESSION_LOCKS_MAX))
     }
-
-    /// What is to be written, and what is new.
-    pub(crate) fn finish(self) -> Result<(Vec<Change>, Vec<News>), Fault> {
-        let mut changes = Vec::new();
-        let mut counts: BTreeMap<(SessionId, InodeId), i64> = BTreeMap::new();
-        let mut grown = false;
-        for (id, loaded) in &self.loaded {
-            let mut count = |session: SessionId, by: i64| {
-                *counts.entry((session, id.ino)).or_default() += by;
-                grown |= by > 0;
-            };
-            held_changes(*id, loaded, &mut changes, &mut count);
-            waiter_changes(*id, loaded, &mut changes, &mut count);
-        }
-        count_changes(self.view, &counts, &mut changes)?;
-        let next = match self.next_turn {
-            Some(turn) => Some(turn),
-            // There is a lock from now on.
-            None if grown && load_turn(self.view)?.is_none() => Some(Turn(1)),
-            None => None,
-        };
-        if let Some(next) = next {
-            changes.push((keys::turn(), Some(TurnRecord { next }.encode())));
-        }
-        Ok((changes, self.news))
-    }
 }
 
-fn held_changes(
-    id: TableId,
-    loaded: &Loaded,
-    changes: &mut Vec<Change>,
-    count: &mut impl FnMut(SessionId, i64),
-) {
-    let (before, now) = (&loaded.before.held, &loaded.now.held);
-    for key in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-        let (holder, start) = *key;
-        let (was, is) = (before.get(key), now.get(key));
-        if was == is {
-            continue;
-        }
-        count(
-            holder.session,
-            i64::from(is.is_some()) - i64::from(was.is_some()),
-        );
-        let key = keys::lock(id.ino, id.space, holder.session, holder.owner, start);
-        changes.push((key, is.map(LockRecord::encode)));
-    }
-}
-
-fn waiter_changes(
-    id: TableId,
-    loaded: &Loaded,
-    changes: &mut Vec<Change>,
-    count: &mut impl FnMut(SessionId, i64),
-) {
-    let (before, now) = (&loaded.before.waiters, &loaded.now.waiters);
-    for (turn, waiter) in before {
-        if !now.contains_key(turn) {
-            count(waiter.session, -1);
-            changes.push((keys::waiter(id.ino, id.space, *turn), None));
-            changes.push((keys::pending(waiter.session, waiter.sequence), None));
-        }
-    }
-    for (turn, waiter) in now {
-        if !before.contains_key(turn) {
-            count(waiter.session, 1);
-            let pending = PendingRecord {
-                ino: id.ino,
-                space: id.space,
-                turn: *turn,
-                owner: waiter.owner,
-                process: waiter.process,
-            };
-            let key = keys::waiter(id.ino, id.space, *turn);
-            changes.push((key, Some(waiter.encode())));
-            let key = keys::pending(waiter.session, waiter.sequence);
-            changes.push((key, Some(pending.encode())));
-        }
-    }
-}
-
-fn count_changes(
-    view: &dyn View,
-    counts: &BTreeMap<(SessionId, InodeId), i64>,
-    changes: &mut Vec<Change>,
-) -> Result<(), Fault> {
-    let mut totals: BTreeMap<SessionId, i64> = BTreeMap::new();
-    for (&(session, ino), &by) in counts.iter().filter(|(_, by)| **by != 0) {
-        *totals.entry(session).or_default() += by;
-        changes.push(counted(view, keys::lock_count_at(session, ino), by)?);
-    }
-    for (&session, &by) in totals.iter().filter(|(_, by)| **by != 0) {
-        changes.push(counted(view, keys::lock_count(session), by)?);
-    }
-    Ok(())
-}
-
-fn counted(view: &dyn View, key: Vec<u8>, by: i64) -> Result<Change, Fault> {
-    let locks = u32::try_from(i64::from(load_count(view, &key)?) + by)
-        .map_err(|_| Fault::corrupt("lock count", "fewer locks than were given up"))?;
-    let count = (locks > 0).then(|| LockCount { locks }.encode());
-    Ok((key, count))
-}
-
-fn load_count(view: &dyn View, key: &[u8]) -> Result<u32, Fault> {
+pub(super) fn load_count(view: &dyn View, key: &[u8]) -> Result<u32, Fault> {
     let record = view.get(key)?;
     let count = record.map(|bytes| LockCount::decode(&bytes)).transpose()?;
     Ok(count.map_or(0, |count| count.locks))
 }
 
-fn load_turn(view: &dyn View) -> Result<Option<Turn>, Fault> {
+pub(super) fn load_turn(view: &dyn View) -> Result<Option<Turn>, Fault> {
     let record = view.get(&keys::turn())?;
     let turn = record.map(|bytes| TurnRecord::decode(&bytes)).transpose()?;
     Ok(turn.map(|turn| turn.next))
