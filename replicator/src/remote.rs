@@ -202,7 +202,8 @@ impl RemoteReplicator {
             match self.outcome_of(asked.answer)? {
                 Err(PosixError::SessionGone) => {
                     self.lose(&session)?;
-                    if epoch.is_some() {
+                    // It may have been begun under a lock that is lost: another file is guarded by it, or a name.
+                    if epoch.is_some() || session.has_locked() {
                         return Err(ReplicateError::SessionLost);
                     }
                     if asked.may_be_done {
@@ -262,6 +263,8 @@ impl RemoteReplicator {
     /// Lets what is under way end, and the session with it.
     async fn finish(&self) -> Result<(), ReplicateError> {
         self.road.idle().await;
+        // Its session is about to be gone, and is not to be followed by another.
+        self.attending.stop();
         self.sessions.close().await
     }
 }

@@ -73,11 +73,13 @@ pub trait SharedVolume: Send + Sync {
     ) -> Pending<'_, Result<Outcome, ReplicateError>>;
 
     /// Orders a `SetLock`, and waits for the lock if it says so; fails with `Interrupted`, and without the lock, when
-    /// `interrupted` completes before it is granted.
+    /// `interrupted` completes before it is granted. Whose owner `holds` a lock of the inode already keeps that: such a
+    /// request is not undone once it was carried out, and so not given up while nobody knows whether it was.
     fn set_lock<'a>(
         &'a self,
         epoch: u64,
         command: Command,
+        holds: bool,
         interrupted: Pending<'a, ()>,
     ) -> Pending<'a, Result<Outcome, ReplicateError>>;
 

@@ -150,7 +150,8 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         caller: Caller,
     ) -> Result<(), FilesystemError> {
         let (ino, holder) = (lock.ino, (lock.space, lock.owner));
-        if locks.files.is_held(ino, holder) {
+        let holds = locks.files.is_held(ino, holder);
+        if holds {
             // It may become weaker, and others may then read what was changed under it.
             locks.refresh(ino).await;
         }
@@ -161,7 +162,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             let asking = asking.map_err(|_lost| ReplicateError::SessionLost)?;
             let command = command(caller.credentials(), Operation::SetLock(lock));
             let interrupted = interrupted(locks, caller.pid, lock.wait);
-            let outcome = volume.set_lock(epoch, command, interrupted).await;
+            let outcome = volume.set_lock(epoch, command, holds, interrupted).await;
             let is_over = match &outcome {
                 // Another thread may have taken the signal.
                 Err(ReplicateError::Interrupted) => {

@@ -1,8 +1,9 @@
 //! What has become of a wait.
 
+use crate::keys;
 use crate::lock::{TableId, Tables};
 use crate::ops::Stop;
-use crate::outcome::{Reply, TicketState};
+use crate::outcome::{PosixError, Reply, TicketState};
 use crate::store::View;
 use crate::types::{InodeId, LockSpace, SessionId};
 
@@ -12,6 +13,10 @@ pub(crate) fn answer(
     session: SessionId,
     sequence: u64,
 ) -> Result<Reply, Stop> {
+    // A wait of a session that has ended is not one that was granted.
+    if !view.contains(&keys::session(session))? {
+        return Err(PosixError::SessionGone.into());
+    }
     let mut tables = Tables::new(view);
     for space in LockSpace::ALL {
         let table = tables.table(TableId { ino, space })?;

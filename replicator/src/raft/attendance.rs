@@ -87,6 +87,10 @@ impl Attendance {
         let session = SessionId(attend.session);
         let parked = PARKED_MAX.min(shared.lease * PARKED_PARTS / LEASE_PARTS);
         let until = tokio::time::Instant::now() + parked;
+        if shared.with_ledger(|ledger| ledger.is_ending(session))? {
+            // It is not told that it lives, nor that it has ended, before that is known.
+            return Err(Refusal::Overloaded);
+        }
         if !shared.hear(attend)? {
             // It may have been opened a moment ago.
             if !shared.is_open(session).await? {

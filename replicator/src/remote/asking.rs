@@ -74,15 +74,22 @@ impl Asking {
         loop {
             let lane = self.road.lane_after(failed).await;
             let lane = lane.map_err(|no_way| end(no_way, may_be_done))?;
+            let answers = self.road.answers();
             let called = lane.stream.call(lane.volume, false, body.clone());
             let called = match patience {
                 None => called.await,
                 Some(patience) => tokio::select! {
                     biased;
                     called = called => called,
-                    () = self.sleep(patience) => Err(Refusal::Unavailable {
-                        reason: "a sign of life was not answered".to_owned(),
-                    }),
+                    () = self.sleep(patience) => {
+                        if self.road.answers() != answers {
+                            // Others are answered there: it is only slow.
+                            continue;
+                        }
+                        Err(Refusal::Unavailable {
+                            reason: "a sign of life was not answered".to_owned(),
+                        })
+                    }
                 },
             };
             let refusal = match called {

@@ -5,6 +5,7 @@
 
 mod memory;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub(super) struct Attending {
     /// Until the tasks are started.
     asked: Mutex<Option<mpsc::UnboundedReceiver<Question>>>,
     runtime: Handle,
+    is_stopped: AtomicBool,
 }
 
 /// Orphans of some news.
@@ -73,6 +75,7 @@ impl Attending {
             questions,
             asked: Mutex::new(Some(asked)),
             runtime: runtime.clone(),
+            is_stopped: AtomicBool::new(false),
         })
     }
 
@@ -82,6 +85,11 @@ impl Attending {
             self.runtime.spawn(Arc::clone(self).attend());
             self.runtime.spawn(Arc::clone(self).decide(asked));
         }
+    }
+
+    /// Nothing more is said, and no session follows one that is gone.
+    pub(super) fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
     }
 
     /// Who is asked about orphans from now on; before, nothing is in use.
@@ -99,7 +107,7 @@ impl Attending {
 
     async fn attend(self: Arc<Attending>) {
         let mut is_lapsed = false;
-        loop {
+        while !self.is_stopped.load(Ordering::Acquire) {
             let session = self.sessions.current();
             match session.opened().await {
                 Ok(()) => {}
@@ -166,6 +174,9 @@ impl Attending {
     }
 
     fn take(&self, session: &Arc<Session>, attended: Attended, began: Instant) {
+        if self.is_stopped.load(Ordering::Acquire) {
+            return;
+        }
         if attended.is_gone {
             self.waits.end(session.id);
             if let Err(error) = self.sessions.replace(session) {

@@ -45,9 +45,10 @@ impl SharedVolume for RemoteReplicator {
         &'a self,
         epoch: u64,
         command: Command,
+        holds: bool,
         interrupted: Pending<'a, ()>,
     ) -> Pending<'a, Result<Outcome, ReplicateError>> {
-        Box::pin(self.lock(epoch, command, interrupted))
+        Box::pin(self.lock(epoch, command, holds, interrupted))
     }
 
     fn set_attendant(&self, attendant: Arc<dyn Attendant>) {
@@ -64,6 +65,7 @@ impl RemoteReplicator {
         &self,
         epoch: u64,
         mut command: Command,
+        holds: bool,
         mut interrupted: Pending<'_, ()>,
     ) -> Result<Outcome, ReplicateError> {
         self.check_serving()?;
@@ -82,6 +84,7 @@ impl RemoteReplicator {
             () = self.waits.undone(holder) => {}
             end = self.give_up(&mut interrupted) => return Err(end),
         }
+        session.lock();
         let under_way = session.begin();
         let request = under_way.request;
         command.request = Some(request);
@@ -99,15 +102,30 @@ impl RemoteReplicator {
             biased;
             outcome = &mut asked => outcome.unwrap_or(Err(ReplicateError::Stopped))?,
             end = self.give_up(&mut interrupted) => {
-                let undo = self.undo(&session, &command, &lock);
-                carrier.spawn(async move { undo.run(asked).await });
-                return Err(end);
+                if holds && end == ReplicateError::Interrupted {
+                    // To unlock the range would take away what the owner had before.
+                    match asked.await.unwrap_or(Err(ReplicateError::Stopped))? {
+                        Ok(Answer::Waiting) => {
+                            return self.cancel(&session, &command, &lock, holds).await;
+                        }
+                        outcome => outcome,
+                    }
+                } else {
+                    let undo = self.undo(&session, &command, &lock, holds);
+                    carrier.spawn(async move { undo.run(asked).await });
+                    return Err(end);
+                }
             }
         };
         match outcome {
             Ok(Answer::Waiting) => {
-                self.wait_for(&session, &command, &lock, wait, interrupted)
-                    .await
+                let waiting = Waiting {
+                    session: &session,
+                    command: &command,
+                    lock: &lock,
+                    holds,
+                };
+                self.wait_for(waiting, wait, interrupted).await
             }
             Err(PosixError::SessionGone) => {
                 self.lose(&session)?;
@@ -134,41 +152,58 @@ impl RemoteReplicator {
 
     async fn wait_for(
         &self,
-        session: &Arc<Session>,
-        command: &Command,
-        lock: &SetLock,
+        waiting: Waiting<'_>,
         mut wait: Wait,
         mut interrupted: Pending<'_, ()>,
     ) -> Result<Outcome, ReplicateError> {
-        let sequence = command.request.map_or(0, |request| request.sequence);
+        let Waiting {
+            session,
+            command,
+            lock,
+            holds,
+        } = waiting;
+        let query = Query::LockTicket {
+            ino: lock.ino,
+            session: session.id,
+            sequence: command.request.map_or(0, |request| request.sequence),
+        };
+        let cancel = || self.cancel(session, command, lock, holds);
         loop {
             let told = tokio::select! {
                 biased;
                 told = wait.told() => told,
-                () = &mut interrupted => return self.cancel(session, command, lock).await,
+                () = &mut interrupted => return cancel().await,
             };
             match told {
                 Told::Granted => return Ok(Ok(Answer::Locked)),
                 Told::Ended => return Err(ReplicateError::SessionLost),
-                Told::LookAgain => {
-                    let query = Query::LockTicket {
-                        ino: lock.ino,
-                        session: session.id,
-                        sequence,
-                    };
-                    match self.find_out(&query).await? {
-                        Ok(Reply::Ticket(TicketState::Waiting)) => {}
-                        // Only this call cancels it. A session that has ended is told of soon.
-                        Ok(_) if self.epoch() == session.epoch => {
-                            return Ok(Ok(Answer::Locked));
-                        }
-                        Ok(_) => return Err(ReplicateError::SessionLost),
-                        Err(error) => return Ok(Err(error)),
-                    }
-                }
+                Told::LookAgain => {}
+            }
+            let state = tokio::select! {
+                biased;
+                state = self.find_out(&query) => state,
+                () = &mut interrupted => return cancel().await,
+            };
+            match state {
+                Ok(Ok(Reply::Ticket(TicketState::Waiting))) => {}
+                // Only this call cancels it, and the session is open.
+                Ok(Ok(_)) => return Ok(Ok(Answer::Locked)),
+                Ok(Err(PosixError::SessionGone)) => return Err(ReplicateError::SessionLost),
+                // Nobody would wait for it any more.
+                Ok(Err(error)) => return cancel().await.and(Ok(Err(error))),
+                Err(error) => return cancel().await.and(Err(error)),
             }
         }
     }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+struct Waiting<'a> {
+    session: &'a Arc<Session>,
+    command: &'a Command,
+    lock: &'a SetLock,
+    holds: bool,
 }
 
 impl RemoteReplicator {
@@ -178,8 +213,9 @@ impl RemoteReplicator {
         session: &Arc<Session>,
         command: &Command,
         lock: &SetLock,
+        holds: bool,
     ) -> Result<Outcome, ReplicateError> {
-        let undo = Arc::new(self.undo(session, command, lock));
+        let undo = Arc::new(self.undo(session, command, lock, holds));
         let carrier = self.carrier.handle();
         let cancelling = Arc::clone(&undo);
         let mut cancelled = carrier.spawn(async move { cancelling.cancel().await });
@@ -198,8 +234,9 @@ impl RemoteReplicator {
         }
     }
 
-    fn undo(&self, session: &Arc<Session>, command: &Command, lock: &SetLock) -> Undo {
+    fn undo(&self, session: &Arc<Session>, command: &Command, lock: &SetLock, holds: bool) -> Undo {
         Undo {
+            holds,
             asking: Arc::clone(&self.asking),
             session: Arc::clone(session),
             lock: *lock,
@@ -215,6 +252,8 @@ struct Undo {
     session: Arc<Session>,
     lock: SetLock,
     command: Command,
+    /// What was locked stays locked: part of it was before.
+    holds: bool,
     /// Until then, the same holder gets nothing new.
     _undoing: Undoing,
 }
@@ -225,7 +264,9 @@ impl Undo {
         if let Ok(Ok(Answer::Waiting)) = outcome {
             outcome = self.cancel().await;
         }
-        if let Ok(Ok(Answer::Locked)) = outcome {
+        if let Ok(Ok(Answer::Locked)) = outcome
+            && !self.holds
+        {
             let unlock = Operation::Unlock(Unlock {
                 ino: self.lock.ino,
                 space: self.lock.space,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use holdfast_metadata::{RequestId, SessionId};
@@ -23,6 +24,8 @@ pub(super) struct Session {
     /// The first session of a mount is 1.
     pub(super) epoch: u64,
     window: Mutex<Window>,
+    /// Whether a lock was ever asked for in it.
+    has_locked: AtomicBool,
     /// Until when the cluster keeps it for sure, by the clock of this machine.
     kept_until: Mutex<Option<Instant>>,
     /// Whether the cluster knows it; `None` until there is an answer.
@@ -81,6 +84,7 @@ impl Session {
         Ok(Arc::new(Session {
             id: SessionId(u64::from_be_bytes(bytes)),
             epoch,
+            has_locked: AtomicBool::new(false),
             kept_until: Mutex::new(None),
             window: Mutex::new(window),
             opened: watch::Sender::new(None),
@@ -110,6 +114,16 @@ impl Session {
             sequence: 0,
             acknowledged: 0,
         }
+    }
+
+    /// A lock is asked for.
+    pub(super) fn lock(&self) {
+        self.has_locked.store(true, Ordering::Release);
+    }
+
+    /// Whether something may have been begun under a lock of it.
+    pub(super) fn has_locked(&self) -> bool {
+        self.has_locked.load(Ordering::Acquire)
     }
 
     /// The cluster keeps it for `lease`, counted from a moment before it said so. Clocks may differ in their rates: a part is

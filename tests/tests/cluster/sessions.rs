@@ -141,13 +141,13 @@ fn operators_see_sessions_and_locks_and_can_end_a_session() {
     let file = holder.create(InodeId::ROOT, "file").unwrap();
     let asked = command(Operation::SetLock(lock(file, false)));
     let never = || Box::pin(std::future::pending()) as Pending<'_, ()>;
-    let locked = holder.within(holder.shared().set_lock(1, asked, never()));
+    let locked = holder.within(holder.shared().set_lock(1, asked, false, never()));
     assert_eq!(locked, Ok(Ok(Answer::Locked)));
     let holding = || cluster.holdfast(&["locks"]).success();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let asked = command(Operation::SetLock(lock(file, true)));
-            waiter.within(waiter.shared().set_lock(1, asked, never()))
+            waiter.within(waiter.shared().set_lock(1, asked, false, never()))
         });
         wait_until("one waits", ENDED, || holding().contains("waits"));
         let listed = holding();

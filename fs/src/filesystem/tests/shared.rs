@@ -106,6 +106,7 @@ impl SharedVolume for Cluster {
         &'a self,
         epoch: u64,
         _command: Command,
+        _holds: bool,
         _interrupted: Pending<'a, ()>,
     ) -> Pending<'a, Result<Outcome, ReplicateError>> {
         Box::pin(async move {

@@ -75,28 +75,31 @@ async fn begin(shared: &Shared, term: u64) -> Option<()> {
     let Machine::Volume(machine) = machine.as_ref() else {
         return None;
     };
-    let mut ledger = Ledger::new(term, shared.lease);
+    // Who opens a session after the orphans were read cannot have one of them open.
+    let mut orphans = Vec::new();
+    loop {
+        let query = Query::Orphans {
+            after: orphans.last().copied().unwrap_or(InodeId::new(0)),
+            inodes_max: PAGE,
+        };
+        let Ok(Ok(Reply::Orphans(page))) = machine.query(&query) else {
+            return None;
+        };
+        if page.is_empty() {
+            break;
+        }
+        orphans.extend(page);
+        tokio::task::yield_now().await;
+    }
     let Ok(Ok(Reply::Sessions(sessions))) = machine.query(&Query::Sessions) else {
         return None;
     };
+    let mut ledger = Ledger::new(term, shared.lease);
     for session in &sessions {
         ledger.found(session.session, Instant::now());
     }
-    let mut after = InodeId::new(0);
-    loop {
-        let query = Query::Orphans {
-            after,
-            inodes_max: PAGE,
-        };
-        let Ok(Ok(Reply::Orphans(orphans))) = machine.query(&query) else {
-            return None;
-        };
-        let Some(last) = orphans.last() else { break };
-        after = *last;
-        for orphan in orphans {
-            ledger.orphaned(orphan);
-        }
-        tokio::task::yield_now().await;
+    for orphan in orphans {
+        ledger.orphaned(orphan);
     }
     *shared.ledger.lock() = Some(ledger);
     shared.work.notify_one();
@@ -167,6 +170,13 @@ async fn decide_now(shared: &Shared) -> Result<(), Refusal> {
         (ledger.term(), ledger.expired(now))
     };
     for session in expired {
+        // It may have been heard while others were ended.
+        let is_silent = shared.with_ledger(|ledger| {
+            ledger.term() == term && ledger.begin_to_end(session, Instant::now())
+        })?;
+        if !is_silent {
+            continue;
+        }
         tracing::warn!(group = %shared.group.id(), session = session.0, "a mount is silent: its session ends");
         expire(shared, session, term).await?;
     }
@@ -186,7 +196,17 @@ async fn decide_now(shared: &Shared) -> Result<(), Refusal> {
 /// Ends a session for all replicas.
 pub(super) async fn expire(shared: &Shared, session: SessionId, term: u64) -> Result<(), Refusal> {
     let expire = Operation::ExpireSession(ExpireSession { session, term });
-    propose(shared, expire).await.map(drop)
+    let proposed = propose(shared, expire).await;
+    let is_done = matches!(proposed, Ok(Applied::Command(Ok(_))));
+    if let Some(ledger) = shared.ledger.lock().as_mut() {
+        if is_done {
+            // The state may have had no such session any more, and then there are no news of it.
+            ledger.ended(session);
+        } else {
+            ledger.lives_on(session);
+        }
+    }
+    proposed.map(drop)
 }
 
 async fn reclaim(shared: &Shared, inodes: Vec<InodeId>, term: u64) -> Result<(), Refusal> {

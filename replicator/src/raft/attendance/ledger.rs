@@ -24,8 +24,8 @@ pub(super) struct Ledger {
     lease: Duration,
     sessions: BTreeMap<SessionId, Attendee>,
     last_number: u64,
-    /// What not every session has decided about.
-    news: BTreeMap<u64, Item>,
+    /// Orphans that not every session has decided about.
+    orphans: BTreeMap<u64, InodeId>,
     /// Orphans that all have decided about, and some have open.
     held: BTreeSet<InodeId>,
     /// Orphans that nobody has open.
@@ -33,16 +33,14 @@ pub(super) struct Ledger {
 }
 
 #[derive(Debug)]
-enum Item {
-    Orphaned(InodeId),
-    Granted(SessionId, GrantedLock),
-}
-
-#[derive(Debug)]
 struct Attendee {
     /// When it last called.
     heard: Instant,
     decided: u64,
+    /// Locks it got, as far as it has not said that it knows.
+    grants: BTreeMap<u64, GrantedLock>,
+    /// Its end is proposed: it is not told that it lives.
+    is_ending: bool,
     /// Orphans it has open.
     holds: BTreeSet<InodeId>,
     wake: Arc<Notify>,
@@ -55,7 +53,7 @@ impl Ledger {
             lease,
             sessions: BTreeMap::new(),
             last_number: 0,
-            news: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             held: BTreeSet::new(),
             reclaimable: Vec::new(),
         }
@@ -72,6 +70,8 @@ impl Ledger {
             heard: now,
             // What lost its name before is unknown to it.
             decided: last_number,
+            grants: BTreeMap::new(),
+            is_ending: false,
             holds: BTreeSet::new(),
             wake: Arc::default(),
         });
@@ -98,7 +98,8 @@ impl Ledger {
 
     /// An inode has lost its last name.
     pub(super) fn orphaned(&mut self, ino: InodeId) {
-        self.push(Item::Orphaned(ino));
+        self.last_number += 1;
+        self.orphans.insert(self.last_number, ino);
         if self.sessions.is_empty() {
             self.settle();
         }
@@ -106,16 +107,16 @@ impl Ledger {
 
     /// A session got a lock that it waited for.
     pub(super) fn granted(&mut self, session: SessionId, ino: InodeId, sequence: u64) {
-        let Some(attendee) = self.sessions.get(&session) else {
+        let Some(attendee) = self.sessions.get_mut(&session) else {
             return;
         };
-        let wake = Arc::clone(&attendee.wake);
+        self.last_number += 1;
         let lock = GrantedLock {
             ino: ino.get(),
             sequence,
         };
-        self.push(Item::Granted(session, lock));
-        wake.notify_waiters();
+        attendee.grants.insert(self.last_number, lock);
+        attendee.wake.notify_waiters();
     }
 
     /// A session calls. False when it is not known.
@@ -133,6 +134,8 @@ impl Ledger {
         let held = attend.held.iter().map(|ino| InodeId::new(*ino));
         attendee.holds.extend(held);
         attendee.decided = attendee.decided.max(attend.decided.min(last_number));
+        let undecided = attendee.decided.saturating_add(1);
+        attendee.grants = attendee.grants.split_off(&undecided);
         let mut released = Vec::new();
         for ino in &attend.released {
             let ino = InodeId::new(*ino);
@@ -149,19 +152,23 @@ impl Ledger {
 
     /// What is new for a session, in order.
     pub(super) fn news_for(&self, session: SessionId, received: u64) -> Vec<News> {
-        let after = self.news.range(received.saturating_add(1)..);
-        let news = after.filter_map(|(number, item)| {
-            let body = match item {
-                Item::Orphaned(ino) => news::Body::Orphaned(ino.get()),
-                Item::Granted(to, lock) if *to == session => news::Body::Granted(*lock),
-                Item::Granted(..) => return None,
-            };
-            Some(News {
-                number: *number,
-                body: Some(body),
-            })
+        let after = received.saturating_add(1);
+        let orphans = self.orphans.range(after..).map(|(number, ino)| News {
+            number: *number,
+            body: Some(news::Body::Orphaned(ino.get())),
         });
-        news.take(NEWS_MAX).collect()
+        let mut news: Vec<News> = orphans.take(NEWS_MAX).collect();
+        if let Some(attendee) = self.sessions.get(&session) {
+            let grants = attendee.grants.range(after..).map(|(number, lock)| News {
+                number: *number,
+                body: Some(news::Body::Granted(*lock)),
+            });
+            news.extend(grants.take(NEWS_MAX));
+        }
+        // Those that are left out are told next, so what is told must be the first of all.
+        news.sort_unstable_by_key(|news| news.number);
+        news.truncate(NEWS_MAX);
+        news
     }
 
     /// What wakes the parked call of a session.
@@ -185,6 +192,29 @@ impl Ledger {
             .filter(|(_, attendee)| is_over(attendee))
             .map(|(session, _)| *session)
             .collect()
+    }
+
+    /// Whether a session is still to be ended; from then on it is not heard, until that is known to have failed.
+    pub(super) fn begin_to_end(&mut self, session: SessionId, now: Instant) -> bool {
+        let lease = self.lease;
+        let Some(attendee) = self.sessions.get_mut(&session) else {
+            return false;
+        };
+        attendee.is_ending = now.saturating_duration_since(attendee.heard) >= lease;
+        attendee.is_ending
+    }
+
+    /// Ending it failed.
+    pub(super) fn lives_on(&mut self, session: SessionId) {
+        if let Some(attendee) = self.sessions.get_mut(&session) {
+            attendee.is_ending = false;
+        }
+    }
+
+    /// Whether its end is under way.
+    pub(super) fn is_ending(&self, session: SessionId) -> bool {
+        let attendee = self.sessions.get(&session);
+        attendee.is_some_and(|attendee| attendee.is_ending)
     }
 
     /// Nobody could be heard for a while: whoever was there has a full lease again.
@@ -211,11 +241,6 @@ impl Ledger {
         self.reclaimable.extend(inodes);
     }
 
-    fn push(&mut self, item: Item) {
-        self.last_number += 1;
-        self.news.insert(self.last_number, item);
-    }
-
     /// One session less has it open.
     fn let_go(&mut self, ino: InodeId) {
         let is_held = |attendee: &Attendee| attendee.holds.contains(&ino);
@@ -228,9 +253,8 @@ impl Ledger {
     fn settle(&mut self) {
         let decided = self.sessions.values().map(|attendee| attendee.decided);
         let decided = decided.min().unwrap_or(self.last_number);
-        let open = self.news.split_off(&decided.saturating_add(1));
-        for item in std::mem::replace(&mut self.news, open).into_values() {
-            let Item::Orphaned(ino) = item else { continue };
+        let open = self.orphans.split_off(&decided.saturating_add(1));
+        for ino in std::mem::replace(&mut self.orphans, open).into_values() {
             let is_held = |attendee: &Attendee| attendee.holds.contains(&ino);
             if self.sessions.values().any(is_held) {
                 self.held.insert(ino);

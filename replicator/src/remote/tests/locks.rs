@@ -10,12 +10,12 @@ use holdfast_metadata::{
 };
 use parking_lot::Mutex;
 
-use super::fixture::{State, connect, operation_in};
+use super::fixture::{State, connect, ids, operation_in};
 use crate::call::testing::{FakeNode, Reaction};
 use crate::error::ReplicateError;
 use crate::remote::RemoteReplicator;
 use crate::replicator::{Pending, PosixMetadataReplicator, SharedVolume};
-use crate::testing::{block_on, command, poll_once};
+use crate::testing::{block_on, command, mkdir, poll_once};
 
 #[derive(Clone, Copy)]
 enum Mood {
@@ -56,7 +56,7 @@ fn set_lock<'a>(
         process: 1,
         wait: true,
     };
-    replicator.set_lock(1, command(Operation::SetLock(lock)), interrupted)
+    replicator.set_lock(1, command(Operation::SetLock(lock)), false, interrupted)
 }
 
 fn asked(node: &FakeNode) -> usize {
@@ -124,4 +124,17 @@ fn a_wait_ends_without_an_answer_to_its_cancellation() {
     }));
     let waited = block_on(set_lock(&replicator, 2, interrupted));
     assert_eq!(waited, Err(ReplicateError::Interrupted));
+}
+
+#[test]
+fn a_change_begun_in_a_session_that_had_locks_is_not_sent_again_in_the_next() {
+    let state = State::new();
+    let node = state.leader();
+    let replicator = connect(&[&node]);
+    let locked = block_on(set_lock(&replicator, 1, Box::pin(pending())));
+    assert_eq!(locked, Ok(Ok(Answer::Locked)));
+    state.expire(ids(&node)[0].session);
+    let begun = block_on(replicator.replicate(mkdir("a")));
+    assert_eq!(begun, Err(ReplicateError::SessionLost));
+    assert!(block_on(replicator.replicate(mkdir("a"))).unwrap().is_ok());
 }

@@ -146,6 +146,37 @@ fn a_grant_is_told_to_its_session_only_and_until_it_has_arrived() {
 }
 
 #[test]
+fn what_others_were_granted_is_not_kept_for_a_session_that_is_told_nothing() {
+    let mut scene = Scene::with(&[A, B]);
+    for sequence in 0..1000 {
+        scene.ledger.granted(A, X, sequence);
+        let last = scene.ledger.last_number;
+        scene.says(A, last, &[], &[]);
+    }
+    assert_eq!(scene.ledger.news_for(A, 0), []);
+    assert_eq!(scene.ledger.news_for(B, 0), []);
+    assert_eq!(scene.ledger.orphans.len(), 0);
+}
+
+#[test]
+fn a_session_that_was_heard_meanwhile_is_not_ended() {
+    let mut scene = Scene::with(&[A, B]);
+    let late = scene.at(10);
+    assert_eq!(scene.ledger.expired(late), [A, B]);
+    let attend = Attend {
+        session: B.0,
+        ..Attend::default()
+    };
+    assert!(scene.ledger.heard(&attend, late));
+    assert!(scene.ledger.begin_to_end(A, late));
+    assert!(scene.ledger.is_ending(A));
+    assert!(!scene.ledger.begin_to_end(B, late));
+    assert!(!scene.ledger.is_ending(B));
+    scene.ledger.lives_on(A);
+    assert!(!scene.ledger.is_ending(A));
+}
+
+#[test]
 fn a_session_nobody_knows_is_not_heard() {
     let mut scene = Scene::with(&[A]);
     let attend = Attend {
