@@ -180,8 +180,8 @@ pub struct LockInfo {
 /// What has become of a [`SetLock`](crate::SetLock) whose outcome was [`Answer::Waiting`].
 ///
 /// A wait ends in one of four ways: it is granted, it is cancelled, its session ends, or its inode is
-/// reclaimed, which is never while its session has it open. Hence for a session that is open and has not
-/// cancelled the wait, `Unknown` says that it was granted and that its owner has changed the lock since.
+/// reclaimed, which is never while its session has it open. For a session that is not open the query answers
+/// [`PosixError::SessionGone`]. Hence for one that has not cancelled the wait, `Unknown` says that it was granted and that its owner has changed the lock since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TicketState {
     /// It waits.

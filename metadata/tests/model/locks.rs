@@ -71,8 +71,13 @@ pub(crate) fn tickets<E: Engine>(
             session,
             sequence,
         };
-        let expected = model.ticket(ino, session, sequence);
-        prop_assert_eq!(ask(machine, &query), Ok(Reply::Ticket(expected)));
+        let is_open = model.sessions().iter().any(|open| open.session == session);
+        let expected = if is_open {
+            Ok(Reply::Ticket(model.ticket(ino, session, sequence)))
+        } else {
+            Err(PosixError::SessionGone)
+        };
+        prop_assert_eq!(ask(machine, &query), expected);
     }
     Ok(())
 }

@@ -49,6 +49,43 @@ fn locks_follow_the_model() {
 }
 
 #[test]
+fn random_locks_are_granted_refused_and_cancelled_in_every_way() {
+    let mut seen = BTreeSet::new();
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..200 {
+        let commands = generate::locks(60).new_tree(&mut runner).unwrap().current();
+        let machine = machine(MemoryEngine::new());
+        let outcomes = machine.apply_next(&commands).unwrap();
+        for (command, outcome) in commands.iter().zip(outcomes) {
+            let operation = format!("{:?}", command.operation);
+            let operation = operation.split('(').next().unwrap();
+            if operation.ends_with("Lock") || operation == "Unlock" {
+                seen.insert(format!("{operation}: {outcome:?}"));
+            }
+        }
+    }
+    let errors = ["InodeGone", "InvalidArgument", "SessionGone"];
+    let mut expected: BTreeSet<String> = ["CancelLock: Ok(Done)", "CancelLock: Ok(Locked)"]
+        .map(str::to_owned)
+        .into();
+    expected.extend(
+        [
+            "Ok(Locked)",
+            "Ok(Waiting)",
+            "Err(WouldBlock)",
+            "Err(Deadlock)",
+        ]
+        .map(|of| format!("SetLock: {of}")),
+    );
+    expected.extend(errors.map(|error| format!("SetLock: Err({error})")));
+    expected.extend(
+        ["Ok(Done)", "Err(InvalidArgument)", "Err(SessionGone)"].map(|of| format!("Unlock: {of}")),
+    );
+    expected.insert("CancelLock: Err(SessionGone)".to_owned());
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn random_commands_reach_every_operation_and_most_errors() {
     let mut refused = BTreeSet::new();
     let mut done = BTreeSet::new();

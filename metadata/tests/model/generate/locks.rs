@@ -14,8 +14,8 @@ use super::{file_name, time_of, tree};
 enum Step {
     Set(SetLock),
     Unlock(Unlock),
-    /// One of the requests so far, counted from the last.
-    Cancel(usize),
+    /// One of the requests so far, counted from the last; seldom by a session that it is not of.
+    Cancel(usize, bool),
     /// A command that was sent before, once more.
     Again(usize),
     Expire,
@@ -32,7 +32,7 @@ pub(crate) fn locks(length: usize) -> impl Strategy<Value = Vec<Command>> {
         sent.extend([1, 2, 3].map(|session| of_session(session, open_session())));
         let mut sequence = 0;
         for (session, step) in steps {
-            let mut request = |operation| {
+            let mut request = |session, operation| {
                 sequence += 1;
                 Command {
                     request: Some(RequestId {
@@ -45,11 +45,12 @@ pub(crate) fn locks(length: usize) -> impl Strategy<Value = Vec<Command>> {
                 }
             };
             match step {
-                Step::Set(set) => sent.push(request(Operation::SetLock(set))),
-                Step::Unlock(unlock) => sent.push(request(Operation::Unlock(unlock))),
-                Step::Cancel(back) => {
-                    if let Some(cancel) = cancellation(&sent, back) {
-                        sent.push(request(Operation::CancelLock(cancel)));
+                Step::Set(set) => sent.push(request(session, Operation::SetLock(set))),
+                Step::Unlock(unlock) => sent.push(request(session, Operation::Unlock(unlock))),
+                Step::Cancel(back, stray) => {
+                    if let Some((of, cancel)) = cancellation(&sent, back) {
+                        let session = if stray { session } else { of };
+                        sent.push(request(session, Operation::CancelLock(cancel)));
                     }
                 }
                 Step::Again(place) => sent.push(sent[place % sent.len()].clone()),
@@ -72,18 +73,16 @@ fn without_request(operation: Operation) -> Command {
     }
 }
 
-/// Cancels what a request waits for; of any session, most of the time of another one.
-fn cancellation(sent: &[Command], back: usize) -> Option<CancelLock> {
-    let sets = sent
-        .iter()
-        .rev()
-        .filter_map(|command| match &command.operation {
-            Operation::SetLock(set) => command.request.map(|request| CancelLock {
-                ino: set.ino,
-                sequence: request.sequence,
-            }),
-            _ => None,
-        });
+/// What cancels one of the requests that were sent, and its session.
+fn cancellation(sent: &[Command], back: usize) -> Option<(u64, CancelLock)> {
+    let sets = sent.iter().rev().filter_map(|command| {
+        let request = command.request?;
+        let Operation::SetLock(set) = &command.operation else {
+            return None;
+        };
+        let (ino, sequence) = (set.ino, request.sequence);
+        Some((request.session.0, CancelLock { ino, sequence }))
+    });
     sets.take(back + 1).last()
 }
 
@@ -103,7 +102,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         60 => set().prop_map(Step::Set),
         20 => unlock().prop_map(Step::Unlock),
-        6 => (0..4_usize).prop_map(Step::Cancel),
+        6 => (0..4_usize, prop::bool::weighted(0.2)).prop_map(|(back, stray)| Step::Cancel(back, stray)),
         4 => any::<usize>().prop_map(Step::Again),
         2 => Just(Step::Expire),
         1 => Just(Step::Close),
