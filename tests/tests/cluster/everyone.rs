@@ -38,14 +38,15 @@ fn applied(cluster: &Cluster) -> BTreeMap<u64, u64> {
 fn what_is_acknowledged_is_applied_by_every_voter() {
     let (cluster, client) = cluster_and_client();
     for number in 0..50 {
+        let most = applied(&cluster).into_values().max();
         client
             .create(InodeId::ROOT, &format!("file-{number}"))
             .unwrap();
-        // Nothing else happens, so what the leader has applied was acknowledged.
+        // It is a later entry than any before. The leader may add one of its own (the end of a silent session), which
+        // nobody waits for.
         let applied = applied(&cluster);
-        let least = applied.values().min().copied();
         assert_eq!(applied.len(), 3);
-        assert_eq!(least, applied.values().max().copied(), "{applied:?}");
+        assert!(applied.values().min().copied() > most, "{applied:?}");
     }
     cluster.assert_replicas_agree(GROUP);
 }
