@@ -31,7 +31,7 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// SIGTERM hands over what the node leads before it ends, so that mounts notice nothing.
 ///
 /// Settings come from a file (--config), from the environment (`HOLDFAST_ID` and so on) and from flags; later ones win.
-/// Settings that say nothing of a cluster (no [cluster], no number, no address) make a filesystem of this machine
+/// Settings that say nothing of a cluster (no cluster section, no number, no address) make a filesystem of this machine
 /// alone: what is in --data appears at --mount, as with `holdfast mount -f --data DIR MOUNTPOINT`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
