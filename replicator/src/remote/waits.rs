@@ -93,7 +93,7 @@ impl Waits {
         }
     }
 
-    /// Waits until nothing of this holder is being taken back: that would take back what he asks for now, too.
+    /// Waits until nothing of this holder is being taken back: it would take what he is about to get.
     pub(super) async fn undone(&self, holder: Holder) {
         loop {
             let undone = self.undone.notified();
