@@ -54,7 +54,7 @@ pub(crate) enum Use {
 /// What giving up a lock waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// No lock of the inode is being given up.
+    /// No lock of the owner is being given up.
     Yes,
     /// At least one is.
     NotYet,
@@ -146,10 +146,9 @@ impl OpenFiles {
         Ok(Asking::new(self, ino, holder, handle, epoch))
     }
 
-    /// An owner gives up a lock; nothing where it has none.
+    /// An owner gives up a lock, until [`OpenFiles::released`] says that the cluster knows; nothing where it has none.
     pub(crate) fn unlock(&self, ino: InodeId, holder: Holder) -> Option<Unlocking> {
-        let table = self.table.lock();
-        table.files.get(&ino)?.unlock(holder)
+        self.change(ino, |file| file.unlock(holder)).flatten()
     }
 
     /// The owner has given up everything it had when the unlocking began.
@@ -158,25 +157,25 @@ impl OpenFiles {
     }
 
     /// A lock was given up, or is lost.
-    pub(crate) fn released(&self, release: &Release) {
-        self.change(release.ino, File::released);
+    pub(crate) fn released(&self, ino: InodeId, holder: Holder) {
+        self.change(ino, |file| file.released(holder));
         self.changed.notify_waiters();
     }
 
     /// The cluster could not be told of it; it is tried again.
-    pub(crate) fn release_failed(&self, release: &Release) {
-        self.change(release.ino, File::release_failed);
+    pub(crate) fn release_failed(&self, ino: InodeId, holder: Holder) {
+        self.change(ino, |file| file.release_failed(holder));
         self.changed.notify_waiters();
     }
 
-    /// Waits until what was being given up of an inode is; false when the cluster does not take it.
+    /// Waits until what an owner was giving up is given up; false when the cluster does not take it.
     ///
-    /// A new lock must wait for that: its owner may have the number of the old one, and the cluster would take the
-    /// end of that for the end of this.
-    pub(crate) async fn settled(&self, ino: InodeId) -> bool {
+    /// A new lock must wait for that: its owner may have the number of an earlier one, and the cluster would take the
+    /// end of that lock for the end of this.
+    pub(crate) async fn settled(&self, ino: InodeId, holder: Holder) -> bool {
         loop {
             let changed = self.changed.notified();
-            match self.is_settled(ino) {
+            match self.is_settled(ino, holder) {
                 Settled::Yes => return true,
                 Settled::Failing => return false,
                 Settled::NotYet => changed.await,
@@ -184,9 +183,10 @@ impl OpenFiles {
         }
     }
 
-    fn is_settled(&self, ino: InodeId) -> Settled {
+    fn is_settled(&self, ino: InodeId, holder: Holder) -> Settled {
         let table = self.table.lock();
-        table.files.get(&ino).map_or(Settled::Yes, File::is_settled)
+        let file = table.files.get(&ino);
+        file.map_or(Settled::Yes, |file| file.is_settled(holder))
     }
 
     /// A request for a lock was answered; with the session when the lock may be held.

@@ -13,7 +13,7 @@ use crate::open_files::{Handle, Release};
 /// A `close` does not wait longer for the cluster to take its locks; they are given up all the same.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Between two tries to give up a lock.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     /// A descriptor is closed: its owner gives up what it has locked of the inode.
@@ -56,12 +56,12 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                     Err(error) => {
                         let ino = release.ino.get();
                         tracing::debug!(ino, %error, "a lock is not given up yet");
-                        locks.files.release_failed(&release);
+                        locks.files.release_failed(release.ino, release.holder);
                         tokio::time::sleep(AGAIN).await;
                     }
                 }
             }
-            locks.files.released(&release);
+            locks.files.released(release.ino, release.holder);
         }
     }
 }

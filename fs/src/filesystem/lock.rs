@@ -1,14 +1,18 @@
 //! `fcntl` and `flock` locks of a volume that others mount, too: `getlk` and `setlk`.
 
+use std::sync::Arc;
+
 use holdfast_metadata::{
     Answer, Command, Credentials, InodeId, LockInfo, LockMode, LockOwner, LockRange, LockSpace,
     Operation, PosixError, Query, Reply, SetLock, TestLock, Unlock,
 };
 use holdfast_replicator::{Pending, PosixMetadataReplicator, ReplicateError, SharedVolume};
+use tokio::sync::oneshot;
 
+use super::close::AGAIN;
 use super::{Caller, Filesystem, FilesystemError, now};
 use crate::locks::Locks;
-use crate::open_files::{Handle, Holder, NO_HANDLE, Use};
+use crate::open_files::{Handle, Holder, NO_HANDLE, Unlocking, Use};
 use crate::{signals, system_call};
 
 /// What `setlk` is asked for.
@@ -101,7 +105,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     }
 
     pub(crate) async fn setlk(
-        &self,
+        self: Arc<Self>,
         caller: Caller,
         request: LockRequest,
     ) -> Result<(), FilesystemError> {
@@ -113,15 +117,23 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         enter(locks, volume);
         let interrupted = || interrupted(locks, caller.pid, request.wait);
         match request.mode {
-            None => tokio::select! {
-                biased;
-                unlocked = self.unlock(locks, volume, &request, holder) => unlocked,
-                () = signals::told_to_end(caller.pid) => Err(FilesystemError::Interrupted),
-            },
+            None => {
+                let Some(unlocking) = locks.files.unlock(request.ino, holder) else {
+                    return Ok(());
+                };
+                let (teller, told) = oneshot::channel();
+                // It goes on when nobody waits for it: what is left under way could end a later lock.
+                tokio::spawn(Arc::clone(&self).unlock(request, holder, unlocking, teller));
+                tokio::select! {
+                    biased;
+                    told = told => told.unwrap_or(Err(ReplicateError::Stopped.into())),
+                    () = signals::told_to_end(caller.pid) => Err(FilesystemError::Interrupted),
+                }
+            }
             Some(mode) => {
                 let is_settled = tokio::select! {
                     biased;
-                    is_settled = locks.files.settled(request.ino) => is_settled,
+                    is_settled = locks.files.settled(request.ino, holder) => is_settled,
                     () = interrupted() => return Err(FilesystemError::Interrupted),
                 };
                 if !is_settled {
@@ -197,34 +209,52 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         self.usable(ino, Use::Through(handle)).map(drop)
     }
 
+    /// Unlocks a range, however long it takes; says what came of the first try.
     async fn unlock(
-        &self,
-        locks: &Locks,
-        volume: &dyn SharedVolume,
-        request: &LockRequest,
+        self: Arc<Self>,
+        request: LockRequest,
         holder: Holder,
-    ) -> Result<(), FilesystemError> {
-        let ino = request.ino;
-        let Some(unlocking) = locks.files.unlock(ino, holder) else {
-            return Ok(());
+        unlocking: Unlocking,
+        teller: oneshot::Sender<Result<(), FilesystemError>>,
+    ) {
+        let Some((locks, volume)) = self.sharing() else {
+            return;
         };
+        let ino = request.ino;
         locks.refresh(ino).await;
-        let unlock = unlock(ino, holder, request.range);
-        match volume.replicate_in(unlocking.epoch, unlock).await {
-            // An inode that is gone has no locks.
-            Ok(Ok(_) | Err(PosixError::InodeGone)) => {
-                if holder.0 == LockSpace::Flock || request.range == LockRange::WHOLE {
-                    locks.files.unlocked(ino, holder, unlocking);
+        let mut teller = Some(teller);
+        loop {
+            let unlock = unlock(ino, holder, request.range);
+            let end = match volume.replicate_in(unlocking.epoch, unlock).await {
+                // An inode that is gone has no locks.
+                Ok(Ok(_) | Err(PosixError::InodeGone)) => {
+                    if holder.0 == LockSpace::Flock || request.range == LockRange::WHOLE {
+                        locks.files.unlocked(ino, holder, unlocking);
+                    }
+                    Ok(())
                 }
-                Ok(())
+                Ok(Err(error)) => Err(error.into()),
+                // It is not held any more.
+                Err(ReplicateError::SessionLost) => {
+                    enter(locks, volume);
+                    Ok(())
+                }
+                Err(error) if is_certain(&error) => Err(error.into()),
+                Err(error) => {
+                    tracing::debug!(ino = ino.get(), %error, "a lock is not given up yet");
+                    locks.files.release_failed(ino, holder);
+                    if let Some(teller) = teller.take() {
+                        teller.send(Err(error.into())).ok();
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+            };
+            locks.files.released(ino, holder);
+            if let Some(teller) = teller.take() {
+                teller.send(end).ok();
             }
-            Ok(Err(error)) => Err(error.into()),
-            // It is not held any more.
-            Err(ReplicateError::SessionLost) => {
-                enter(locks, volume);
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+            return;
         }
     }
 

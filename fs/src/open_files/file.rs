@@ -13,8 +13,14 @@ pub(super) struct File {
     /// Those whose locks were lost, until they are closed.
     lost: BTreeSet<Handle>,
     locks: HashMap<Holder, Lock>,
-    /// How many locks are being given up on nobody's behalf.
-    releasing: usize,
+    /// What is being given up, by owner.
+    releasing: HashMap<Holder, Releasing>,
+}
+
+/// Requests to give up locks of one owner.
+#[derive(Debug, Default)]
+struct Releasing {
+    count: usize,
     is_failing: bool,
 }
 
@@ -37,7 +43,7 @@ impl File {
     }
 
     pub(super) fn is_unused(&self) -> bool {
-        self.open.is_empty() && self.locks.is_empty() && self.releasing == 0
+        self.open.is_empty() && self.locks.is_empty() && self.releasing.is_empty()
     }
 
     pub(super) fn check(&self, how: Use) -> Result<Option<u64>, Lost> {
@@ -83,7 +89,9 @@ impl File {
                 releases.push(Release { ino, holder, epoch });
             }
         }
-        self.releasing += releases.len();
+        for release in &releases {
+            self.begin_to_release(release.holder);
+        }
         self.locks.retain(|_, lock| !lock.is_idle());
         releases
     }
@@ -92,7 +100,7 @@ impl File {
         let lock = self.locks.get_mut(&holder).filter(|lock| lock.is_held())?;
         let epoch = lock.epoch;
         lock.through.clear();
-        self.releasing += 1;
+        self.begin_to_release(holder);
         self.locks.retain(|_, lock| !lock.is_idle());
         Some(Release { ino, holder, epoch })
     }
@@ -114,12 +122,14 @@ impl File {
         self.locks.retain(|_, lock| !lock.is_idle());
     }
 
-    pub(super) fn unlock(&self, holder: Holder) -> Option<Unlocking> {
+    pub(super) fn unlock(&mut self, holder: Holder) -> Option<Unlocking> {
         let lock = self.locks.get(&holder).filter(|lock| lock.is_held())?;
-        Some(Unlocking {
+        let unlocking = Unlocking {
             epoch: lock.epoch,
             taken: lock.taken,
-        })
+        };
+        self.begin_to_release(holder);
+        Some(unlocking)
     }
 
     pub(super) fn unlocked(&mut self, holder: Holder, unlocking: Unlocking) {
@@ -132,20 +142,29 @@ impl File {
         self.locks.retain(|_, lock| !lock.is_idle());
     }
 
-    pub(super) fn released(&mut self) {
-        self.releasing -= 1;
-        self.is_failing = false;
+    fn begin_to_release(&mut self, holder: Holder) {
+        self.releasing.entry(holder).or_default().count += 1;
     }
 
-    pub(super) fn release_failed(&mut self) {
-        self.is_failing = true;
+    pub(super) fn released(&mut self, holder: Holder) {
+        if let Some(releasing) = self.releasing.get_mut(&holder) {
+            releasing.count -= 1;
+            releasing.is_failing = false;
+        }
+        self.releasing.retain(|_, releasing| releasing.count > 0);
     }
 
-    pub(super) fn is_settled(&self) -> Settled {
-        match (self.releasing, self.is_failing) {
-            (0, _) => Settled::Yes,
-            (_, false) => Settled::NotYet,
-            (_, true) => Settled::Failing,
+    pub(super) fn release_failed(&mut self, holder: Holder) {
+        if let Some(releasing) = self.releasing.get_mut(&holder) {
+            releasing.is_failing = true;
+        }
+    }
+
+    pub(super) fn is_settled(&self, holder: Holder) -> Settled {
+        match self.releasing.get(&holder) {
+            None => Settled::Yes,
+            Some(releasing) if releasing.is_failing => Settled::Failing,
+            Some(_) => Settled::NotYet,
         }
     }
 }

@@ -52,7 +52,7 @@ fn the_last_close_gives_up_what_belongs_to_the_open_file() {
     assert_eq!(files.close(INO, second), []);
     assert_eq!(files.close(INO, first), [release(OPEN_FILE, 1)]);
     assert!(!is_empty(&files), "it is still being given up");
-    files.released(&release(OPEN_FILE, 1));
+    files.released(INO, OPEN_FILE);
     assert!(is_empty(&files));
 }
 
@@ -156,14 +156,20 @@ fn a_lock_whose_session_ends_before_its_answer_is_lost() {
 fn a_new_lock_waits_until_the_old_one_is_given_up() {
     let files = OpenFiles::default();
     let handle = files.open(INO);
-    assert_eq!(files.is_settled(INO), Settled::Yes);
+    assert_eq!(files.is_settled(INO, PROCESS), Settled::Yes);
     take(&files, PROCESS, handle, 1);
-    let release = files.flush(INO, PROCESS.1).unwrap();
-    assert_eq!(files.is_settled(INO), Settled::NotYet);
-    files.release_failed(&release);
-    assert_eq!(files.is_settled(INO), Settled::Failing);
-    files.released(&release);
-    assert_eq!(files.is_settled(INO), Settled::Yes);
+    files.flush(INO, PROCESS.1).unwrap();
+    assert_eq!(files.is_settled(INO, PROCESS), Settled::NotYet);
+    assert_eq!(files.is_settled(INO, OPEN_FILE), Settled::Yes, "another's");
+    files.release_failed(INO, PROCESS);
+    assert_eq!(files.is_settled(INO, PROCESS), Settled::Failing);
+    files.released(INO, PROCESS);
+    assert_eq!(files.is_settled(INO, PROCESS), Settled::Yes);
+    take(&files, PROCESS, handle, 1);
+    let unlocking = files.unlock(INO, PROCESS).unwrap();
+    files.unlocked(INO, PROCESS, unlocking);
+    assert_eq!(files.is_settled(INO, PROCESS), Settled::NotYet);
+    files.released(INO, PROCESS);
     assert_eq!(files.close(INO, handle), []);
     assert!(is_empty(&files));
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::{
@@ -38,6 +39,8 @@ struct Cluster {
     events: Mutex<Vec<Event>>,
     /// What the next lock gets instead of being granted.
     refusal: Mutex<Option<Result<Outcome, ReplicateError>>>,
+    /// Each unlocking takes one.
+    unlockings: tokio::sync::Semaphore,
 }
 
 impl Cluster {
@@ -94,6 +97,7 @@ impl SharedVolume for Cluster {
                 return Err(ReplicateError::SessionLost);
             }
             if let Operation::Unlock(unlock) = command.operation {
+                self.unlockings.acquire().await.unwrap().forget();
                 self.note(Event::Unlocked(unlock.space, unlock.owner, unlock.range));
                 return Ok(Ok(Answer::Done));
             }
@@ -152,6 +156,7 @@ impl Mounted {
             epoch: AtomicU64::new(1),
             events: Mutex::default(),
             refusal: Mutex::default(),
+            unlockings: tokio::sync::Semaphore::new(1000),
         });
         let known = Arc::new(KnownInodes::new());
         let pages = Arc::<Cluster>::clone(&cluster);
@@ -206,7 +211,7 @@ impl Mounted {
         at_once(self.known.keep(vec![ino])) == [ino]
     }
 
-    fn set_lock(
+    async fn setlk(
         &self,
         (ino, handle): (InodeId, Handle),
         mode: Option<LockMode>,
@@ -220,7 +225,16 @@ impl Mounted {
             process: 1,
             wait: true,
         };
-        self.run(self.filesystem.setlk(CALLER, request))
+        let filesystem = Arc::clone(&self.filesystem);
+        filesystem.setlk(CALLER, request).await
+    }
+
+    fn set_lock(
+        &self,
+        file: (InodeId, Handle),
+        mode: Option<LockMode>,
+    ) -> Result<(), FilesystemError> {
+        self.run(self.setlk(file, mode))
     }
 
     fn lock(&self, file: (InodeId, Handle)) -> Result<(), FilesystemError> {
@@ -404,6 +418,29 @@ fn who_waits_while_the_session_ends_waits_on_in_the_next() {
     mounted.lock(file).unwrap();
     let forgotten = Event::PagesForgotten(file.0);
     assert_eq!(mounted.events(), [Event::Locked(2), forgotten]);
+}
+
+#[test]
+fn an_unlocking_that_nobody_waits_for_any_more_goes_on_before_the_next_lock() {
+    let mounted = Mounted::new();
+    let file = mounted.open("file");
+    mounted.lock(file).unwrap();
+    mounted.events();
+    let held_back = mounted.cluster.unlockings.forget_permits(1000);
+    let given_up = Duration::from_millis(50);
+    mounted.run(async {
+        let unlock = mounted.setlk(file, None);
+        assert!(tokio::time::timeout(given_up, unlock).await.is_err());
+        let lock = mounted.setlk(file, Some(LockMode::Exclusive));
+        tokio::pin!(lock);
+        let waits = tokio::time::timeout(given_up, &mut lock).await.is_err();
+        assert!(waits, "the unlocking would end this lock");
+        mounted.cluster.unlockings.add_permits(held_back);
+        lock.await.unwrap();
+    });
+    let forgotten = Event::PagesForgotten(file.0);
+    let order = [forgotten, unlocked(), Event::Locked(1), forgotten];
+    assert_eq!(mounted.events(), order);
 }
 
 #[test]
