@@ -23,7 +23,6 @@ use bytes::Bytes;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::{Attend, Attended};
-use prost::Message;
 use tokio::task::AbortHandle;
 use tonic::Request;
 use tonic::transport::Channel;
@@ -47,15 +46,6 @@ pub(crate) enum CallBody {
     Query(Bytes),
     /// A sign of life, answered when there is news.
     Attend(Attend),
-}
-
-impl CallBody {
-    fn len(&self) -> usize {
-        match self {
-            CallBody::Command(bytes) | CallBody::Query(bytes) => bytes.len(),
-            CallBody::Attend(attend) => attend.encoded_len(),
-        }
-    }
 }
 
 /// What is answered.
@@ -144,7 +134,13 @@ impl CallStream {
             Line::Wire(wire) => &*wire.queue,
             Line::Here(here) => return here.call(volume, forwarded, body).await,
         };
-        let _admission = queue.admit(body.len()).await?;
+        let _admission = match &body {
+            CallBody::Command(bytes) | CallBody::Query(bytes) => {
+                Some(queue.admit(bytes.len()).await?)
+            }
+            // One a mount, and small.
+            CallBody::Attend(_) => None,
+        };
         let (mut ticket, answer) = queue.push(volume, forwarded, body)?;
         let answer = answer.await;
         ticket.is_over = true;

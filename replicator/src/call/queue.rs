@@ -94,7 +94,7 @@ impl Queue {
         }
     }
 
-    /// Puts a call into the next message.
+    /// Puts a call into the next message; a sign of life before all others, as it must not be late.
     pub(super) fn push(
         &self,
         volume: u64,
@@ -114,12 +114,18 @@ impl Queue {
         }
         state.last_call += 1;
         let call = state.last_call;
-        state.waiting.push_back(CallRequest {
+        let is_urgent = matches!(body, call_request::Body::Attend(_));
+        let request = CallRequest {
             call,
             volume,
             forwarded,
             body: Some(body),
-        });
+        };
+        if is_urgent {
+            state.waiting.push_front(request);
+        } else {
+            state.waiting.push_back(request);
+        }
         let caller = Caller {
             answer,
             is_command,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::refusal::Kind;
-use holdfast_proto::{CallRequest, call_request};
+use holdfast_proto::{Attend, Attended, CallRequest, call_request};
 use tokio::runtime::Runtime;
 
 use super::testing::{FakeNode, Reaction, wait_until};
@@ -237,6 +237,34 @@ fn too_many_calls_wait_for_their_turn_and_go_on_when_others_end() {
     node.set_script(echo);
     calls.pop();
     assert!(runtime.block_on(last).is_ok(), "a place became free");
+}
+
+#[test]
+fn a_sign_of_life_waits_for_nothing() {
+    let queue = Arc::new(queue::Queue::new());
+    let first = queue.push(VOLUME, false, command("first")).unwrap();
+    let second = queue.push(VOLUME, false, command("second")).unwrap();
+    let life = queue.push(VOLUME, false, CallBody::Attend(Attend::default()));
+    let message = queue.poll_message(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Some(message)) = message else {
+        panic!("there are three calls");
+    };
+    let order: Vec<u64> = message.iter().map(|request| request.call).collect();
+    assert_eq!(order, [3, 1, 2]);
+    drop((first, second, life));
+
+    let runtime = Runtime::new().unwrap();
+    let node = FakeNode::start(silence);
+    let stream = open(&runtime, &node);
+    let call = |body| Box::pin(stream.call(VOLUME, false, body));
+    let mut calls: Vec<_> = (0..queue::CALLS_MAX).map(|_| call(command("x"))).collect();
+    for call in &mut calls {
+        assert!(poll(call).is_pending());
+    }
+    node.set_attendance(|_| Some(Attended::default()));
+    let life = call(CallBody::Attend(Attend::default()));
+    let answer = runtime.block_on(life).unwrap();
+    assert_eq!(answer.body, AnswerBody::Attended(Attended::default()));
 }
 
 #[test]

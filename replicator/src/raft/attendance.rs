@@ -43,10 +43,12 @@ struct Shared {
     ledger: Mutex<Option<Ledger>>,
     /// There is something to propose.
     work: Notify,
+    /// When this process was last seen to run.
+    awake: Mutex<Instant>,
 }
 
 #[derive(Debug)]
-struct Duties([JoinHandle<()>; 2]);
+struct Duties([JoinHandle<()>; 3]);
 
 impl Drop for Duties {
     fn drop(&mut self) {
@@ -70,10 +72,12 @@ impl Attendance {
             lease,
             ledger: Mutex::new(None),
             work: Notify::new(),
+            awake: Mutex::new(Instant::now()),
         });
         let duties = [
             tokio::spawn(duty::follow(Arc::clone(&shared))),
             tokio::spawn(duty::decide(Arc::clone(&shared))),
+            tokio::spawn(duty::stay_awake(Arc::clone(&shared))),
         ];
         Attendance {
             shared,

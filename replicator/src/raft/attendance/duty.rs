@@ -135,23 +135,13 @@ async fn note(shared: &Shared, news: &mut UnboundedReceiver<News>) -> bool {
 
 /// Proposes what the ledger says, a moment after it changed.
 pub(super) async fn decide(shared: Arc<Shared>) {
-    let tick = shared.lease / TICKS;
-    let mut listened = Instant::now();
     loop {
         tokio::select! {
             () = shared.work.notified() => {}
             // Silence is no event.
-            () = tokio::time::sleep(tick) => {}
+            () = tokio::time::sleep(shared.lease / TICKS) => {}
         }
         tokio::time::sleep(GATHER).await;
-        let now = Instant::now();
-        if now.duration_since(listened) > GATHER + tick * 2 + PAUSE {
-            // This process was stopped, or starved: the mounts are not to blame.
-            if let Some(ledger) = shared.ledger.lock().as_mut() {
-                ledger.renew_all(now);
-            }
-        }
-        listened = now;
         if let Err(refusal) = decide_now(&shared).await {
             tracing::debug!(group = %shared.group.id(), %refusal, "a duty of the leader waits");
             tokio::time::sleep(PAUSE).await;
@@ -159,8 +149,27 @@ pub(super) async fn decide(shared: Arc<Shared>) {
     }
 }
 
+/// Notices when this process was stopped, or starved: then the mounts are not to blame for what was not heard.
+pub(super) async fn stay_awake(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(shared.lease / TICKS).await;
+        wake(&shared, Instant::now());
+    }
+}
+
+/// Whoever was there has a full lease again after this process was not awake.
+fn wake(shared: &Shared, now: Instant) {
+    let before = std::mem::replace(&mut *shared.awake.lock(), now);
+    if now.saturating_duration_since(before) > shared.lease / TICKS * 3 + PAUSE
+        && let Some(ledger) = shared.ledger.lock().as_mut()
+    {
+        ledger.renew_all(now);
+    }
+}
+
 async fn decide_now(shared: &Shared) -> Result<(), Refusal> {
     let now = Instant::now();
+    wake(shared, now);
     let (term, expired) = {
         let ledger = shared.ledger.lock();
         let Some(ledger) = ledger.as_ref() else {

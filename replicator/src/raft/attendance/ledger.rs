@@ -36,6 +36,8 @@ pub(super) struct Ledger {
 struct Attendee {
     /// When it last called.
     heard: Instant,
+    /// The number of the last thing it said.
+    saying: u64,
     decided: u64,
     /// Locks it got, as far as it has not said that it knows.
     grants: BTreeMap<u64, GrantedLock>,
@@ -68,6 +70,7 @@ impl Ledger {
         let last_number = self.last_number;
         self.sessions.entry(session).or_insert_with(|| Attendee {
             heard: now,
+            saying: 0,
             // What lost its name before is unknown to it.
             decided: last_number,
             grants: BTreeMap::new(),
@@ -127,10 +130,12 @@ impl Ledger {
             return false;
         };
         attendee.heard = now;
-        // What it says of the news of another term is not about these.
-        if attend.term != term {
+        // What it says of the news of another term is not about these; and a call that was delayed on
+        // another road says what was true before.
+        if attend.term != term || attend.saying < attendee.saying {
             return true;
         }
+        attendee.saying = attend.saying;
         let held = attend.held.iter().map(|ino| InodeId::new(*ino));
         attendee.holds.extend(held);
         attendee.decided = attendee.decided.max(attend.decided.min(last_number));

@@ -22,16 +22,20 @@ pub(super) struct Memory {
     new_released: BTreeSet<InodeId>,
     /// Released while the question about it is still being decided.
     early: BTreeSet<InodeId>,
+    /// How often something was said.
+    sayings: u64,
 }
 
 impl Memory {
     /// What to say now.
-    pub(super) fn compose(&self, session: SessionId) -> Attend {
+    pub(super) fn compose(&mut self, session: SessionId) -> Attend {
+        self.sayings += 1;
         let is_known = self.session == Some(session);
         let numbers = |inodes: &BTreeSet<InodeId>| inodes.iter().map(|ino| ino.get()).collect();
         if !is_known {
             return Attend {
                 session: session.0,
+                saying: self.sayings,
                 ..Attend::default()
             };
         }
@@ -42,6 +46,7 @@ impl Memory {
             decided: self.decided,
             held: numbers(&self.new_held),
             released: numbers(&self.new_released),
+            saying: self.sayings,
         }
     }
 
@@ -66,6 +71,7 @@ impl Memory {
         *self = Memory {
             session: Some(session),
             term,
+            sayings: self.sayings,
             ..Memory::default()
         };
         true
@@ -180,6 +186,7 @@ mod tests {
             memory.compose(other),
             Attend {
                 session: 4,
+                saying: 1,
                 ..Attend::default()
             }
         );

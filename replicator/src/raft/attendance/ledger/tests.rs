@@ -35,6 +35,7 @@ impl Scene {
             decided,
             held: held.iter().map(|ino| ino.get()).collect(),
             released: released.iter().map(|ino| ino.get()).collect(),
+            saying: 0,
         };
         assert!(self.ledger.heard(&attend, self.began));
     }
@@ -77,6 +78,39 @@ fn a_session_that_releases_before_the_others_have_answered_holds_nothing_back() 
     assert_eq!(scene.reclaimable(), [], "B has not answered");
     scene.says(B, 1, &[], &[]);
     assert_eq!(scene.reclaimable(), [X]);
+}
+
+#[test]
+fn what_was_said_before_and_comes_late_is_not_minded() {
+    let mut scene = Scene::with(&[A]);
+    scene.ledger.orphaned(X);
+    let holds = Attend {
+        session: A.0,
+        term: TERM,
+        received: 1,
+        decided: 1,
+        held: vec![X.get()],
+        saying: 1,
+        ..Attend::default()
+    };
+    let closed = Attend {
+        held: Vec::new(),
+        released: vec![X.get()],
+        saying: 2,
+        ..holds.clone()
+    };
+    for attend in [&holds, &closed, &holds] {
+        assert!(scene.ledger.heard(attend, scene.at(1)));
+    }
+    assert_eq!(scene.reclaimable(), [X]);
+    scene.ledger.orphaned(InodeId::new(78));
+    let after = scene.at(9);
+    assert!(scene.ledger.heard(&holds, after));
+    assert_eq!(
+        scene.ledger.silence(A, after),
+        Some(Duration::ZERO),
+        "it lives"
+    );
 }
 
 #[test]
