@@ -45,7 +45,7 @@ pub use self::options::RemoteOptions;
 use self::options::Timing;
 use self::pathfinder::Pathfinder;
 use self::road::Road;
-use self::session::Session;
+pub(crate) use self::session::Session;
 use self::sessions::{Sessions, outcome_in};
 use self::silence::SilenceWatch;
 use self::waits::Waits;

@@ -6,6 +6,7 @@
 
 mod duty;
 mod ledger;
+mod steps;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,15 +18,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use self::ledger::Ledger;
+use self::steps::{Arrival, Finding};
 use super::group::Group;
 use super::machine::Machine;
 use crate::refusal::Refusal;
-
-/// A call is answered after so long if there is nothing new before: mounts become impatient after 5 s.
-const PARKED_MAX: Duration = Duration::from_secs(3);
-/// And after this part of the lease.
-const PARKED_PARTS: u32 = 3;
-const LEASE_PARTS: u32 = 10;
 
 /// The sessions of one volume; clones share it.
 #[derive(Debug, Clone)]
@@ -89,52 +85,39 @@ impl Attendance {
     pub(crate) async fn attend(&self, attend: &Attend) -> Result<Attended, Refusal> {
         let shared = &*self.shared;
         let session = SessionId(attend.session);
-        let parked = PARKED_MAX.min(shared.lease * PARKED_PARTS / LEASE_PARTS);
-        let until = tokio::time::Instant::now() + parked;
-        if shared.with_ledger(|ledger| ledger.is_ending(session))? {
-            // It is not told that it lives, nor that it has ended, before that is known.
-            return Err(Refusal::Overloaded);
-        }
-        if !shared.hear(attend)? {
-            // It may have been opened a moment ago.
-            if !shared.is_open(session).await? {
-                return Ok(gone());
+        let until = tokio::time::Instant::now() + steps::parked(shared.lease);
+        match shared.arrive(attend)? {
+            Arrival::Heard => {}
+            Arrival::Ending => return Err(Refusal::Overloaded),
+            Arrival::Unknown => {
+                if !shared.is_open(session).await? {
+                    return Ok(steps::gone());
+                }
+                shared.with_ledger(|ledger| steps::meet(ledger, attend, Instant::now()))?;
             }
-            shared.meet(attend)?;
         }
         let place = shared.place(session)?;
+        let mut is_over = false;
         let news = loop {
             let woken = place.wake.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
-            let (news, is_here) = shared.with_ledger(|ledger| {
-                let news = ledger.news_for(session, received(attend, ledger));
-                (
-                    (ledger.term() == place.term).then_some(news),
-                    ledger.wake(session).is_some(),
-                )
-            })?;
-            let news = news.ok_or_else(|| shared.not_leading())?;
-            // What a mount has said it says again until it is answered.
-            let has_said = !attend.held.is_empty() || !attend.released.is_empty();
-            if !news.is_empty() || has_said || attend.term != place.term || !is_here {
-                break news;
+            let look = |ledger: &mut Ledger| steps::look(ledger, attend, place.term, is_over);
+            match shared.with_ledger(look)? {
+                Finding::Tell(news) => break news,
+                Finding::Deposed => return Err(shared.not_leading()),
+                Finding::Wait => {}
             }
             tokio::select! {
                 () = woken => {}
-                () = tokio::time::sleep_until(until) => break news,
+                () = tokio::time::sleep_until(until) => is_over = true,
             }
         };
         // Only who leads may renew: whoever was elected meanwhile counts from its election.
         if !shared.is_open(session).await? {
-            return Ok(gone());
+            return Ok(steps::gone());
         }
-        Ok(Attended {
-            term: place.term,
-            lease_milliseconds: shared.lease.as_millis() as u64,
-            is_gone: false,
-            news,
-        })
+        Ok(steps::alive(place.term, shared.lease, news))
     }
 
     /// How long a mount may be silent.
@@ -164,19 +147,10 @@ impl Shared {
         Ok(read(ledger))
     }
 
-    fn hear(&self, attend: &Attend) -> Result<bool, Refusal> {
-        let heard = self.with_ledger(|ledger| ledger.heard(attend, Instant::now()))?;
+    fn arrive(&self, attend: &Attend) -> Result<Arrival, Refusal> {
+        let arrival = self.with_ledger(|ledger| steps::arrive(ledger, attend, Instant::now()))?;
         self.work.notify_one();
-        Ok(heard)
-    }
-
-    /// The state has a session that this memory does not have yet.
-    fn meet(&self, attend: &Attend) -> Result<(), Refusal> {
-        self.with_ledger(|ledger| {
-            let now = Instant::now();
-            ledger.opened(SessionId(attend.session), now);
-            ledger.heard(attend, now);
-        })
+        Ok(arrival)
     }
 
     fn place(&self, session: SessionId) -> Result<Place, Refusal> {
@@ -207,21 +181,5 @@ impl Shared {
         Refusal::NotLeader {
             leader: self.group.leader(),
         }
-    }
-}
-
-/// Numbers of another term mean nothing in this one.
-fn received(attend: &Attend, ledger: &Ledger) -> u64 {
-    if attend.term == ledger.term() {
-        attend.received
-    } else {
-        0
-    }
-}
-
-fn gone() -> Attended {
-    Attended {
-        is_gone: true,
-        ..Attended::default()
     }
 }

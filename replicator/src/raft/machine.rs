@@ -12,6 +12,7 @@ mod directory;
 pub(in crate::raft) mod disk;
 mod group_machine;
 mod metrics;
+pub(in crate::raft) mod of_term;
 mod position;
 mod replace;
 #[cfg(test)]

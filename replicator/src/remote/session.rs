@@ -19,10 +19,10 @@ const LEASE_PARTS: u32 = 10;
 
 /// One registration with the cluster.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: SessionId,
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
     /// The first session of a mount is 1.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     window: Mutex<Window>,
     /// Whether a lock was ever asked for in it.
     has_locked: AtomicBool,
@@ -60,9 +60,9 @@ impl Window {
 /// A command that is under way until this is dropped: with its outcome, or because nobody waits for it
 /// any more. In that case it may still take effect; its outcome is then trimmed like any other.
 #[derive(Debug)]
-pub(super) struct UnderWay {
+pub(crate) struct UnderWay {
     session: Arc<Session>,
-    pub(super) request: RequestId,
+    pub(crate) request: RequestId,
 }
 
 impl Drop for UnderWay {
@@ -76,23 +76,28 @@ impl Session {
     pub(super) fn new(epoch: u64) -> io::Result<Arc<Session>> {
         let mut bytes = [0; 8];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        Ok(Session::of(SessionId(u64::from_be_bytes(bytes)), epoch))
+    }
+
+    /// One with this number.
+    pub(crate) fn of(id: SessionId, epoch: u64) -> Arc<Session> {
         let window = Window {
             // 0 is the registration.
             lowest: 1,
             is_over: VecDeque::new(),
         };
-        Ok(Arc::new(Session {
-            id: SessionId(u64::from_be_bytes(bytes)),
+        Arc::new(Session {
+            id,
             epoch,
             has_locked: AtomicBool::new(false),
             kept_until: Mutex::new(None),
             window: Mutex::new(window),
             opened: watch::Sender::new(None),
-        }))
+        })
     }
 
     /// The id of the next command. `acknowledged` is the lowest sequence under way, its own included.
-    pub(super) fn begin(self: &Arc<Session>) -> UnderWay {
+    pub(crate) fn begin(self: &Arc<Session>) -> UnderWay {
         let mut window = self.window.lock();
         let sequence = window.begin();
         let request = RequestId {
@@ -108,7 +113,7 @@ impl Session {
     }
 
     /// The id of the registration and of its end.
-    pub(super) fn registration(&self) -> RequestId {
+    pub(crate) fn registration(&self) -> RequestId {
         RequestId {
             session: self.id,
             sequence: 0,
@@ -128,12 +133,12 @@ impl Session {
 
     /// The cluster keeps it for `lease`, counted from a moment before it said so. Clocks may differ in their rates: a part is
     /// taken off.
-    pub(super) fn renew(&self, began: Instant, lease: Duration) {
+    pub(crate) fn renew(&self, began: Instant, lease: Duration) {
         *self.kept_until.lock() = Some(began + lease * KEPT_PARTS / LEASE_PARTS);
     }
 
     /// Until when the cluster keeps it for sure; nothing before the first renewal.
-    pub(super) fn kept_until(&self) -> Option<Instant> {
+    pub(crate) fn kept_until(&self) -> Option<Instant> {
         *self.kept_until.lock()
     }
 

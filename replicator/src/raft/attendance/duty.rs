@@ -11,8 +11,9 @@ use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::Shared;
 use super::ledger::Ledger;
+use super::steps::{PAUSE, TICKS};
+use super::{Shared, steps};
 use crate::raft::machine::Machine;
 use crate::raft::type_config::Applied;
 use crate::refusal::Refusal;
@@ -23,10 +24,6 @@ const GATHER: Duration = Duration::from_millis(50);
 const RECLAIM_MAX: usize = 64;
 /// Orphans read at once when a term begins.
 const PAGE: usize = 4096;
-/// In a lease.
-const TICKS: u32 = 20;
-/// After a refusal.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Keeps the ledger: begins one when this node begins to lead, and notes what is applied.
 pub(super) async fn follow(shared: Arc<Shared>) {
@@ -75,7 +72,6 @@ async fn begin(shared: &Shared, term: u64) -> Option<()> {
     let Machine::Volume(machine) = machine.as_ref() else {
         return None;
     };
-    // Who opens a session after the orphans were read cannot have one of them open.
     let mut orphans = Vec::new();
     loop {
         let query = Query::Orphans {
@@ -94,13 +90,8 @@ async fn begin(shared: &Shared, term: u64) -> Option<()> {
     let Ok(Ok(Reply::Sessions(sessions))) = machine.query(&Query::Sessions) else {
         return None;
     };
-    let mut ledger = Ledger::new(term, shared.lease);
-    for session in &sessions {
-        ledger.found(session.session, Instant::now());
-    }
-    for orphan in orphans {
-        ledger.orphaned(orphan);
-    }
+    let sessions: Vec<SessionId> = sessions.iter().map(|session| session.session).collect();
+    let ledger = steps::begin(term, shared.lease, orphans, &sessions, Instant::now());
     *shared.ledger.lock() = Some(ledger);
     shared.work.notify_one();
     Some(())
@@ -115,16 +106,7 @@ async fn note(shared: &Shared, news: &mut UnboundedReceiver<News>) -> bool {
     let mut next = Some(first);
     while let Some(item) = next {
         if let Some(ledger) = ledger.as_mut() {
-            match item {
-                News::Orphaned(ino) => ledger.orphaned(ino),
-                News::Granted {
-                    session,
-                    sequence,
-                    ino,
-                } => ledger.granted(session, ino, sequence),
-                News::SessionOpened(session) => ledger.opened(session, Instant::now()),
-                News::SessionEnded(session) => ledger.ended(session),
-            }
+            steps::note(ledger, item, Instant::now());
         }
         next = news.try_recv().ok();
     }
@@ -160,10 +142,8 @@ pub(super) async fn stay_awake(shared: Arc<Shared>) {
 /// Whoever was there has a full lease again after this process was not awake.
 fn wake(shared: &Shared, now: Instant) {
     let before = std::mem::replace(&mut *shared.awake.lock(), now);
-    if now.saturating_duration_since(before) > shared.lease / TICKS * 3 + PAUSE
-        && let Some(ledger) = shared.ledger.lock().as_mut()
-    {
-        ledger.renew_all(now);
+    if let Some(ledger) = shared.ledger.lock().as_mut() {
+        steps::wake(ledger, shared.lease, before, now);
     }
 }
 
@@ -207,13 +187,9 @@ pub(super) async fn expire(shared: &Shared, session: SessionId, term: u64) -> Re
     let expire = Operation::ExpireSession(ExpireSession { session, term });
     let proposed = propose(shared, expire).await;
     let is_done = matches!(proposed, Ok(Applied::Command(Ok(_))));
-    if let Some(ledger) = shared.ledger.lock().as_mut() {
-        if is_done {
-            // The state may have had no such session any more, and then there are no news of it.
-            ledger.ended(session);
-        } else {
-            ledger.lives_on(session);
-        }
+    if is_done && let Some(ledger) = shared.ledger.lock().as_mut() {
+        // The state may have had no such session any more, and then there are no news of it.
+        ledger.ended(session);
     }
     proposed.map(drop)
 }

@@ -41,11 +41,17 @@ struct Attendee {
     decided: u64,
     /// Locks it got, as far as it has not said that it knows.
     grants: BTreeMap<u64, GrantedLock>,
-    /// Its end is proposed: it is not told that it lives.
+    /// Its end is proposed, and nobody can take that back: it is not told any more that it lives.
     is_ending: bool,
     /// Orphans it has open.
     holds: BTreeSet<InodeId>,
     wake: Arc<Notify>,
+}
+
+impl Attendee {
+    fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard)
+    }
 }
 
 impl Ledger {
@@ -188,10 +194,10 @@ impl Ledger {
         }
     }
 
-    /// Sessions whose lease is over.
+    /// Sessions that are to be ended: their lease is over, or their end is not known to have come.
     pub(super) fn expired(&self, now: Instant) -> Vec<SessionId> {
         let is_over =
-            |attendee: &Attendee| now.saturating_duration_since(attendee.heard) >= self.lease;
+            |attendee: &Attendee| attendee.is_ending || attendee.silence(now) >= self.lease;
         let sessions = self.sessions.iter();
         sessions
             .filter(|(_, attendee)| is_over(attendee))
@@ -199,21 +205,20 @@ impl Ledger {
             .collect()
     }
 
-    /// Whether a session is still to be ended; from then on it is not heard, until that is known to have failed.
+    /// Whether a session is still to be ended; if so, it is not heard from then on. A proposal whose outcome is unknown
+    /// may be carried out later, so that whoever has been proposed is proposed again until it is done.
     pub(super) fn begin_to_end(&mut self, session: SessionId, now: Instant) -> bool {
         let lease = self.lease;
         let Some(attendee) = self.sessions.get_mut(&session) else {
             return false;
         };
-        attendee.is_ending = now.saturating_duration_since(attendee.heard) >= lease;
+        attendee.is_ending |= attendee.silence(now) >= lease;
         attendee.is_ending
     }
 
-    /// Ending it failed.
-    pub(super) fn lives_on(&mut self, session: SessionId) {
-        if let Some(attendee) = self.sessions.get_mut(&session) {
-            attendee.is_ending = false;
-        }
+    /// Whether it is one of this memory.
+    pub(super) fn knows(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
     }
 
     /// Whether its end is under way.
@@ -232,7 +237,7 @@ impl Ledger {
     /// How long ago a session was heard.
     pub(super) fn silence(&self, session: SessionId, now: Instant) -> Option<Duration> {
         let attendee = self.sessions.get(&session)?;
-        Some(now.saturating_duration_since(attendee.heard))
+        Some(attendee.silence(now))
     }
 
     /// Orphans that may be reclaimed now; the caller keeps them.

@@ -4,11 +4,12 @@ use std::io;
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use holdfast_metadata::catalog::CatalogCommand;
-use holdfast_metadata::{Command, Fault, News, Operation};
+use holdfast_metadata::{Command, Fault, News};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
 
+use super::of_term::of_term;
 use super::position::AppliedState;
 use super::{GroupKind, Machine, io_fault};
 use crate::raft::type_config::{Applied, Entry, LogId, Proposal, StoredMembership, TypeConfig};
@@ -130,7 +131,7 @@ impl Chunk {
             holdfast_proto::decode_proposal(bytes).map_err(|error| corrupt(error.to_string()))?;
         match (&mut self.commands, body) {
             (Commands::Volume(commands), ProposalBody::Command(command)) => {
-                commands.push(of_term(command, log_id));
+                commands.push(of_term(command, log_id.leader_id.term));
             }
             (Commands::Catalog(commands), ProposalBody::Catalog(command)) => commands.push(command),
             (Commands::Volume(_), ProposalBody::Catalog(_))
@@ -139,17 +140,6 @@ impl Chunk {
             }
         }
         Ok(())
-    }
-}
-
-/// What a leader decided for itself counts only in its own term: one that was deposed does not know what was promised since.
-fn of_term(command: Command, log_id: LogId) -> Command {
-    match command.operation.term() {
-        Some(term) if term != log_id.leader_id.term => Command {
-            operation: Operation::RefusePastTerm,
-            ..command
-        },
-        Some(_) | None => command,
     }
 }
 

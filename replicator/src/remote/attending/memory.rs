@@ -10,7 +10,7 @@ use holdfast_proto::Attend;
 
 /// The memory of one session and one term.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     session: Option<SessionId>,
     term: u64,
     received: u64,
@@ -28,7 +28,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// What to say now.
-    pub(super) fn compose(&mut self, session: SessionId) -> Attend {
+    pub(crate) fn compose(&mut self, session: SessionId) -> Attend {
         self.sayings += 1;
         let is_known = self.session == Some(session);
         let numbers = |inodes: &BTreeSet<InodeId>| inodes.iter().map(|ino| ino.get()).collect();
@@ -51,7 +51,7 @@ impl Memory {
     }
 
     /// These words have arrived, if the leader still is that of the term they were about.
-    pub(super) fn confirm(&mut self, said: &Attend, term: Option<u64>) {
+    pub(crate) fn confirm(&mut self, said: &Attend, term: Option<u64>) {
         if term != Some(said.term) || self.term != said.term {
             return;
         }
@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// A leader of this term answers; true when it is another than before, which begins with everything anew.
-    pub(super) fn enter(&mut self, session: SessionId, term: u64) -> bool {
+    pub(crate) fn enter(&mut self, session: SessionId, term: u64) -> bool {
         if self.session == Some(session) && self.term == term {
             return false;
         }
@@ -78,12 +78,12 @@ impl Memory {
     }
 
     /// News up to this number are here.
-    pub(super) fn receive(&mut self, number: u64) {
+    pub(crate) fn receive(&mut self, number: u64) {
         self.received = self.received.max(number);
     }
 
     /// It is known of the orphans of these news which are in use.
-    pub(super) fn decide(
+    pub(crate) fn decide(
         &mut self,
         session: SessionId,
         term: u64,
@@ -106,7 +106,7 @@ impl Memory {
     }
 
     /// It is not in use any more.
-    pub(super) fn release(&mut self, ino: InodeId) {
+    pub(crate) fn release(&mut self, ino: InodeId) {
         if self.held.remove(&ino) {
             self.new_released.insert(ino);
         } else {

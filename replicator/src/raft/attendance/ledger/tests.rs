@@ -206,8 +206,19 @@ fn a_session_that_was_heard_meanwhile_is_not_ended() {
     assert!(scene.ledger.is_ending(A));
     assert!(!scene.ledger.begin_to_end(B, late));
     assert!(!scene.ledger.is_ending(B));
-    scene.ledger.lives_on(A);
-    assert!(!scene.ledger.is_ending(A));
+}
+
+#[test]
+fn a_session_whose_end_was_proposed_is_proposed_until_it_has_ended() {
+    let mut scene = Scene::with(&[A]);
+    let late = scene.at(10);
+    assert!(scene.ledger.begin_to_end(A, late));
+    // The outcome is unknown, and this process was stopped meanwhile.
+    scene.ledger.renew_all(late);
+    assert_eq!(scene.ledger.expired(late), [A]);
+    assert!(scene.ledger.begin_to_end(A, late));
+    scene.ledger.ended(A);
+    assert_eq!(scene.ledger.expired(late), []);
 }
 
 #[test]
