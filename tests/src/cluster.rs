@@ -13,6 +13,7 @@ mod node;
 mod records;
 mod speaker;
 mod standpoint;
+mod state_on_disk;
 mod stranger;
 mod watch;
 
@@ -36,6 +37,7 @@ pub use self::node::ServeNode;
 pub use self::records::{assert_records, record};
 pub use self::speaker::{Calls, Said, Speaker, channel, headers};
 pub use self::standpoint::Standpoint;
+pub use self::state_on_disk::StateOnDisk;
 pub use self::stranger::Stranger;
 use crate::poll::becomes_true;
 use crate::program::{Finished, run_within};

@@ -19,7 +19,10 @@
 )]
 
 pub mod cluster;
+pub mod counters;
 pub mod errno;
+pub mod holds;
+pub mod locking;
 pub mod mount_table;
 pub mod mounted;
 pub mod pjdfstest;

@@ -11,6 +11,8 @@
 
 mod append;
 mod beside;
+mod crowd;
+mod dead_mount;
 mod everyone;
 mod exactly_once;
 mod failover;
@@ -18,6 +20,7 @@ mod foreign;
 mod full_disk;
 mod identity;
 mod kill;
+mod lock_stress;
 mod locks;
 mod membership;
 mod mounts;
@@ -29,4 +32,5 @@ mod restart;
 mod sessions;
 mod slow_follower;
 mod snapshot;
+mod sqlite;
 mod volumes;
