@@ -93,7 +93,8 @@ impl Memory {
         if self.session != Some(session) || self.term != term {
             return;
         }
-        for ino in kept {
+        // A leader may ask twice about the same: what was released early is so both times.
+        for ino in BTreeSet::from_iter(kept) {
             if !self.early.remove(&ino) && self.held.insert(ino) {
                 self.new_held.insert(ino);
             }
@@ -161,6 +162,14 @@ mod tests {
             (said.decided, said.held, said.released),
             (1, vec![], vec![])
         );
+    }
+
+    #[test]
+    fn what_is_released_while_it_is_decided_is_not_held_even_if_it_is_asked_for_twice() {
+        let mut memory = told(2);
+        memory.release(X);
+        memory.decide(S, 5, 2, vec![X, X]);
+        assert_eq!(memory.compose(S).held, [0; 0]);
     }
 
     #[test]
