@@ -36,6 +36,8 @@ use parking_lot::Mutex;
 
 use self::asking::{Asked, Asking};
 use self::attending::Attending;
+#[cfg(test)]
+pub(crate) use self::attending::Memory;
 use self::backoff::Backoff;
 use self::carrier::Carrier;
 pub use self::connect_error::{ConnectError, FailureReason, NodeFailure};
@@ -46,6 +48,8 @@ use self::options::Timing;
 use self::pathfinder::Pathfinder;
 use self::road::Road;
 pub(crate) use self::session::Session;
+#[cfg(test)]
+pub(crate) use self::session::UnderWay;
 use self::sessions::{Sessions, outcome_in};
 use self::silence::SilenceWatch;
 use self::waits::Waits;

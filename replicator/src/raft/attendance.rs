@@ -6,6 +6,8 @@
 
 mod duty;
 mod ledger;
+#[cfg(test)]
+mod simulation;
 mod steps;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
-use self::memory::Memory;
+pub(crate) use self::memory::Memory;
 use super::asking::Asking;
 use super::session::Session;
 use super::sessions::Sessions;
