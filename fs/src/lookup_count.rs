@@ -4,6 +4,9 @@
 //! does not know to be gone: it remembers the name until somebody asks for it again, which may be never. Such an inode
 //! is in use as long as it is open; but what the kernel opens by itself (a FIFO) until it is forgotten.
 //!
+//! The kernel looks a name up, and opens what it found a moment later. Should the name be gone by then, the inode is still
+//! there: it stays until this mount has said, when the cluster asked, that it has no use for it. From then on it is not opened.
+//!
 //! **Invariant.** An inode is in the map exactly when the kernel may still name it; the mark of an
 //! orphan is set while it is in use, so that what ends that knows what to do next.
 
@@ -29,6 +32,8 @@ struct Count {
     orphan: bool,
     /// In use until it is forgotten, open or not.
     until_forgotten: bool,
+    /// The cluster knows that it is not in use, and may remove it at any moment.
+    given_up: bool,
 }
 
 impl Count {
@@ -58,10 +63,10 @@ impl LookupCounts {
         });
     }
 
-    /// The kernel opens it; false when it has no name any more, and nobody used it: then it may be gone at any moment.
+    /// The kernel opens it; false when it has no name any more, and may be gone at any moment.
     pub(crate) fn open(&self, ino: InodeId, has_name: bool) -> bool {
         self.shard(ino, |shard| {
-            let may_open = has_name || shard.get(&ino).is_some_and(Count::is_in_use);
+            let may_open = has_name || shard.get(&ino).is_some_and(|count| !count.given_up);
             if may_open {
                 // The root is never looked up.
                 shard.entry(ino).or_default().open += 1;
@@ -77,7 +82,9 @@ impl LookupCounts {
                 return false;
             };
             count.open = count.open.saturating_sub(1);
-            !count.is_in_use() && std::mem::take(&mut count.orphan)
+            let is_over = !count.is_in_use() && std::mem::take(&mut count.orphan);
+            count.given_up |= is_over;
+            is_over
         })
     }
 
@@ -90,14 +97,16 @@ impl LookupCounts {
         });
     }
 
-    /// The inode has lost its last name somewhere; true when it is in use here, of whose end is told once.
+    /// The inode has lost its last name somewhere; true when it is in use here, of whose end is told once. If not, it is
+    /// given up.
     pub(crate) fn keep(&self, ino: InodeId) -> bool {
         self.shard(ino, |shard| {
-            let count = shard.get_mut(&ino).filter(|count| count.is_in_use());
-            count.is_some_and(|count| {
-                count.orphan = true;
-                true
-            })
+            let Some(count) = shard.get_mut(&ino) else {
+                return false;
+            };
+            count.orphan = count.is_in_use();
+            count.given_up |= !count.orphan;
+            count.orphan
         })
     }
 
@@ -193,14 +202,26 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name_is_opened_only_by_who_uses_it() {
+    fn what_has_no_name_is_opened_until_it_is_given_up() {
+        let counts = LookupCounts::new();
+        assert!(!counts.open(INO, false), "nobody has looked it up");
+        counts.remember(INO);
+        assert!(counts.open(INO, false), "it had a name a moment ago");
+        assert!(counts.keep(INO));
+        assert!(counts.open(INO, false));
+        assert!(!counts.close(INO));
+        assert!(counts.close(INO));
+        assert!(!counts.open(INO, false), "the cluster was told");
+    }
+
+    #[test]
+    fn what_is_not_in_use_when_the_cluster_asks_is_given_up() {
         let counts = LookupCounts::new();
         counts.remember(INO);
-        assert!(!counts.open(INO, false));
+        assert!(counts.open(INO, false));
+        assert!(!counts.close(INO), "nobody has asked");
         assert!(!counts.keep(INO));
-        assert!(counts.open(INO, true) && counts.open(INO, false));
-        assert!(!counts.close(INO));
-        assert!(!counts.close(INO));
+        assert!(!counts.open(INO, false));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Two mounts on different nodes: what one acknowledged the other sees.
 
+mod replaced;
+
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 
