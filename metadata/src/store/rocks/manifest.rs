@@ -5,9 +5,9 @@
 //! it named, whose write-ahead log is deleted already. Who keeps a mark elsewhere can tell the two
 //! apart: what was in the manifest when the mark was made must be there when it is opened.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
 
@@ -30,8 +30,14 @@ pub struct ManifestMark {
 impl ManifestMark {
     /// Marks the manifest of the database in `store` as it is now, after making it durable.
     ///
-    /// Reads only what came after the earlier mark.
+    /// Reads only what came after the earlier mark. When RocksDB has begun a new manifest, the mark of the one before
+    /// holds until that is removed.
     pub fn advance(self, store: &Path) -> io::Result<ManifestMark> {
+        if self.length > 0
+            && fs::metadata(path(store, self.number)).is_ok_and(|file| file.len() == self.length)
+        {
+            return Ok(self);
+        }
         let number = current(store)?;
         let mut file = open(store, number)?;
         let length = file.metadata()?.len();
@@ -86,7 +92,7 @@ impl ManifestMark {
 
 /// The number of the manifest that is in use.
 fn current(store: &Path) -> io::Result<u64> {
-    let name = std::fs::read_to_string(store.join("CURRENT"))?;
+    let name = fs::read_to_string(store.join("CURRENT"))?;
     name.strip_prefix(PREFIX)
         .and_then(|rest| rest.strip_suffix('\n'))
         .and_then(|number| number.parse().ok())
@@ -94,7 +100,11 @@ fn current(store: &Path) -> io::Result<u64> {
 }
 
 fn open(store: &Path, number: u64) -> io::Result<File> {
-    File::open(store.join(format!("{PREFIX}{number:06}")))
+    File::open(path(store, number))
+}
+
+fn path(store: &Path, number: u64) -> PathBuf {
+    store.join(format!("{PREFIX}{number:06}"))
 }
 
 /// The checksum after the next `length` bytes; `None` when there are not so many.
