@@ -30,6 +30,10 @@ use clap::Parser;
 
 use crate::cli::Cli;
 
+/// Also of RocksDB, whose calls of `malloc` end here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if mount_helper::is_called(&arguments) {
