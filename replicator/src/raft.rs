@@ -21,6 +21,7 @@ mod node_error;
 mod options;
 mod poison;
 mod progress;
+mod proposer;
 mod raft_service;
 mod read_index;
 mod registry;

@@ -222,6 +222,8 @@ fn batches(
 ) -> impl Stream<Item = Result<CallResponses, Status>> + Send {
     futures_util::stream::unfold(answers, |mut answers| async move {
         let first = answers.recv().await?;
+        // What was applied together is answered together: who has its outcome and can run now comes first.
+        tokio::task::yield_now().await;
         let mut bytes = length(&first);
         let mut responses = vec![first];
         while responses.len() < ANSWERS_MAX && bytes < ANSWER_BYTES {

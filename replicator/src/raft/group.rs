@@ -19,10 +19,11 @@ use super::machine::{GroupMachine, GroupStore, Machine};
 use super::network::GroupNetworkFactory;
 use super::node_disk::NodeDisk;
 use super::options::NodeOptions;
+use super::proposer::Proposer;
 use super::read_index::ReadIndex;
 use super::snapshot_schedule;
 use super::space_keeper;
-use super::type_config::{Applied, GroupId, Peer, Proposal, TypeConfig};
+use super::type_config::{Applied, GroupId, Peer, TypeConfig};
 use crate::refusal::{Endpoint, Refusal};
 
 /// An openraft instance with our state machine.
@@ -42,6 +43,7 @@ pub(crate) struct Group {
     store: GroupStore,
     reads: ReadIndex,
     waiting: Semaphore,
+    proposer: Proposer,
     counters: Arc<GroupCounters>,
     tasks: [JoinHandle<()>; 3],
 }
@@ -51,6 +53,8 @@ pub(crate) struct Group {
 pub(crate) struct GroupCounters {
     /// Proposals that got an outcome.
     pub(crate) proposals: Histogram,
+    /// From proposing to the commit.
+    pub(crate) commits: Histogram,
     refused: AtomicU64,
     leader_changes: AtomicU64,
 }
@@ -80,11 +84,12 @@ impl Group {
         let raft = Raft::new(options.id, config, network, log, machine)
             .await
             .map_err(|fatal| fatal_refusal(&fatal))?;
+        let counters = Arc::<GroupCounters>::default();
+        let proposer = Proposer::start(raft.clone(), Arc::clone(&counters));
         let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
         let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
         let keeper = space_keeper::run(raft.clone(), store.clone(), disk.clone());
         let keeper = tokio::spawn(keeper);
-        let counters = Arc::<GroupCounters>::default();
         let leaders = tokio::spawn(watch_leader(id, raft.clone(), Arc::clone(&counters)));
         Ok(Arc::new(Group {
             id,
@@ -92,6 +97,7 @@ impl Group {
             store,
             reads,
             waiting: Semaphore::new(WAITING_STEPS_MAX),
+            proposer,
             counters,
             tasks: [snapshots, keeper, leaders],
         }))
@@ -120,12 +126,14 @@ impl Group {
             .try_acquire_many(steps as u32)
             .map_err(|_| Refusal::Overloaded)?;
         let began = Instant::now();
-        let written = self.raft.client_write(Proposal(proposal));
+        let written = self.proposer.propose(proposal)?;
         let written = tokio::select! {
             biased;
             written = written => written,
             () = self.cut_off() => return Err(Refusal::OutcomeUnknown),
         };
+        // Raft ended before it could say.
+        let written = written.map_err(|_| Refusal::OutcomeUnknown)?;
         match written {
             Ok(written) => {
                 self.counters.proposals.observe(began.elapsed());
@@ -275,6 +283,7 @@ impl Group {
 
     /// Stops the replica; its files are complete afterwards.
     pub(crate) async fn stop(&self) {
+        self.proposer.stop();
         for task in &self.tasks {
             task.abort();
         }
@@ -366,19 +375,16 @@ fn not_leader(forward: ForwardToLeader<TypeConfig>) -> Refusal {
     }
 }
 
-fn write_refusal(error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Refusal {
+fn write_refusal(error: ClientWriteError<TypeConfig>) -> Refusal {
     match error {
-        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => not_leader(forward),
+        ClientWriteError::ForwardToLeader(forward) => not_leader(forward),
         // It was in the log of a leader that was deposed; nobody knows yet what became of it.
-        RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) | RaftError::Fatal(_) => {
-            Refusal::OutcomeUnknown
+        ClientWriteError::LogEntryDiscarded(_) => Refusal::OutcomeUnknown,
+        ClientWriteError::ChangeMembershipError(_) | ClientWriteError::PreconditionFailed(_) => {
+            Refusal::Unavailable {
+                reason: error.to_string(),
+            }
         }
-        RaftError::APIError(
-            error @ (ClientWriteError::ChangeMembershipError(_)
-            | ClientWriteError::PreconditionFailed(_)),
-        ) => Refusal::Unavailable {
-            reason: error.to_string(),
-        },
     }
 }
 

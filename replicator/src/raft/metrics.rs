@@ -217,6 +217,15 @@ fn work(page: &mut Page, labels: &str, group: &Group) {
         proposals.buckets(),
         proposals.sum,
     );
+    let name = "holdfast_commit_seconds";
+    let commits = counters.commits.read();
+    page.histogram(
+        name,
+        "From proposing a command to its commit, on the leader.",
+        labels,
+        commits.buckets(),
+        commits.sum,
+    );
     let name = "holdfast_proposals_refused_total";
     page.counter(
         name,

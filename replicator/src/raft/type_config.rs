@@ -5,6 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use holdfast_metadata::Outcome;
 use holdfast_metadata::catalog::CatalogOutcome;
+use openraft::vote::RaftLeaderId;
+use openraft::{OptionalSend, RaftTypeConfig};
+
+use super::proposer::Waiter;
 
 /// Names a group in every message, log key and metric. Group 0 is the catalog; a volume's number is
 /// the number of its first group.
@@ -56,14 +60,31 @@ impl fmt::Display for Peer {
     }
 }
 
-openraft::declare_raft_types!(
-    /// The parameters of openraft.
-    pub(crate) TypeConfig:
-        D = Proposal,
-        R = Applied,
-        NodeId = u64,
-        Node = Peer,
-);
+/// The parameters of openraft: its defaults but for our types.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TypeConfig;
+
+impl RaftTypeConfig for TypeConfig {
+    type D = Proposal;
+    type R = Applied;
+    type NodeId = u64;
+    type Node = Peer;
+    type Term = u64;
+    type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
+    type Vote = openraft::impls::Vote<Self::LeaderId>;
+    type Payload = openraft::EntryPayload<Proposal, u64, Peer>;
+    type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Self::Payload>;
+    type Responder<T>
+        = Waiter<T>
+    where
+        T: OptionalSend + 'static;
+    type Batch<T>
+        = openraft::impls::InlineBatch<T>
+    where
+        T: OptionalSend + 'static;
+    type AsyncRuntime = openraft::impls::TokioRuntime;
+    type ErrorSource = openraft::impls::BoxedErrorSource;
+}
 
 pub(crate) type Entry = openraft::alias::EntryOf<TypeConfig>;
 pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;
