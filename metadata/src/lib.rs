@@ -36,6 +36,7 @@
 mod apply;
 pub mod catalog;
 mod command;
+pub mod copies;
 mod digest;
 mod fault;
 mod file;

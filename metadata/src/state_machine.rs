@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::apply;
 use crate::command::Command;
+use crate::copies::{Record, Recorder, Touches, Witness};
 use crate::fault::Fault;
 use crate::idempotency::{self, Admission};
 use crate::inode_cache::{CachedView, InodeCache};
@@ -86,25 +87,31 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply(&self, index: LogIndex, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, index)?;
-        let applied = self.apply_locked(&mut volume, index, None, commands)?;
+        let applied = self.apply_locked(&mut volume, (index, None), commands, None)?;
         Ok(applied.outcomes)
     }
 
     /// The same, and keeps what the position says in the same write. There may be no command. Who
     /// applies in this way hears the news too.
+    pub fn apply_at(&self, position: Position, commands: &[Command]) -> Result<Applied, Fault> {
+        self.apply_before(position, commands, None)
+    }
+
+    /// The same before a witness, which hears what is changed before anybody can see it.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a position is made for one batch"
     )]
-    pub fn apply_at(&self, position: Position, commands: &[Command]) -> Result<Applied, Fault> {
+    pub fn apply_before(
+        &self,
+        position: Position,
+        commands: &[Command],
+        witness: Option<&dyn Witness>,
+    ) -> Result<Applied, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, position.index)?;
-        self.apply_locked(
-            &mut volume,
-            position.index,
-            Some(&position.record),
-            commands,
-        )
+        let place = (position.index, Some(&position.record));
+        self.apply_locked(&mut volume, place, commands, witness)
     }
 
     /// What the last position said; nothing when there was none.
@@ -116,31 +123,42 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply_next(&self, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         let index = volume.applied.next();
-        let applied = self.apply_locked(&mut volume, index, None, commands)?;
+        let applied = self.apply_locked(&mut volume, (index, None), commands, None)?;
         Ok(applied.outcomes)
     }
 
     fn apply_locked(
         &self,
         volume: &mut Volume,
-        index: LogIndex,
-        note: Option<&Bytes>,
+        (index, note): (LogIndex, Option<&Bytes>),
         commands: &[Command],
+        witness: Option<&dyn Witness>,
     ) -> Result<Applied, Fault> {
         let mut overlay = Overlay::new(CachedView::of_writer(self.engine.latest(), &self.inodes));
         let mut next = *volume;
         next.applied = index;
         let mut news = Vec::new();
-        let outcomes = commands
-            .iter()
-            .map(|command| run(&mut overlay, &mut next, &mut news, command))
-            .collect::<Result<Vec<Outcome>, Fault>>()?;
+        let witness = witness.filter(|witness| witness.listens());
+        let mut touches = witness.map(|_| Touches::default());
+        let mut outcomes = Vec::with_capacity(commands.len());
+        for command in commands {
+            outcomes.push(run(&mut overlay, &mut next, &mut news, command)?);
+            if let Some(touches) = &mut touches {
+                touches.note(overlay.current(), command.request.map(|id| id.session));
+            }
+            overlay.accept();
+        }
         overlay.put(keys::volume(), next.encode());
         if let Some(note) = note {
             overlay.put(keys::position(), PositionRecord::encode(note));
         }
         overlay.accept();
         let batch = overlay.into_batch();
+        if let (Some(witness), Some(touches)) = (witness, &touches)
+            && !touches.is_empty()
+        {
+            witness.touched(touches, &batch);
+        }
         self.inodes
             .commit(batch, |batch| self.engine.commit(batch))?;
         *volume = next;
@@ -158,6 +176,19 @@ impl<E: Engine> StateMachine<E> {
             Err(Stop::Posix(error) | Stop::PosixChanged(error)) => Ok(Err(error)),
             Err(Stop::Fault(fault)) => Err(fault),
         }
+    }
+
+    /// Answers a query while nothing is applied, and gives away the records it has read before anything is.
+    pub fn query_and_keep(
+        &self,
+        query: &Query,
+        keep: impl FnOnce(Vec<Record>),
+    ) -> Result<Result<Reply, PosixError>, Fault> {
+        let _at_rest = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = Recorder::new(CachedView::of_reader(self.engine.latest(), &self.inodes));
+        let answer = crate::copies::answer(&view, query);
+        keep(view.into_records());
+        answer
     }
 
     /// Answers a short query without a snapshot of the store, if nothing is committed meanwhile.
@@ -203,7 +234,8 @@ pub(crate) fn check_order(applied: LogIndex, index: LogIndex) -> Result<(), Faul
     Err(Fault::corrupt("log", detail))
 }
 
-/// Runs one command; a refused one leaves no trace but its idempotency record, unless it says so itself.
+/// Runs one command, whose changes the caller accepts; a refused one leaves no trace but its idempotency record, unless it
+/// says so itself.
 fn run<V: View>(
     overlay: &mut Overlay<V>,
     volume: &mut Volume,
@@ -243,7 +275,6 @@ fn run<V: View>(
     if let Admission::RunOnce(place) = admission {
         idempotency::remember(overlay, place, &outcome)?;
     }
-    overlay.accept();
     Ok(outcome)
 }
 

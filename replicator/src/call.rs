@@ -8,6 +8,7 @@
 
 mod here;
 mod incoming;
+mod kept;
 mod outgoing;
 mod queue;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod transport;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_proto::client_client::ClientClient;
@@ -28,6 +30,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 pub(crate) use self::here::{Here, HereNode};
+pub(crate) use self::kept::{Kept, Moment};
 use self::outgoing::Outgoing;
 use self::queue::Queue;
 pub(crate) use self::transport::{CONNECT_MAX, transport};
@@ -44,8 +47,20 @@ pub(crate) enum CallBody {
     Command(Bytes),
     /// An encoded query.
     Query(Bytes),
+    /// The same, whose records the caller keeps if the node that is asked leads.
+    Kept(Bytes),
     /// A sign of life, answered when there is news.
     Attend(Attend),
+}
+
+impl CallBody {
+    /// The same, while nothing is kept.
+    pub(crate) fn not_kept(self) -> CallBody {
+        match self {
+            CallBody::Kept(query) => CallBody::Query(query),
+            body @ (CallBody::Command(_) | CallBody::Query(_) | CallBody::Attend(_)) => body,
+        }
+    }
 }
 
 /// What is answered.
@@ -56,6 +71,8 @@ pub(crate) struct CallAnswer {
     pub(crate) leader: Option<Endpoint>,
     /// Space on the disk of the node that answered, if it says so.
     pub(crate) space: Option<Space>,
+    /// How long what the caller keeps may be used, from when the call was sent.
+    pub(crate) lease: Option<Duration>,
 }
 
 /// The answer itself.
@@ -84,6 +101,7 @@ enum Line {
 /// Ends the stream when nobody can call any more.
 struct Wire {
     queue: Arc<Queue>,
+    kept: Arc<Kept>,
     reader: AbortHandle,
 }
 
@@ -107,9 +125,16 @@ impl CallStream {
                 reason: incoming::describe(&status),
             })?
             .into_inner();
-        let reader = tokio::spawn(incoming::read(answers, Arc::clone(&queue))).abort_handle();
+        let kept = Arc::<Kept>::default();
+        let reader = incoming::read(answers, Arc::clone(&queue), Arc::clone(&kept));
+        let reader = tokio::spawn(reader).abort_handle();
+        let wire = Wire {
+            queue,
+            kept,
+            reader,
+        };
         Ok(CallStream {
-            line: Line::Wire(Arc::new(Wire { queue, reader })),
+            line: Line::Wire(Arc::new(wire)),
         })
     }
 
@@ -130,22 +155,38 @@ impl CallStream {
         forwarded: bool,
         body: CallBody,
     ) -> Result<CallAnswer, Refusal> {
-        let queue = match &self.line {
-            Line::Wire(wire) => &*wire.queue,
-            Line::Here(here) => return here.call(volume, forwarded, body).await,
+        let wire = match &self.line {
+            Line::Wire(wire) => wire,
+            Line::Here(here) => return here.call(volume, forwarded, body.not_kept()).await,
         };
+        let queue = &*wire.queue;
         let _admission = match &body {
-            CallBody::Command(bytes) | CallBody::Query(bytes) => {
+            CallBody::Command(bytes) | CallBody::Query(bytes) | CallBody::Kept(bytes) => {
                 Some(queue.admit(bytes.len()).await?)
             }
             // One a mount, and small.
             CallBody::Attend(_) => None,
         };
+        let asked = Moment::now();
         let (mut ticket, answer) = queue.push(volume, forwarded, body)?;
         let answer = answer.await;
         ticket.is_over = true;
+        if let Ok(Ok(CallAnswer {
+            lease: Some(lease), ..
+        })) = &answer
+        {
+            wire.kept.extend(asked, *lease);
+        }
         // The queue answers everybody before it forgets them.
         answer.unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
+    /// What the node at the other end lets us answer from; nothing where that is this process.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        match &self.line {
+            Line::Wire(wire) => Some(&wire.kept),
+            Line::Here(_) => None,
+        }
     }
 
     /// Of a stream to another process.

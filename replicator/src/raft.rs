@@ -6,6 +6,7 @@ mod attendance;
 mod catalog_client;
 mod client_service;
 mod convert;
+mod copies;
 mod everyone;
 mod group;
 mod histogram;

@@ -14,6 +14,7 @@ mod backoff;
 mod carrier;
 mod connect_error;
 mod dial;
+mod keeping;
 mod locks;
 mod nodes;
 mod options;
@@ -31,7 +32,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use holdfast_metadata::{Answer, Command, LogIndex, Operation, Outcome, PosixError, Query, Reply};
-use holdfast_proto::{decode_reply, encode_command, encode_query};
+use holdfast_proto::{decode_reply, encode_command};
 use parking_lot::Mutex;
 
 use self::asking::{Asked, Asking};
@@ -42,6 +43,7 @@ use self::backoff::Backoff;
 use self::carrier::Carrier;
 pub use self::connect_error::{ConnectError, FailureReason, NodeFailure};
 use self::dial::Dialer;
+use self::keeping::Keeping;
 use self::nodes::Nodes;
 pub use self::options::RemoteOptions;
 use self::options::Timing;
@@ -70,6 +72,7 @@ pub struct RemoteReplicator {
     sessions: Arc<Sessions>,
     waits: Arc<Waits>,
     attending: Arc<Attending>,
+    keeping: Arc<Keeping>,
     soft: Option<Duration>,
     start_max: Duration,
     timing: Timing,
@@ -147,12 +150,15 @@ impl RemoteReplicator {
         };
         handle.spawn(pathfinder.run(opened));
         handle.spawn(silence.run());
+        let keeping = Keeping::new(Arc::clone(&road), Arc::clone(&asking));
+        handle.spawn(Arc::clone(&keeping).run());
         Ok(RemoteReplicator {
             road,
             asking,
             sessions,
             waits,
             attending,
+            keeping,
             soft: options.soft,
             start_max: options.start_max,
             timing,
@@ -241,7 +247,7 @@ impl RemoteReplicator {
     }
 
     async fn find_out(&self, query: &Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
-        let asked = self.ask(CallBody::Query(encode_query(query))).await?;
+        let asked = self.ask(Keeping::body(query)).await?;
         let malformed = |reason: String| {
             tracing::error!(reason, "a node's answer is not understood");
             ReplicateError::Unavailable { reason }
@@ -309,6 +315,9 @@ impl PosixMetadataReplicator for RemoteReplicator {
 
     async fn query(&self, query: Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
         self.check_serving()?;
+        if let Some(answer) = self.keeping.answer(&query) {
+            return Ok(answer);
+        }
         self.within(self.soft, self.find_out(&query)).await
     }
 

@@ -40,6 +40,11 @@ impl<V: View> Overlay<V> {
         }
     }
 
+    /// What the command at hand has changed so far.
+    pub(crate) fn current(&self) -> &Batch {
+        &self.current
+    }
+
     /// Drops what the command at hand has changed.
     pub fn reject(&mut self) {
         self.current.clear();

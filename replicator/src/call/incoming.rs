@@ -1,22 +1,32 @@
 //! Reads answers and gives each to who waits for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_metadata::Fault;
 use holdfast_proto::refusal::Kind;
 use holdfast_proto::{CallResponse, CallResponses, call_response};
 use tonic::{Code, Status, Streaming};
 
+use super::kept::Kept;
 use super::queue::Queue;
 use super::{AnswerBody, CallAnswer};
 use crate::refusal::{Endpoint, Refusal};
 use crate::replicator::Space;
 
 /// Until the stream ends, however it does.
-pub(super) async fn read(mut answers: Streaming<CallResponses>, queue: Arc<Queue>) {
+pub(super) async fn read(
+    mut answers: Streaming<CallResponses>,
+    queue: Arc<Queue>,
+    kept: Arc<Kept>,
+) {
     let reason = loop {
         match answers.message().await {
             Ok(Some(message)) => {
+                if !message.copies.is_empty() {
+                    // Before the answers: they may tell what is not so any more according to what is kept.
+                    queue.hears(kept.take(message.copies));
+                }
                 for response in message.responses {
                     queue.answer(response.call, understand(response));
                 }
@@ -62,10 +72,12 @@ fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
         total: space.total,
         available: space.available,
     });
+    let lease = response.lease_milliseconds;
     Ok(CallAnswer {
         body,
         leader,
         space,
+        lease: (lease > 0).then(|| Duration::from_millis(lease)),
     })
 }
 

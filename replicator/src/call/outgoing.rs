@@ -25,8 +25,6 @@ impl Stream for Outgoing {
     type Item = CallRequests;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<CallRequests>> {
-        self.queue
-            .poll_message(context)
-            .map(|message| message.map(|requests| CallRequests { requests }))
+        self.queue.poll_message(context)
     }
 }

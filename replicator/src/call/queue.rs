@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
-use holdfast_proto::{CallRequest, call_request};
+use holdfast_proto::{CallRequest, CallRequests, call_request};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
@@ -38,6 +38,9 @@ struct State {
     under_way: HashMap<u64, Caller>,
     sender: Option<Waker>,
     is_closed: bool,
+    /// What is to be confirmed, and what was.
+    heard: u64,
+    told: u64,
 }
 
 #[derive(Debug)]
@@ -102,9 +105,12 @@ impl Queue {
         body: CallBody,
     ) -> Result<(Ticket<'_>, oneshot::Receiver<Answer>), Refusal> {
         let (answer, receiver) = oneshot::channel();
+        let keep = matches!(body, CallBody::Kept(_));
         let (is_command, body) = match body {
             CallBody::Command(bytes) => (true, call_request::Body::Command(bytes)),
-            CallBody::Query(bytes) => (false, call_request::Body::Query(bytes)),
+            CallBody::Query(bytes) | CallBody::Kept(bytes) => {
+                (false, call_request::Body::Query(bytes))
+            }
             CallBody::Attend(attend) => (false, call_request::Body::Attend(attend)),
         };
         let mut state = self.state.lock();
@@ -120,6 +126,7 @@ impl Queue {
             volume,
             forwarded,
             body: Some(body),
+            keep,
         };
         if is_urgent {
             state.waiting.push_front(request);
@@ -145,13 +152,27 @@ impl Queue {
         Ok((ticket, receiver))
     }
 
-    /// The calls of the next message, marked as sent; `None` when there are no more.
-    pub(super) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Option<Vec<CallRequest>>> {
+    /// The next message says that copies up to this number are taken in.
+    pub(super) fn hears(&self, number: u64) {
+        let mut state = self.state.lock();
+        if number <= state.heard {
+            return;
+        }
+        state.heard = number;
+        let sender = state.sender.take();
+        drop(state);
+        if let Some(sender) = sender {
+            sender.wake();
+        }
+    }
+
+    /// The next message, its calls marked as sent; `None` when there are no more.
+    pub(super) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Option<CallRequests>> {
         let mut state = self.state.lock();
         if state.is_closed {
             return Poll::Ready(None);
         }
-        if state.waiting.is_empty() {
+        if state.waiting.is_empty() && state.heard == state.told {
             state.sender = Some(context.waker().clone());
             return Poll::Pending;
         }
@@ -160,14 +181,18 @@ impl Queue {
             bytes += length(request);
             bytes <= MESSAGE_BYTES_MAX
         };
-        let count = state.waiting.iter().take_while(fits).count().max(1);
-        let message: Vec<CallRequest> = state.waiting.drain(..count).collect();
-        for request in &message {
+        let count = state.waiting.iter().take_while(fits).count();
+        // One that is longer than a message makes a message of its own.
+        let count = count.max(1).min(state.waiting.len());
+        let requests: Vec<CallRequest> = state.waiting.drain(..count).collect();
+        for request in &requests {
             if let Some(caller) = state.under_way.get_mut(&request.call) {
                 caller.is_sent = true;
             }
         }
-        Poll::Ready(Some(message))
+        let heard = state.heard;
+        state.told = heard;
+        Poll::Ready(Some(CallRequests { requests, heard }))
     }
 
     /// Gives an answer to who waits for it.

@@ -176,6 +176,7 @@ fn response(call: u64, reaction: Reaction) -> Option<CallResponse> {
             total: 1000,
             available: 900,
         }),
+        lease_milliseconds: 0,
     };
     response.body = Some(match reaction {
         Reaction::Outcome(bytes) => call_response::Body::Outcome(bytes),
@@ -268,7 +269,8 @@ impl Client for Service {
                         return;
                     }
                 }
-                sender.send(Ok(CallResponses { responses })).ok();
+                let copies = Vec::new();
+                sender.send(Ok(CallResponses { responses, copies })).ok();
             }
         });
         Ok(Response::new(UnboundedReceiverStream::new(receiver)))

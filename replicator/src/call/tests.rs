@@ -249,7 +249,11 @@ fn a_sign_of_life_waits_for_nothing() {
     let Poll::Ready(Some(message)) = message else {
         panic!("there are three calls");
     };
-    let order: Vec<u64> = message.iter().map(|request| request.call).collect();
+    let order: Vec<u64> = message
+        .requests
+        .iter()
+        .map(|request| request.call)
+        .collect();
     assert_eq!(order, [3, 1, 2]);
     drop((first, second, life));
 

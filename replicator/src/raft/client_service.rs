@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use holdfast_proto::client_server::Client;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::{
@@ -11,9 +11,10 @@ use holdfast_proto::{
     call_request, call_response, refusal,
 };
 use prost::Message as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::copies::{Caller, Line, Sent};
 use super::router::{NoVolume, Router};
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
@@ -79,15 +80,25 @@ impl Client for ClientService {
     ) -> Result<Response<Self::CallStream>, Status> {
         self.identity.check(request.metadata())?;
         let (answers, outgoing) = mpsc::channel(UNDER_WAY_MAX);
-        let reading = read_calls(self.router.clone(), request.into_inner(), answers);
+        let broken = Arc::<Notify>::default();
+        let line = Line {
+            answers: answers.downgrade(),
+            broken: Arc::clone(&broken),
+        };
+        let caller = Arc::new(Caller::new(line));
+        let incoming = request.into_inner();
+        let reading = read_calls(self.router.clone(), incoming, answers, Arc::clone(&caller));
         let mut stopping = self.stopping.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = reading => {}
                 _ = stopping.wait_for(|stopping| *stopping) => {}
             }
+            caller.end();
         });
-        Ok(Response::new(Box::pin(batches(outgoing))))
+        let answers =
+            batches(outgoing).take_until(Box::pin(async move { broken.notified().await }));
+        Ok(Response::new(Box::pin(answers)))
     }
 }
 
@@ -132,29 +143,33 @@ fn body_length(request: &CallRequest) -> usize {
 async fn read_calls(
     router: Router,
     mut incoming: Streaming<CallRequests>,
-    answers: mpsc::Sender<CallResponse>,
+    answers: mpsc::Sender<Sent>,
+    caller: Arc<Caller>,
 ) {
     let room = Room::new();
     while let Ok(Some(batch)) = incoming.message().await {
+        caller.hears(batch.heard);
         for request in batch.requests {
             let Some(place) = room.take(body_length(&request)).await else {
                 return;
             };
             let (router, answers) = (router.clone(), answers.clone());
+            let caller = Arc::clone(&caller);
             tokio::spawn(async move {
-                let response = answer(&router, request).await;
+                let response = answer(&router, request, &caller).await;
                 // When the mount is gone nobody waits for the answer.
-                let _gone = answers.send(response).await;
+                let _gone = answers.send(Sent::Response(response)).await;
                 drop(place);
             });
         }
     }
 }
 
-async fn answer(router: &Router, request: CallRequest) -> CallResponse {
+async fn answer(router: &Router, request: CallRequest, caller: &Caller) -> CallResponse {
     let call = request.call;
     let body = match request.body {
         Some(call_request::Body::Command(command)) => CallBody::Command(command),
+        Some(call_request::Body::Query(query)) if request.keep => CallBody::Kept(query),
         Some(call_request::Body::Query(query)) => CallBody::Query(query),
         Some(call_request::Body::Attend(attend)) => CallBody::Attend(attend),
         None => {
@@ -162,7 +177,9 @@ async fn answer(router: &Router, request: CallRequest) -> CallResponse {
             return refused(call, Refusal::Malformed { reason });
         }
     };
-    match router.call(request.volume, request.forwarded, body).await {
+    let caller = (!request.forwarded).then_some(caller);
+    let called = router.call(request.volume, request.forwarded, body, caller);
+    match called.await {
         Ok(answer) => answered(call, answer),
         Err(refusal) => refused(call, refusal),
     }
@@ -183,6 +200,7 @@ fn answered(call: u64, answer: CallAnswer) -> CallResponse {
             available: space.available,
             reserve: 0,
         }),
+        lease_milliseconds: answer.lease.map_or(0, |lease| lease.as_millis() as u64),
     }
 }
 
@@ -206,6 +224,7 @@ fn refused(call: u64, refusal: Refusal) -> CallResponse {
         body: Some(call_response::Body::Refusal(refusal)),
         leader: leader.map(endpoint),
         space: None,
+        lease_milliseconds: 0,
     }
 }
 
@@ -216,23 +235,37 @@ fn endpoint(endpoint: Endpoint) -> holdfast_proto::Endpoint {
     }
 }
 
-/// Answers that are ready at the same time travel together.
+/// What is ready at the same time travels together.
 fn batches(
-    answers: mpsc::Receiver<CallResponse>,
+    answers: mpsc::Receiver<Sent>,
 ) -> impl Stream<Item = Result<CallResponses, Status>> + Send {
     futures_util::stream::unfold(answers, |mut answers| async move {
-        let first = answers.recv().await?;
+        let mut message = CallResponses::default();
+        let mut bytes = add(&mut message, answers.recv().await?);
         // What was applied together is answered together: who has its outcome and can run now comes first.
         tokio::task::yield_now().await;
-        let mut bytes = length(&first);
-        let mut responses = vec![first];
-        while responses.len() < ANSWERS_MAX && bytes < ANSWER_BYTES {
+        while message.responses.len() < ANSWERS_MAX && bytes < ANSWER_BYTES {
             let Ok(next) = answers.try_recv() else { break };
-            bytes += length(&next);
-            responses.push(next);
+            bytes += add(&mut message, next);
         }
-        Some((Ok(CallResponses { responses }), answers))
+        Some((Ok(message), answers))
     })
+}
+
+/// Adds what leaves to a message; answers with its length.
+fn add(message: &mut CallResponses, sent: Sent) -> usize {
+    match sent {
+        Sent::Response(response) => {
+            let bytes = length(&response);
+            message.responses.push(response);
+            bytes
+        }
+        Sent::Copies(copies) => {
+            let bytes = copies.encoded_len();
+            message.copies.push(copies);
+            bytes
+        }
+    }
 }
 
 fn length(response: &CallResponse) -> usize {

@@ -13,12 +13,13 @@ use openraft::{Config, Instant as _, Raft, ServerState, SnapshotPolicy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::copies::Copies;
 use super::histogram::Histogram;
 use super::log::GroupLog;
 use super::machine::{GroupMachine, GroupStore, Machine};
 use super::network::GroupNetworkFactory;
 use super::node_disk::NodeDisk;
-use super::options::NodeOptions;
+use super::options::{NodeOptions, ReadMode};
 use super::proposer::Proposer;
 use super::read_index::ReadIndex;
 use super::snapshot_schedule;
@@ -44,6 +45,7 @@ pub(crate) struct Group {
     reads: ReadIndex,
     waiting: Semaphore,
     proposer: Proposer,
+    copies: Arc<Copies>,
     counters: Arc<GroupCounters>,
     tasks: [JoinHandle<()>; 3],
 }
@@ -81,6 +83,9 @@ impl Group {
     ) -> Result<Arc<Group>, Refusal> {
         let config = config(id, options)?;
         let machine = store.state_machine();
+        let is_confirmed = options.reads == ReadMode::ReadIndex;
+        let copies = Arc::new(Copies::new(options.timing.election_max, is_confirmed));
+        store.set_copies(Arc::clone(&copies));
         let raft = Raft::new(options.id, config, network, log, machine)
             .await
             .map_err(|fatal| fatal_refusal(&fatal))?;
@@ -90,7 +95,8 @@ impl Group {
         let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
         let keeper = space_keeper::run(raft.clone(), store.clone(), disk.clone());
         let keeper = tokio::spawn(keeper);
-        let leaders = tokio::spawn(watch_leader(id, raft.clone(), Arc::clone(&counters)));
+        let leaders = watch_leader(id, raft.clone(), Arc::clone(&counters), Arc::clone(&copies));
+        let leaders = tokio::spawn(leaders);
         Ok(Arc::new(Group {
             id,
             raft,
@@ -98,6 +104,7 @@ impl Group {
             reads,
             waiting: Semaphore::new(WAITING_STEPS_MAX),
             proposer,
+            copies,
             counters,
             tasks: [snapshots, keeper, leaders],
         }))
@@ -111,6 +118,11 @@ impl Group {
     /// The openraft instance.
     pub(crate) fn raft(&self) -> &GroupRaft {
         &self.raft
+    }
+
+    /// Who has copies of what.
+    pub(crate) fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// Where its state is.
@@ -246,6 +258,8 @@ impl Group {
         if !votes {
             return false;
         }
+        // The next leader is elected before those who have heard this one would let another be.
+        self.copies.close().await;
         if self.raft.trigger().transfer_leader(to).await.is_err() {
             return false;
         }
@@ -306,14 +320,24 @@ impl std::fmt::Debug for Group {
 }
 
 /// Says who leads, each time that is somebody else.
-async fn watch_leader(id: GroupId, raft: GroupRaft, counters: Arc<GroupCounters>) {
+async fn watch_leader(
+    id: GroupId,
+    raft: GroupRaft,
+    counters: Arc<GroupCounters>,
+    copies: Arc<Copies>,
+) {
     let mut metrics = raft.server_metrics();
     let mut known = None;
+    let mut last_term = 0;
     loop {
         let (leader, term) = {
             let metrics = metrics.borrow_and_update();
             (metrics.current_leader, metrics.vote.leader_id.term)
         };
+        if term != last_term {
+            last_term = term;
+            copies.open();
+        }
         if leader != known {
             known = leader;
             if let Some(leader) = leader {

@@ -20,8 +20,8 @@ pub(in crate::raft) mod tests;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::Catalog;
@@ -37,6 +37,7 @@ pub(crate) use self::group_machine::GroupMachine;
 use self::metrics::Counters;
 pub(crate) use self::metrics::MachineMetrics;
 use self::position::AppliedState;
+use super::copies::Copies;
 use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
 use super::snapshot::{Incoming, Snapshots};
@@ -131,6 +132,8 @@ struct Shared {
     removal: Removal,
     closing: AtomicBool,
     poison: Poison,
+    /// Who has copies of what, once the group is started.
+    copies: OnceLock<Arc<Copies>>,
     news: mpsc::UnboundedSender<News>,
     /// Until somebody takes it.
     news_of: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
@@ -198,6 +201,7 @@ impl GroupStore {
                 removal: Removal::default(),
                 closing: AtomicBool::new(false),
                 poison,
+                copies: OnceLock::new(),
                 news,
                 news_of: Mutex::new(Some(news_of)),
             }),
@@ -222,6 +226,13 @@ impl GroupStore {
     /// The index of the last entry whose effects are visible.
     pub(crate) fn on_applied(&self) -> watch::Receiver<LogIndex> {
         self.shared.applied.subscribe()
+    }
+
+    /// Who hears of changes before they are visible; there is one.
+    pub(crate) fn set_copies(&self, copies: Arc<Copies>) {
+        if self.shared.copies.set(copies).is_err() {
+            tracing::error!("a group was started twice");
+        }
     }
 
     /// What commands of a volume bring about, in their order, from the first that is applied after the store was opened.

@@ -335,6 +335,7 @@ async fn assemble(
     listener: TcpListener,
 ) -> Result<(Arc<Node>, AdminService), NodeError> {
     let poison = Poison::new();
+    let votes_from = Instant::now() + options.timing.election_max;
     let path = directory.log();
     let opened = {
         let poison = poison.clone();
@@ -372,7 +373,7 @@ async fn assemble(
     let (leaving, left) = watch::channel(false);
     let server = tokio::spawn(serve(
         listener,
-        RaftService::new(registry.clone(), identity.clone(), left),
+        RaftService::new(registry.clone(), identity.clone(), left, votes_from),
         ClientService::new(router.clone(), identity, stopped.clone()),
         admin.clone(),
         stopped,

@@ -5,6 +5,7 @@ mod heartbeats;
 mod snapshot;
 
 use std::pin::Pin;
+use std::time::Instant;
 
 use futures_util::{Stream, StreamExt};
 use holdfast_proto as proto;
@@ -33,6 +34,7 @@ pub(crate) struct RaftService<G> {
     groups: G,
     identity: Identity,
     stopping: watch::Receiver<bool>,
+    votes_from: Instant,
 }
 
 /// The Raft of one group.
@@ -41,17 +43,29 @@ type GroupRaft = Raft<TypeConfig, GroupMachine>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl<G: Groups> RaftService<G> {
-    /// Streams, and whoever waits, end when `stopping` becomes true: peers do not end them by themselves.
+    /// Streams, and whoever waits, end when `stopping` becomes true: peers do not end them by themselves. Before `votes_from`
+    /// nobody is voted for, unless the leader itself wants it: this node may have heard the leader before it was started.
     pub(crate) fn new(
         groups: G,
         identity: Identity,
         stopping: watch::Receiver<bool>,
+        votes_from: Instant,
     ) -> RaftService<G> {
         RaftService {
             groups,
             identity,
             stopping,
+            votes_from,
         }
+    }
+
+    fn check_votes(&self, is_wanted: bool) -> Result<(), Status> {
+        if is_wanted || Instant::now() >= self.votes_from {
+            return Ok(());
+        }
+        Err(Status::unavailable(
+            "this node has just started, and may have heard a leader before",
+        ))
     }
 
     /// Done when the node stops.
@@ -108,6 +122,7 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
+        self.check_votes(vote.leadership_transfer)?;
         let response = self
             .raft(group)?
             .vote(vote)
@@ -121,6 +136,7 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
+        self.check_votes(false)?;
         let response = self
             .raft(group)?
             .pre_vote(vote)

@@ -8,6 +8,7 @@ use holdfast_proto::OpenVolumeResponse;
 use holdfast_proto::identity::Identity;
 use parking_lot::Mutex;
 
+use super::copies::Caller;
 use super::network::Peers;
 use super::registry::Registry;
 use super::volume::Volume;
@@ -39,27 +40,37 @@ impl Router {
         volume: u64,
         forwarded: bool,
         body: CallBody,
+        caller: Option<&Caller>,
     ) -> Result<CallAnswer, Refusal> {
         let found = self.registry.volume(volume);
         let found = found.ok_or_else(|| self.registry.missing(volume))?;
         if found.group().leads() {
-            return self.here(&found, body).await;
+            return self.here(&found, body, caller).await;
         }
         match found.group().leader() {
             Some(leader) if !forwarded && leader.id != self.registry.node() => {
                 let stream = self.links.stream(&leader.address).await?;
+                // What others keep they have to ask the leader for themselves.
+                let body = body.not_kept();
                 let mut answer = stream.call(volume, true, body).await?;
                 answer.leader = Some(leader);
+                answer.lease = None;
                 Ok(answer)
             }
             leader => Err(Refusal::NotLeader { leader }),
         }
     }
 
-    async fn here(&self, volume: &Volume, body: CallBody) -> Result<CallAnswer, Refusal> {
-        let body = volume.answer(body).await?;
+    async fn here(
+        &self,
+        volume: &Volume,
+        body: CallBody,
+        caller: Option<&Caller>,
+    ) -> Result<CallAnswer, Refusal> {
+        let (body, lease) = volume.answer(body, caller).await?;
         Ok(CallAnswer {
             body,
+            lease,
             leader: None,
             space: Some(self.registry.disk().space()),
         })
@@ -122,7 +133,7 @@ impl HereNode for Router {
         forwarded: bool,
         body: CallBody,
     ) -> Pin<Box<dyn Future<Output = Result<CallAnswer, Refusal>> + Send + '_>> {
-        Box::pin(Router::call(self, volume, forwarded, body))
+        Box::pin(Router::call(self, volume, forwarded, body, None))
     }
 }
 

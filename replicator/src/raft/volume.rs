@@ -1,12 +1,14 @@
 //! One filesystem of this node: which group answers for it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
-use holdfast_metadata::{Command, Operation};
+use holdfast_metadata::{Command, Operation, copies};
 
 use super::attendance::Attendance;
+use super::copies::{Caller, Holder};
 use super::everyone::Everyone;
 use super::group::Group;
 use super::machine::Machine;
@@ -54,16 +56,35 @@ impl Volume {
         &self.group
     }
 
-    /// Answers a call here; refuses when this node does not lead.
-    pub(crate) async fn answer(&self, body: CallBody) -> Result<AnswerBody, Refusal> {
-        match body {
-            CallBody::Command(command) => self.command(command).await,
-            CallBody::Query(query) => self.query(query).await,
+    /// Answers a call here, and says how long what the caller has copies of may be used; refuses when this node does not lead.
+    pub(crate) async fn answer(
+        &self,
+        body: CallBody,
+        caller: Option<&Caller>,
+    ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
+        let copies = self.group.copies();
+        let holder = caller.and_then(|caller| match &body {
+            CallBody::Kept(_) => caller.enter(self.group.id(), copies),
+            CallBody::Command(_) | CallBody::Query(_) | CallBody::Attend(_) => {
+                caller.holder(self.group.id())
+            }
+        });
+        let received = Instant::now();
+        let body = match body {
             CallBody::Attend(attend) => {
                 let attended = self.attendance.attend(&attend).await?;
-                Ok(AnswerBody::Attended(attended))
+                return Ok((AnswerBody::Attended(attended), None));
             }
+            CallBody::Command(command) => self.command(command, holder.as_deref()).await?,
+            CallBody::Query(query) => self.query(query, None).await?,
+            CallBody::Kept(query) => self.query(query, holder.as_deref()).await?,
+        };
+        copies.settled(holder.as_ref()).await;
+        let lease = copies.lease();
+        if let Some(holder) = holder.filter(|_| lease.is_some()) {
+            holder.asked(received);
         }
+        Ok((body, lease))
     }
 
     /// The mounts, while this node leads.
@@ -71,7 +92,11 @@ impl Volume {
         &self.attendance
     }
 
-    async fn command(&self, command: Bytes) -> Result<AnswerBody, Refusal> {
+    async fn command(
+        &self,
+        command: Bytes,
+        holder: Option<&Holder>,
+    ) -> Result<AnswerBody, Refusal> {
         // What cannot be applied must not get into the log.
         let decoded =
             holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
@@ -79,11 +104,14 @@ impl Volume {
             let done = Ok(holdfast_metadata::Answer::Done);
             return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
         }
-        if decoded.request.is_none() {
+        let Some(request) = decoded.request else {
             return Err(Refusal::Malformed {
                 reason: "a command without a session and a number could take effect twice"
                     .to_owned(),
             });
+        };
+        if let Some(holder) = holder {
+            holder.speaks_for(request.session);
         }
         // Only the leader knows what nobody has open, and who is silent.
         if is_duty(&decoded.operation) {
@@ -125,13 +153,20 @@ impl Volume {
         })
     }
 
-    async fn query(&self, query: Bytes) -> Result<AnswerBody, Refusal> {
+    /// For a holder, the records are kept.
+    async fn query(&self, query: Bytes, holder: Option<&Holder>) -> Result<AnswerBody, Refusal> {
         let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
         let machine = self.group.read().await?;
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(Refusal::NoSuchVolume);
         };
-        let reply = machine.query(&query)?;
+        let reply = match holder {
+            Some(holder) if copies::may_keep(&query) => {
+                let copies = self.group.copies();
+                machine.query_and_keep(&query, |records| copies.give(holder, records))?
+            }
+            Some(_) | None => machine.query(&query)?,
+        };
         Ok(AnswerBody::Reply(holdfast_proto::encode_reply(reply)))
     }
 }

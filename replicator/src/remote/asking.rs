@@ -63,6 +63,15 @@ impl Asking {
         self.try_until_answered(body, Some(patience)).await
     }
 
+    /// Asks on this lane, once; answers whether there was an answer.
+    pub(super) async fn try_once(&self, lane: &Lane, body: CallBody) -> bool {
+        let called = lane.stream.call(lane.volume, false, body).await;
+        if let Ok(answer) = &called {
+            self.road.answered(lane, answer);
+        }
+        called.is_ok()
+    }
+
     async fn try_until_answered(
         &self,
         body: CallBody,

@@ -201,9 +201,12 @@ impl Calls {
             call: self.sent,
             volume,
             forwarded,
+            keep: false,
             body: Some(body),
         }];
-        self.requests.try_send(CallRequests { requests }).unwrap();
+        self.requests
+            .try_send(CallRequests { requests, heard: 0 })
+            .unwrap();
         self.sent
     }
 

@@ -11,6 +11,7 @@
 
 mod append;
 mod beside;
+mod copies;
 mod crowd;
 mod dead_mount;
 mod everyone;

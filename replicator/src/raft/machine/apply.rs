@@ -4,6 +4,7 @@ use std::io;
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use holdfast_metadata::catalog::CatalogCommand;
+use holdfast_metadata::copies::Witness;
 use holdfast_metadata::{Command, Fault, News};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
@@ -12,6 +13,7 @@ use openraft::storage::{ApplyResponder, EntryResponder};
 use super::of_term::of_term;
 use super::position::AppliedState;
 use super::{GroupKind, Machine, io_fault};
+use crate::raft::copies::Copies;
 use crate::raft::type_config::{Applied, Entry, LogId, Proposal, StoredMembership, TypeConfig};
 
 /// Most entries that are applied at once: what one batch of the store may hold.
@@ -74,7 +76,11 @@ impl Chunk {
     }
 
     /// Applies the entries in one batch. Who waits for them is answered when the caller says so.
-    pub(super) fn apply(self, machine: &Machine) -> Result<AppliedChunk, Fault> {
+    pub(super) fn apply(
+        self,
+        machine: &Machine,
+        copies: Option<&Copies>,
+    ) -> Result<AppliedChunk, Fault> {
         let position = self.applied.position();
         let mut news = Vec::new();
         let outcomes: Vec<Applied> = match (machine, &self.commands) {
@@ -83,7 +89,8 @@ impl Chunk {
                 outcomes.into_iter().map(Applied::Catalog).collect()
             }
             (Machine::Volume(volume), Commands::Volume(commands)) => {
-                let applied = volume.apply_at(position, commands)?;
+                let witness = copies.map(|copies| copies as &dyn Witness);
+                let applied = volume.apply_before(position, commands, witness)?;
                 news = applied.news;
                 applied.outcomes.into_iter().map(Applied::Command).collect()
             }

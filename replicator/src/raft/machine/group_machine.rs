@@ -46,10 +46,11 @@ impl GroupMachine {
     fn apply_chunk(&mut self, chunk: Chunk) -> Result<(), Fault> {
         let shared = &self.store.shared;
         let machine = shared.machine();
+        let copies = shared.copies.get().map(Arc::as_ref);
         let mut applied = if chunk.is_long() {
-            run_long(|| chunk.apply(&machine))?
+            run_long(|| chunk.apply(&machine, copies))?
         } else {
-            chunk.apply(&machine)?
+            chunk.apply(&machine, copies)?
         };
         shared.counters.applied(applied.entries());
         shared.applied.send_replace(applied.applied().index());
@@ -110,6 +111,10 @@ impl RaftStateMachine<TypeConfig> for GroupMachine {
         let shared = self.store.shared.clone();
         shared.check_healthy()?;
         let installed = run_blocking(&shared, move |shared| shared.install(&snapshot)).await?;
+        if let Some(copies) = shared.copies.get() {
+            // What was applied elsewhere nobody here was told. Nothing is answered here before this.
+            copies.reset();
+        }
         self.applied = Some(installed);
         Ok(())
     }

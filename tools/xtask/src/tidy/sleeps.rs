@@ -24,13 +24,15 @@ pub(super) fn check(tree: &Tree) -> Vec<Breach> {
     breaches
 }
 
-/// All lines of a file of tests; those from the first `#[cfg(test)]` on elsewhere.
+/// All lines of a file of tests; those of its own module of tests elsewhere, which is at the end.
 fn test_lines(path: &str, lines: &[&str]) -> std::ops::Range<usize> {
     let is_test_file = path
         .split('/')
         .any(|part| part == "tests" || part == "testing")
         || path.ends_with("tests.rs");
-    let first_test = lines.iter().position(|line| line.trim() == "#[cfg(test)]");
+    let first_test = lines
+        .windows(2)
+        .position(|pair| pair[0].trim() == "#[cfg(test)]" && pair[1].starts_with("mod tests"));
     let begin = if is_test_file {
         0
     } else {
@@ -54,7 +56,7 @@ mod tests {
     fn a_sleep_of_a_test_without_a_deadline_is_a_breach() {
         let bare = format!("//! x\nthread::{SLEEP}second);\n");
         let polled = format!("//! x\nwhile now < {DEADLINE} {{\nthread::{SLEEP}tick);\n}}\n");
-        let unit = format!("//! x\nthread::{SLEEP}a);\n#[cfg(test)]\nthread::{SLEEP}b);\n");
+        let unit = format!("//! x\nthread::{SLEEP}a);\n#[cfg(test)]\nmod tests {{\nthread::{SLEEP}b);\n");
         let tree = Tree::of(&[
             ("tests/tests/mounted/main.rs", &bare),
             ("tests/src/poll.rs", &polled),
@@ -68,7 +70,7 @@ mod tests {
             found,
             [
                 ("tests/tests/mounted/main.rs".to_owned(), 2),
-                ("fs/src/mount.rs".to_owned(), 4)
+                ("fs/src/mount.rs".to_owned(), 5)
             ]
         );
     }

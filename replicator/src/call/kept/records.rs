@@ -1,0 +1,95 @@
+//! The records that are kept, by the inode they belong to, and which of them go when there are too many.
+//!
+//! Two generations: what comes is young. When there are too many young ones, the old ones go and the young ones are old.
+
+use std::collections::HashMap;
+use std::mem;
+
+use bytes::Bytes;
+use holdfast_metadata::InodeId;
+use holdfast_metadata::copies;
+use holdfast_proto as proto;
+
+/// So many records make a generation.
+const YOUNG_MAX: usize = 1 << 17;
+
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    young: HashMap<InodeId, Group>,
+    old: HashMap<InodeId, Group>,
+    /// Records that have come since the young ones were none.
+    came: usize,
+}
+
+/// The records of one inode.
+#[derive(Debug, Default)]
+struct Group {
+    /// By their keys: the inode, its names if it is a directory, its extended attributes.
+    records: HashMap<Bytes, Option<Bytes>>,
+    /// A directory whose names are all here.
+    is_whole: bool,
+}
+
+/// What is known of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known<'a> {
+    /// It leads to this.
+    Value(&'a Bytes),
+    /// It leads to nothing.
+    NoValue,
+    /// Nothing: the leader has to be asked.
+    Nothing,
+}
+
+impl Records {
+    /// What is known of a key.
+    pub(super) fn get(&self, key: &[u8]) -> Known<'_> {
+        let group = copies::inode_of(key)
+            .and_then(|ino| self.young.get(&ino).or_else(|| self.old.get(&ino)));
+        let Some(group) = group else {
+            return Known::Nothing;
+        };
+        match group.records.get(key) {
+            Some(Some(value)) => Known::Value(value),
+            Some(None) => Known::NoValue,
+            None if group.is_whole && copies::is_name(key) => Known::NoValue,
+            None => Known::Nothing,
+        }
+    }
+
+    pub(super) fn take(&mut self, copies: proto::Copies) {
+        if copies.reset {
+            *self = Records::default();
+        }
+        for ino in copies.dropped {
+            let ino = InodeId::new(ino);
+            self.young.remove(&ino);
+            self.old.remove(&ino);
+        }
+        for proto::Record { key, value } in copies.records {
+            self.put(key, value);
+        }
+    }
+
+    fn put(&mut self, key: Bytes, value: Option<Bytes>) {
+        let Some(ino) = copies::inode_of(&key) else {
+            tracing::error!("a node sent a record that is not kept");
+            return;
+        };
+        if self.came >= YOUNG_MAX {
+            self.old = mem::take(&mut self.young);
+            self.came = 0;
+        }
+        self.came += 1;
+        let old = &mut self.old;
+        let group = self.young.entry(ino);
+        let group = group.or_insert_with(|| old.remove(&ino).unwrap_or_default());
+        if value.as_deref().is_some_and(copies::is_fresh_directory) {
+            group.is_whole = true;
+        }
+        group.records.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Which streams have copies of which inodes, and who has to hear of a change before others do.
+//!
+//! See `docs/decisions/0010-copies.md`. A stream is a [`Holder`]; what it is sent ([`Line`]) comes before every answer that is
+//! sent after it.
+//!
+//! **Invariant.** When the effects of a batch become visible, every holder with a copy of what it touches has been sent what
+//! becomes of that copy. Whoever then waits in [`Copies::settled`] goes on when all others have confirmed it, or may not use their copies any
+//! more.
+
+mod holder;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use holdfast_metadata::copies::{self, Record, Touches, Witness};
+use holdfast_metadata::store::Batch;
+use holdfast_metadata::{InodeId, SessionId};
+use parking_lot::Mutex;
+
+pub(crate) use self::holder::{Caller, Holder, Line, Sent};
+
+/// Copies may be used for so much of the time in which no other leader is elected: clocks differ in rate.
+const LEASE_PARTS: u32 = 4;
+const TERM_PARTS: u32 = 5;
+
+/// The holders of one group.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    /// After a leader was heard, no other is elected for so long.
+    reign: Duration,
+    /// Before, a process that ran here earlier may have holders that this one does not know.
+    settled_from: Instant,
+    holders: Mutex<Vec<Arc<Holder>>>,
+    /// The number of holders, to be read without the lock.
+    count: AtomicUsize,
+    /// Whether copies are given out.
+    is_open: AtomicBool,
+    /// Whether this node answers in a way that lets them be used.
+    is_allowed: bool,
+}
+
+impl Copies {
+    pub(crate) fn new(reign: Duration, is_allowed: bool) -> Copies {
+        Copies {
+            reign,
+            is_allowed,
+            settled_from: Instant::now() + reign,
+            holders: Mutex::default(),
+            count: AtomicUsize::new(0),
+            is_open: AtomicBool::new(is_allowed),
+        }
+    }
+
+    /// How long copies may be used, from when the question was asked whose answer says so.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        let lease = self.reign * LEASE_PARTS / TERM_PARTS;
+        self.is_open.load(Ordering::Acquire).then_some(lease)
+    }
+
+    /// A stream wants copies.
+    pub(crate) fn enter(&self, line: Line) -> Arc<Holder> {
+        let holder = Arc::new(Holder::new(line, self.reign));
+        let mut holders = self.holders.lock();
+        holders.push(Arc::clone(&holder));
+        self.count.store(holders.len(), Ordering::Release);
+        holder
+    }
+
+    /// Gives a holder copies, and remembers that it has them. Only to be called while nothing is applied, and by who may
+    /// answer from the state.
+    pub(crate) fn give(&self, holder: &Holder, records: Vec<Record>) {
+        if self.is_open.load(Ordering::Acquire) && !records.is_empty() {
+            holder.give(records);
+        }
+    }
+
+    /// Waits until all that was touched before this call is known to everybody else who had copies of it.
+    pub(crate) async fn settled(&self, except: Option<&Arc<Holder>>) {
+        if self.count.load(Ordering::Acquire) > 0 {
+            let is_other = |holder: &&Arc<Holder>| {
+                except.is_none_or(|except| !Arc::ptr_eq(holder, except)) && !holder.has_heard_all()
+            };
+            let late: Vec<(Arc<Holder>, u64)> = {
+                let holders = self.holders.lock();
+                let late = holders.iter().filter(is_other);
+                late.map(|holder| (Arc::clone(holder), holder.sent()))
+                    .collect()
+            };
+            for (holder, number) in late {
+                holder.heard_or_over(number).await;
+            }
+        }
+        if Instant::now() < self.settled_from {
+            tokio::time::sleep_until(self.settled_from.into()).await;
+        }
+    }
+
+    /// Takes all copies back, gives no more in this term, and waits until nobody uses any.
+    pub(crate) async fn close(&self) {
+        self.is_open.store(false, Ordering::Release);
+        self.reset();
+        self.settled(None).await;
+    }
+
+    /// Another term: gives copies again.
+    pub(crate) fn open(&self) {
+        self.is_open.store(self.is_allowed, Ordering::Release);
+    }
+
+    /// Takes all copies back.
+    pub(crate) fn reset(&self) {
+        for holder in self.holders.lock().iter() {
+            holder.reset();
+        }
+    }
+}
+
+impl Witness for Copies {
+    fn listens(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Tells everybody who has copies what becomes of them.
+    fn touched(&self, touches: &Touches, batch: &Batch) {
+        let mut holders = self.holders.lock();
+        let now = Instant::now();
+        // Those that have ended are waited for as the others, as long as their copies may be in use.
+        holders.retain(|holder| !holder.has_ended() || holder.may_use(now));
+        self.count.store(holders.len(), Ordering::Release);
+        for holder in holders.iter() {
+            holder.touch(touches, |ino| copies::changes_of(batch, ino));
+        }
+    }
+}
+
+/// Whether one of these sessions is among those.
+fn share(sessions: &BTreeSet<SessionId>, others: &BTreeSet<SessionId>) -> bool {
+    sessions.iter().any(|session| others.contains(session))
+}
+
+/// What a touch means for one inode of a holder.
+enum Fate {
+    /// Its own command changed it.
+    Renewed(InodeId),
+    Dropped(InodeId),
+}
+
+#[cfg(test)]
+mod tests;

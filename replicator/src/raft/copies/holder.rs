@@ -1,0 +1,260 @@
+//! One stream that has copies.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use holdfast_metadata::copies::{self, Record, Touches};
+use holdfast_metadata::{InodeId, SessionId};
+use holdfast_proto as proto;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use super::{Copies, Fate, share};
+use crate::raft::type_config::GroupId;
+
+/// Copies of so many inodes; with one more all are taken back.
+const INODES_MAX: usize = 1 << 20;
+
+/// What leaves on a stream.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Response(proto::CallResponse),
+    Copies(proto::Copies),
+}
+
+/// The way to a stream: what is sent here leaves in its order, together with the answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// Weak: a stream does not go on for the sake of its copies.
+    pub(crate) answers: mpsc::WeakSender<Sent>,
+    /// Ends the stream: it did not take what it must hear.
+    pub(crate) broken: Arc<Notify>,
+}
+
+/// One stream of a mount, which may become a holder.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    line: Line,
+    /// A mount has one volume; of another there are no copies on its stream.
+    holder: OnceLock<(GroupId, Arc<Holder>)>,
+}
+
+impl Caller {
+    pub(crate) fn new(line: Line) -> Caller {
+        Caller {
+            line,
+            holder: OnceLock::new(),
+        }
+    }
+
+    /// What it has of a group.
+    pub(crate) fn holder(&self, group: GroupId) -> Option<Arc<Holder>> {
+        let (of, holder) = self.holder.get()?;
+        (*of == group).then(|| Arc::clone(holder))
+    }
+
+    /// It wants copies of a group.
+    pub(crate) fn enter(&self, group: GroupId, copies: &Copies) -> Option<Arc<Holder>> {
+        self.holder
+            .get_or_init(|| (group, copies.enter(self.line.clone())));
+        self.holder(group)
+    }
+
+    /// See [`Holder::hears`].
+    pub(crate) fn hears(&self, number: u64) {
+        if let Some((_, holder)) = self.holder.get() {
+            holder.hears(number);
+        }
+    }
+
+    /// See [`Holder::end`].
+    pub(crate) fn end(&self) {
+        if let Some((_, holder)) = self.holder.get() {
+            holder.end();
+        }
+    }
+}
+
+/// A stream that has copies.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    line: Line,
+    reign: Duration,
+    began: Instant,
+    /// When it last asked something whose answer says how long copies may be used: microseconds after it began.
+    asked: AtomicU64,
+    /// The number of what it was sent last.
+    sent: AtomicU64,
+    /// The number of what it has confirmed last.
+    heard: AtomicU64,
+    hears: Notify,
+    has_ended: AtomicBool,
+    interest: Mutex<Interest>,
+}
+
+#[derive(Debug, Default)]
+struct Interest {
+    inodes: HashSet<InodeId>,
+    /// Whose commands come on this stream.
+    sessions: BTreeSet<SessionId>,
+}
+
+impl Holder {
+    pub(super) fn new(line: Line, reign: Duration) -> Holder {
+        Holder {
+            line,
+            reign,
+            began: Instant::now(),
+            asked: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            hears: Notify::new(),
+            has_ended: AtomicBool::new(false),
+            interest: Mutex::default(),
+        }
+    }
+
+    /// A question was received at this time, and its answer is about to say how long copies may be used.
+    pub(crate) fn asked(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began).as_micros() as u64;
+        self.asked.fetch_max(since, Ordering::AcqRel);
+    }
+
+    /// Commands of this session come on this stream.
+    pub(crate) fn speaks_for(&self, session: SessionId) {
+        self.interest.lock().sessions.insert(session);
+    }
+
+    /// It answers from what it was sent up to this number.
+    pub(crate) fn hears(&self, number: u64) {
+        // Nobody can have heard what was not sent.
+        let number = number.min(self.sent());
+        self.heard.fetch_max(number, Ordering::AcqRel);
+        self.hears.notify_waiters();
+    }
+
+    /// The stream is over. Who was at its other end may use the copies for a while.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    pub(super) fn has_heard_all(&self) -> bool {
+        self.heard.load(Ordering::Acquire) >= self.sent()
+    }
+
+    /// Whether its copies may be in use.
+    pub(super) fn may_use(&self, now: Instant) -> bool {
+        now < self.over()
+    }
+
+    /// When its copies are not used any more, as far as it has asked.
+    fn over(&self) -> Instant {
+        self.began + Duration::from_micros(self.asked.load(Ordering::Acquire)) + self.reign
+    }
+
+    /// Waits until it has heard this, or does not use its copies any more.
+    pub(super) async fn heard_or_over(&self, number: u64) {
+        loop {
+            let hears = self.hears.notified();
+            tokio::pin!(hears);
+            hears.as_mut().enable();
+            let over = self.over();
+            if self.heard.load(Ordering::Acquire) >= number || Instant::now() >= over {
+                return;
+            }
+            tokio::select! {
+                () = hears => {}
+                () = tokio::time::sleep_until(over.into()) => {}
+            }
+        }
+    }
+
+    pub(super) fn give(&self, records: Vec<Record>) {
+        let mut interest = self.interest.lock();
+        let inodes = records.iter().filter_map(|(key, _)| copies::inode_of(key));
+        interest.inodes.extend(inodes);
+        self.send(proto::Copies {
+            records: records.into_iter().map(record).collect(),
+            ..proto::Copies::default()
+        });
+        if interest.inodes.len() > INODES_MAX {
+            self.reset_locked(&mut interest);
+        }
+    }
+
+    pub(super) fn touch(&self, touches: &Touches, changes_of: impl Fn(InodeId) -> Vec<Record>) {
+        let mut interest = self.interest.lock();
+        let mut fates = Vec::new();
+        for (ino, sessions) in touches.iter() {
+            if share(&interest.sessions, sessions) {
+                interest.inodes.insert(ino);
+                fates.push(Fate::Renewed(ino));
+            } else if interest.inodes.remove(&ino) {
+                fates.push(Fate::Dropped(ino));
+            }
+        }
+        if fates.is_empty() {
+            return;
+        }
+        let mut copies = proto::Copies::default();
+        for fate in fates {
+            match fate {
+                Fate::Renewed(ino) => {
+                    copies
+                        .records
+                        .extend(changes_of(ino).into_iter().map(record));
+                }
+                Fate::Dropped(ino) => copies.dropped.push(ino.get()),
+            }
+        }
+        self.send_numbered(copies);
+    }
+
+    pub(super) fn reset(&self) {
+        self.reset_locked(&mut self.interest.lock());
+    }
+
+    fn reset_locked(&self, interest: &mut Interest) {
+        interest.inodes.clear();
+        self.send_numbered(proto::Copies {
+            reset: true,
+            ..proto::Copies::default()
+        });
+    }
+
+    /// Under the lock of the interest: numbers leave in their order.
+    fn send_numbered(&self, copies: proto::Copies) {
+        let number = self.sent.fetch_add(1, Ordering::AcqRel) + 1;
+        self.send(proto::Copies { number, ..copies });
+    }
+
+    fn send(&self, copies: proto::Copies) {
+        if self.has_ended() {
+            return;
+        }
+        let answers = self.line.answers.upgrade();
+        let is_sent = answers.is_some_and(|answers| answers.try_send(Sent::Copies(copies)).is_ok());
+        if !is_sent {
+            // It would answer from what it should have dropped.
+            self.end();
+            self.line.broken.notify_one();
+        }
+    }
+}
+
+fn record((key, value): Record) -> proto::Record {
+    proto::Record {
+        key: key.into(),
+        value,
+    }
+}
