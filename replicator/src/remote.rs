@@ -150,7 +150,7 @@ impl RemoteReplicator {
         };
         handle.spawn(pathfinder.run(opened));
         handle.spawn(silence.run());
-        let keeping = Keeping::new(Arc::clone(&road), Arc::clone(&asking));
+        let keeping = Keeping::new(options.copies, Arc::clone(&road), Arc::clone(&asking));
         handle.spawn(Arc::clone(&keeping).run());
         Ok(RemoteReplicator {
             road,
@@ -247,7 +247,7 @@ impl RemoteReplicator {
     }
 
     async fn find_out(&self, query: &Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
-        let asked = self.ask(Keeping::body(query)).await?;
+        let asked = self.ask(self.keeping.body(query)).await?;
         let malformed = |reason: String| {
             tracing::error!(reason, "a node's answer is not understood");
             ReplicateError::Unavailable { reason }

@@ -21,6 +21,7 @@ const IDLE_MAX: u32 = 5;
 /// What is kept of the volume, on whichever stream.
 #[derive(Debug)]
 pub(super) struct Keeping {
+    is_wanted: bool,
     road: Arc<Road>,
     asking: Arc<Asking>,
     /// Something is asked that may be kept.
@@ -28,8 +29,9 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    pub(super) fn new(road: Arc<Road>, asking: Arc<Asking>) -> Arc<Keeping> {
+    pub(super) fn new(is_wanted: bool, road: Arc<Road>, asking: Arc<Asking>) -> Arc<Keeping> {
         Arc::new(Keeping {
+            is_wanted,
             road,
             asking,
             asked: Notify::new(),
@@ -38,7 +40,7 @@ impl Keeping {
 
     /// The answer to a query, if what is kept tells it.
     pub(super) fn answer(&self, query: &Query) -> Option<Result<Reply, PosixError>> {
-        if !copies::may_keep(query) {
+        if !self.may_keep(query) {
             return None;
         }
         let answer = self.road.lane()?.stream.kept()?.answer(query);
@@ -49,13 +51,17 @@ impl Keeping {
     }
 
     /// How a query is asked whose answer is to be kept, if it may.
-    pub(super) fn body(query: &Query) -> CallBody {
+    pub(super) fn body(&self, query: &Query) -> CallBody {
         let encoded = encode_query(query);
-        if copies::may_keep(query) {
+        if self.may_keep(query) {
             CallBody::Kept(encoded)
         } else {
             CallBody::Query(encoded)
         }
+    }
+
+    fn may_keep(&self, query: &Query) -> bool {
+        self.is_wanted && copies::may_keep(query)
     }
 
     /// Asks again for the lease while it is used; ends with the road.

@@ -19,6 +19,8 @@ pub struct RemoteOptions {
     pub host: String,
     /// Where the volume is mounted, for whoever lists the sessions.
     pub mountpoint: String,
+    /// Whether queries are answered from copies of what the leader lets us keep.
+    pub copies: bool,
 }
 
 impl RemoteOptions {
@@ -35,6 +37,7 @@ impl RemoteOptions {
             start_max: Duration::from_secs(30),
             host,
             mountpoint: String::new(),
+            copies: true,
         }
     }
 }

@@ -56,7 +56,8 @@ mod tests {
     fn a_sleep_of_a_test_without_a_deadline_is_a_breach() {
         let bare = format!("//! x\nthread::{SLEEP}second);\n");
         let polled = format!("//! x\nwhile now < {DEADLINE} {{\nthread::{SLEEP}tick);\n}}\n");
-        let unit = format!("//! x\nthread::{SLEEP}a);\n#[cfg(test)]\nmod tests {{\nthread::{SLEEP}b);\n");
+        let unit =
+            format!("//! x\nthread::{SLEEP}a);\n#[cfg(test)]\nmod tests {{\nthread::{SLEEP}b);\n");
         let tree = Tree::of(&[
             ("tests/tests/mounted/main.rs", &bare),
             ("tests/src/poll.rs", &polled),

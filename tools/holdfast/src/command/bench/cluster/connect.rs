@@ -38,6 +38,8 @@ fn one(volume: &ClusterVolume, runtime: &Runtime) -> anyhow::Result<RemoteReplic
         soft: Some(PATIENCE),
         start_max: PATIENCE,
         mountpoint: "holdfast bench".to_owned(),
+        // What is measured is the cluster.
+        copies: false,
         ..RemoteOptions::new(volume.addresses.clone(), volume.name.clone())
     })?;
     match runtime.block_on(replicator.start()) {
