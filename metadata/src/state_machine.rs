@@ -5,7 +5,7 @@
 //! effects, so that a crash never separates the two.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use bytes::Bytes;
 
@@ -189,6 +189,11 @@ impl<E: Engine> StateMachine<E> {
         let answer = crate::copies::answer(&view, query);
         keep(view.into_records());
         answer
+    }
+
+    /// Whether something is being applied.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.volume.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Answers a short query without a snapshot of the store, if nothing is committed meanwhile.

@@ -17,7 +17,8 @@ mod watermark;
 pub use error::ReplicateError;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
 pub use raft::{
-    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, Timing,
+    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
+    StoredVolume, Timing,
 };
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};

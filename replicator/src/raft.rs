@@ -32,9 +32,11 @@ mod snapshot;
 mod snapshot_schedule;
 mod space_keeper;
 mod status;
+mod stopped_node;
 mod type_config;
 mod volume;
 
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
+pub use self::stopped_node::{StoppedNode, StoredVolume};

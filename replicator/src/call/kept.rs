@@ -76,37 +76,37 @@ impl Kept {
 
     /// The answer to a query, if the records tell it.
     pub(crate) fn answer(&self, query: &Query) -> Option<Result<Reply, PosixError>> {
-        let answer = {
-            let view = Copies {
-                records: &self.records.read(),
-                is_missing: Cell::new(false),
-            };
-            let answer = copies::answer(&view, query);
-            answer.ok().filter(|_| !view.is_missing.get())?
+        let records = self.records.read();
+        let view = KeptView {
+            records: &records,
+            is_missing: Cell::new(false),
         };
-        // Now, not before: they were usable when they were read if they are later.
+        let answer = copies::answer(&view, query);
+        let answer = answer.ok().filter(|_| !view.is_missing.get())?;
+        // While they are locked: nothing comes in between that could have made them usable again.
         if !self.may_use() {
             return None;
         }
+        drop(records);
         self.is_used.store(true, Ordering::Release);
         Some(answer)
     }
 }
 
 /// The records as a view of the state with holes.
-struct Copies<'a> {
+struct KeptView<'a> {
     records: &'a Records,
     is_missing: Cell<bool>,
 }
 
-impl Copies<'_> {
+impl KeptView<'_> {
     fn miss<T>(&self) -> Result<T, Fault> {
         self.is_missing.set(true);
         Err(Fault::Io("a record is not kept here".to_owned()))
     }
 }
 
-impl View for Copies<'_> {
+impl View for KeptView<'_> {
     fn with_value(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, Fault> {
         match self.records.get(key) {
             Known::Value(value) => {

@@ -11,7 +11,7 @@ mod holder;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use holdfast_metadata::copies::{self, Record, Touches, Witness};
@@ -19,7 +19,7 @@ use holdfast_metadata::store::Batch;
 use holdfast_metadata::{InodeId, SessionId};
 use parking_lot::Mutex;
 
-pub(crate) use self::holder::{Caller, Holder, Line, Sent};
+pub(crate) use self::holder::{Caller, Given, Holder, Line, Sent};
 
 /// Copies may be used for so much of the time in which no other leader is elected: clocks differ in rate.
 const LEASE_PARTS: u32 = 4;
@@ -35,10 +35,12 @@ pub(crate) struct Copies {
     holders: Mutex<Vec<Arc<Holder>>>,
     /// The number of holders, to be read without the lock.
     count: AtomicUsize,
-    /// Whether copies are given out.
-    is_open: AtomicBool,
-    /// Whether this node answers in a way that lets them be used.
+    /// Whether this node answers in a way that lets copies be used.
     is_allowed: bool,
+    /// The term that is known of.
+    term: AtomicU64,
+    /// In this term, and before, no copies are given out any more.
+    closed: AtomicU64,
 }
 
 impl Copies {
@@ -49,14 +51,15 @@ impl Copies {
             settled_from: Instant::now() + reign,
             holders: Mutex::default(),
             count: AtomicUsize::new(0),
-            is_open: AtomicBool::new(is_allowed),
+            term: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
         }
     }
 
     /// How long copies may be used, from when the question was asked whose answer says so.
     pub(crate) fn lease(&self) -> Option<Duration> {
         let lease = self.reign * LEASE_PARTS / TERM_PARTS;
-        self.is_open.load(Ordering::Acquire).then_some(lease)
+        self.is_open().then_some(lease)
     }
 
     /// A stream wants copies.
@@ -68,12 +71,21 @@ impl Copies {
         holder
     }
 
-    /// Gives a holder copies, and remembers that it has them. Only to be called while nothing is applied, and by who may
-    /// answer from the state.
-    pub(crate) fn give(&self, holder: &Holder, records: Vec<Record>) {
-        if self.is_open.load(Ordering::Acquire) && !records.is_empty() {
-            holder.give(records);
-        }
+    /// Remembers that a holder is about to have copies of these records. Only to be called while nothing is applied, and by who
+    /// may answer from the state.
+    pub(crate) fn note(&self, holder: &Holder, records: Vec<Record>) -> Option<Given> {
+        holder.note(records, || self.is_open())
+    }
+
+    /// Gives a holder what was noted, unless it was told something since. Only to be called when all others know what is in it
+    /// ([`Copies::settled`]): from then on it may be told to anybody.
+    pub(crate) fn give(&self, holder: &Holder, given: Given) {
+        holder.give(given, || self.is_open());
+    }
+
+    fn is_open(&self) -> bool {
+        let term = self.term.load(Ordering::SeqCst);
+        self.is_allowed && term > self.closed.load(Ordering::SeqCst)
     }
 
     /// Waits until all that was touched before this call is known to everybody else who had copies of it.
@@ -98,15 +110,16 @@ impl Copies {
     }
 
     /// Takes all copies back, gives no more in this term, and waits until nobody uses any.
-    pub(crate) async fn close(&self) {
-        self.is_open.store(false, Ordering::Release);
+    pub(crate) async fn close(&self, term: u64) {
+        self.closed.fetch_max(term, Ordering::SeqCst);
+        // Whoever was given something in this moment is told after that to forget it.
         self.reset();
         self.settled(None).await;
     }
 
-    /// Another term: gives copies again.
-    pub(crate) fn open(&self) {
-        self.is_open.store(self.is_allowed, Ordering::Release);
+    /// A term begins, in which copies are given.
+    pub(crate) fn enter_term(&self, term: u64) {
+        self.term.fetch_max(term, Ordering::SeqCst);
     }
 
     /// Takes all copies back.
@@ -122,15 +135,30 @@ impl Witness for Copies {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// Tells everybody who has copies what becomes of them.
+    /// Tells everybody who has copies what becomes of them. Who made the change gets the new records, if nobody else has to be
+    /// waited for.
     fn touched(&self, touches: &Touches, batch: &Batch) {
         let mut holders = self.holders.lock();
         let now = Instant::now();
         // Those that have ended are waited for as the others, as long as their copies may be in use.
         holders.retain(|holder| !holder.has_ended() || holder.may_use(now));
         self.count.store(holders.len(), Ordering::Release);
-        for holder in holders.iter() {
-            holder.touch(touches, |ino| copies::changes_of(batch, ino));
+        let may_give = self.is_open();
+        let mut fates: Vec<Fates> = holders
+            .iter()
+            .map(|holder| holder.fates(touches, may_give))
+            .collect();
+        let is_waited_for =
+            |(holder, fates): (&Arc<Holder>, &Fates)| !fates.is_empty() || !holder.has_heard_all();
+        let waited_for = holders.iter().zip(&fates).filter(|one| is_waited_for(*one));
+        let waited_for = waited_for.count();
+        for (holder, fates) in holders.iter().zip(&mut fates) {
+            let others = waited_for - usize::from(is_waited_for((holder, fates)));
+            if others > 0 {
+                // It would tell what others do not know yet.
+                holder.drop_renewed(fates);
+            }
+            holder.tell(fates, |ino| copies::changes_of(batch, ino));
         }
     }
 }
@@ -140,11 +168,19 @@ fn share(sessions: &BTreeSet<SessionId>, others: &BTreeSet<SessionId>) -> bool {
     sessions.iter().any(|session| others.contains(session))
 }
 
-/// What a touch means for one inode of a holder.
-enum Fate {
-    /// Its own command changed it.
-    Renewed(InodeId),
-    Dropped(InodeId),
+/// What a batch means for a holder.
+#[derive(Debug, Default)]
+struct Fates {
+    /// Inodes that its own commands have changed.
+    renewed: Vec<InodeId>,
+    /// Those that it must forget.
+    dropped: Vec<InodeId>,
+}
+
+impl Fates {
+    fn is_empty(&self) -> bool {
+        self.renewed.is_empty() && self.dropped.is_empty()
+    }
 }
 
 #[cfg(test)]

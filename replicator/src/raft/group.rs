@@ -259,7 +259,11 @@ impl Group {
             return false;
         }
         // The next leader is elected before those who have heard this one would let another be.
-        self.copies.close().await;
+        let term = self.term();
+        self.copies.close(term).await;
+        if self.term() != term {
+            return false;
+        }
         if self.raft.trigger().transfer_leader(to).await.is_err() {
             return false;
         }
@@ -279,6 +283,15 @@ impl Group {
         tokio::time::timeout(patience, handed)
             .await
             .unwrap_or(false)
+    }
+
+    fn term(&self) -> u64 {
+        self.raft
+            .server_metrics()
+            .borrow_watched()
+            .vote
+            .leader_id
+            .term
     }
 
     /// The other voter whose log is longest.
@@ -328,15 +341,13 @@ async fn watch_leader(
 ) {
     let mut metrics = raft.server_metrics();
     let mut known = None;
-    let mut last_term = 0;
     loop {
         let (leader, term) = {
             let metrics = metrics.borrow_and_update();
             (metrics.current_leader, metrics.vote.leader_id.term)
         };
-        if term != last_term {
-            last_term = term;
-            copies.open();
+        if leader == Some(*raft.node_id()) {
+            copies.enter_term(term);
         }
         if leader != known {
             known = leader;

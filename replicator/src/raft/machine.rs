@@ -31,9 +31,11 @@ use holdfast_metadata::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, watch};
 
+pub(in crate::raft) use self::directory::live_state;
 use self::directory::{GroupDirectory, StateNumber};
 use self::disk::Disk;
 pub(crate) use self::group_machine::GroupMachine;
+pub(in crate::raft) use self::group_machine::run_long;
 use self::metrics::Counters;
 pub(crate) use self::metrics::MachineMetrics;
 use self::position::AppliedState;

@@ -78,6 +78,22 @@ impl NodeDirectory {
         })
     }
 
+    /// Opens the directory of whichever node, if it is one.
+    pub(crate) fn open_made(path: &Path) -> Result<Option<NodeDirectory>, NodeError> {
+        // What is there and cannot be looked into is not known to be one.
+        if fs::metadata(path.join(NODE)).is_err() {
+            return Ok(None);
+        }
+        let Some(file) = read(path)? else {
+            return Ok(None);
+        };
+        Ok(Some(NodeDirectory {
+            path: path.to_owned(),
+            file: Some(file),
+            _lock: lock(path)?,
+        }))
+    }
+
     /// Says whose directory it is, durably.
     pub(crate) fn write(&mut self, file: NodeFile) -> Result<(), NodeError> {
         let path = self.path.join(NODE);

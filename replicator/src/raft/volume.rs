@@ -8,10 +8,10 @@ use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
 use holdfast_metadata::{Command, Operation, copies};
 
 use super::attendance::Attendance;
-use super::copies::{Caller, Holder};
+use super::copies::{Caller, Given, Holder};
 use super::everyone::Everyone;
 use super::group::Group;
-use super::machine::Machine;
+use super::machine::{Machine, run_long};
 use super::node_disk::NodeDisk;
 use super::type_config::Applied;
 use crate::call::{AnswerBody, CallBody};
@@ -70,20 +70,32 @@ impl Volume {
             }
         });
         let received = Instant::now();
-        let body = match body {
+        let (body, given) = match body {
             CallBody::Attend(attend) => {
                 let attended = self.attendance.attend(&attend).await?;
+                copies.settled(None).await;
                 return Ok((AnswerBody::Attended(attended), None));
             }
-            CallBody::Command(command) => self.command(command, holder.as_deref()).await?,
+            CallBody::Command(command) => {
+                let Some(outcome) = self.command(command, holder.as_deref()).await? else {
+                    // No quorum was asked.
+                    let done = Ok(holdfast_metadata::Answer::Done);
+                    let done = holdfast_proto::encode_outcome(&done);
+                    return Ok((AnswerBody::Outcome(done), None));
+                };
+                (outcome, None)
+            }
             CallBody::Query(query) => self.query(query, None).await?,
             CallBody::Kept(query) => self.query(query, holder.as_deref()).await?,
         };
         copies.settled(holder.as_ref()).await;
-        let lease = copies.lease();
-        if let Some(holder) = holder.filter(|_| lease.is_some()) {
-            holder.asked(received);
+        let Some(holder) = holder else {
+            return Ok((body, None));
+        };
+        if let Some(given) = given {
+            copies.give(&holder, given);
         }
+        let lease = copies.lease().filter(|_| holder.asked(received));
         Ok((body, lease))
     }
 
@@ -92,17 +104,17 @@ impl Volume {
         &self.attendance
     }
 
+    /// Nothing for what needs no command: a sync.
     async fn command(
         &self,
         command: Bytes,
         holder: Option<&Holder>,
-    ) -> Result<AnswerBody, Refusal> {
+    ) -> Result<Option<AnswerBody>, Refusal> {
         // What cannot be applied must not get into the log.
         let decoded =
             holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
         if decoded.operation == Operation::Sync {
-            let done = Ok(holdfast_metadata::Answer::Done);
-            return Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(&done)));
+            return Ok(None);
         }
         let Some(request) = decoded.request else {
             return Err(Refusal::Malformed {
@@ -129,9 +141,10 @@ impl Volume {
             everyone.applied(index).await?;
         }
         match applied {
-            Applied::Command(outcome) => Ok(AnswerBody::Outcome(holdfast_proto::encode_outcome(
-                &outcome,
-            ))),
+            Applied::Command(outcome) => {
+                let outcome = holdfast_proto::encode_outcome(&outcome);
+                Ok(Some(AnswerBody::Outcome(outcome)))
+            }
             Applied::Nothing | Applied::Catalog(_) => Err(Refusal::Malformed {
                 reason: "the group is not one of a volume".to_owned(),
             }),
@@ -153,21 +166,32 @@ impl Volume {
         })
     }
 
-    /// For a holder, the records are kept.
-    async fn query(&self, query: Bytes, holder: Option<&Holder>) -> Result<AnswerBody, Refusal> {
+    /// For a holder, with the records that are to be kept.
+    async fn query(
+        &self,
+        query: Bytes,
+        holder: Option<&Holder>,
+    ) -> Result<(AnswerBody, Option<Given>), Refusal> {
         let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
         let machine = self.group.read().await?;
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(Refusal::NoSuchVolume);
         };
+        let mut given = None;
         let reply = match holder {
             Some(holder) if copies::may_keep(&query) => {
-                let copies = self.group.copies();
-                machine.query_and_keep(&query, |records| copies.give(holder, records))?
+                let note = |records| given = self.group.copies().note(holder, records);
+                if machine.is_busy() {
+                    // A batch may take long to be written, and this thread has other things to do.
+                    run_long(|| machine.query_and_keep(&query, note))?
+                } else {
+                    machine.query_and_keep(&query, note)?
+                }
             }
             Some(_) | None => machine.query(&query)?,
         };
-        Ok(AnswerBody::Reply(holdfast_proto::encode_reply(reply)))
+        let reply = holdfast_proto::encode_reply(reply);
+        Ok((AnswerBody::Reply(reply), given))
     }
 }
 

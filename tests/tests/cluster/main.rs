@@ -18,6 +18,7 @@ mod everyone;
 mod exactly_once;
 mod failover;
 mod foreign;
+mod fsck;
 mod full_disk;
 mod identity;
 mod kill;

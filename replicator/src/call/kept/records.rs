@@ -12,18 +12,20 @@ use holdfast_proto as proto;
 
 /// So many records make a generation.
 const YOUNG_MAX: usize = 1 << 17;
+/// An inode with more records is forgotten as a whole.
+const OF_INODE_MAX: usize = 1 << 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    young: HashMap<InodeId, Group>,
-    old: HashMap<InodeId, Group>,
+    young: HashMap<InodeId, InodeRecords>,
+    old: HashMap<InodeId, InodeRecords>,
     /// Records that have come since the young ones were none.
     came: usize,
 }
 
 /// The records of one inode.
 #[derive(Debug, Default)]
-struct Group {
+struct InodeRecords {
     /// By their keys: the inode, its names if it is a directory, its extended attributes.
     records: HashMap<Bytes, Option<Bytes>>,
     /// A directory whose names are all here.
@@ -67,12 +69,12 @@ impl Records {
             self.old.remove(&ino);
         }
         for proto::Record { key, value } in copies.records {
-            self.put(key, value);
+            self.put(&key, value.as_ref());
         }
     }
 
-    fn put(&mut self, key: Bytes, value: Option<Bytes>) {
-        let Some(ino) = copies::inode_of(&key) else {
+    fn put(&mut self, key: &[u8], value: Option<&Bytes>) {
+        let Some(ino) = copies::inode_of(key) else {
             tracing::error!("a node sent a record that is not kept");
             return;
         };
@@ -84,10 +86,19 @@ impl Records {
         let old = &mut self.old;
         let group = self.young.entry(ino);
         let group = group.or_insert_with(|| old.remove(&ino).unwrap_or_default());
-        if value.as_deref().is_some_and(copies::is_fresh_directory) {
+        if value.is_some_and(|value| copies::is_fresh_directory(value)) {
             group.is_whole = true;
         }
-        group.records.insert(key, value);
+        if value.is_none() && group.is_whole && copies::is_name(key) {
+            group.records.remove(key);
+            return;
+        }
+        // Not a part of the message it came in, which would stay with it.
+        let value = value.map(|value| Bytes::copy_from_slice(value));
+        group.records.insert(Bytes::copy_from_slice(key), value);
+        if group.records.len() > OF_INODE_MAX {
+            self.young.remove(&ino);
+        }
     }
 }
 

@@ -11,11 +11,14 @@ use holdfast_proto as proto;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
-use super::{Copies, Fate, share};
+use super::{Copies, Fates, share};
 use crate::raft::type_config::GroupId;
 
 /// Copies of so many inodes; with one more all are taken back.
 const INODES_MAX: usize = 1 << 20;
+
+/// A mount has one session, and another when that has ended.
+const SESSIONS_MAX: usize = 16;
 
 /// What leaves on a stream.
 #[derive(Debug)]
@@ -31,6 +34,14 @@ pub(crate) struct Line {
     pub(crate) answers: mpsc::WeakSender<Sent>,
     /// Ends the stream: it did not take what it must hear.
     pub(crate) broken: Arc<Notify>,
+}
+
+/// Records that a holder is about to have.
+#[derive(Debug)]
+pub(crate) struct Given {
+    records: Vec<Record>,
+    /// What the holder had been told when they were read.
+    sent: u64,
 }
 
 /// One stream of a mount, which may become a holder.
@@ -116,15 +127,22 @@ impl Holder {
         }
     }
 
-    /// A question was received at this time, and its answer is about to say how long copies may be used.
-    pub(crate) fn asked(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.began).as_micros() as u64;
-        self.asked.fetch_max(since, Ordering::AcqRel);
+    /// A question was received at this time, and its answer is about to say how long copies may be used; false when that
+    /// must not be said, as the stream is told nothing any more. Whoever waits for this holder sees the question, or this
+    /// sees that it has ended.
+    pub(crate) fn asked(&self, received: Instant) -> bool {
+        let since = received.saturating_duration_since(self.began).as_micros() as u64;
+        self.asked.fetch_max(since, Ordering::SeqCst);
+        !self.has_ended()
     }
 
     /// Commands of this session come on this stream.
     pub(crate) fn speaks_for(&self, session: SessionId) {
-        self.interest.lock().sessions.insert(session);
+        let mut interest = self.interest.lock();
+        if interest.sessions.len() >= SESSIONS_MAX {
+            interest.sessions.clear();
+        }
+        interest.sessions.insert(session);
     }
 
     /// It answers from what it was sent up to this number.
@@ -137,11 +155,11 @@ impl Holder {
 
     /// The stream is over. Who was at its other end may use the copies for a while.
     pub(crate) fn end(&self) {
-        self.has_ended.store(true, Ordering::Release);
+        self.has_ended.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Acquire)
+        self.has_ended.load(Ordering::SeqCst) || self.line.answers.strong_count() == 0
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -159,16 +177,17 @@ impl Holder {
 
     /// When its copies are not used any more, as far as it has asked.
     fn over(&self) -> Instant {
-        self.began + Duration::from_micros(self.asked.load(Ordering::Acquire)) + self.reign
+        self.began + Duration::from_micros(self.asked.load(Ordering::SeqCst)) + self.reign
     }
 
-    /// Waits until it has heard this, or does not use its copies any more.
+    /// Waits until it has heard this, or does not use its copies any more. What it asks meanwhile is answered behind what it is
+    /// to hear.
     pub(super) async fn heard_or_over(&self, number: u64) {
+        let over = self.over();
         loop {
             let hears = self.hears.notified();
             tokio::pin!(hears);
             hears.as_mut().enable();
-            let over = self.over();
             if self.heard.load(Ordering::Acquire) >= number || Instant::now() >= over {
                 return;
             }
@@ -179,45 +198,77 @@ impl Holder {
         }
     }
 
-    pub(super) fn give(&self, records: Vec<Record>) {
+    /// Whether anything may be given is asked under the lock, so that what is given is not behind a reset.
+    pub(super) fn note(
+        &self,
+        records: Vec<Record>,
+        is_open: impl FnOnce() -> bool,
+    ) -> Option<Given> {
         let mut interest = self.interest.lock();
+        if records.is_empty() || !is_open() {
+            return None;
+        }
         let inodes = records.iter().filter_map(|(key, _)| copies::inode_of(key));
         interest.inodes.extend(inodes);
-        self.send(proto::Copies {
-            records: records.into_iter().map(record).collect(),
-            ..proto::Copies::default()
-        });
-        if interest.inodes.len() > INODES_MAX {
-            self.reset_locked(&mut interest);
+        self.check_size(&mut interest);
+        Some(Given {
+            records,
+            sent: self.sent(),
+        })
+    }
+
+    pub(super) fn give(&self, given: Given, is_open: impl FnOnce() -> bool) {
+        let _interest = self.interest.lock();
+        if is_open() && self.sent() == given.sent {
+            self.send(proto::Copies {
+                records: given.records.into_iter().map(record).collect(),
+                ..proto::Copies::default()
+            });
         }
     }
 
-    pub(super) fn touch(&self, touches: &Touches, changes_of: impl Fn(InodeId) -> Vec<Record>) {
+    pub(super) fn fates(&self, touches: &Touches, may_give: bool) -> Fates {
         let mut interest = self.interest.lock();
-        let mut fates = Vec::new();
+        let mut fates = Fates::default();
         for (ino, sessions) in touches.iter() {
-            if share(&interest.sessions, sessions) {
+            if may_give && share(&interest.sessions, sessions) {
                 interest.inodes.insert(ino);
-                fates.push(Fate::Renewed(ino));
+                fates.renewed.push(ino);
             } else if interest.inodes.remove(&ino) {
-                fates.push(Fate::Dropped(ino));
+                fates.dropped.push(ino);
             }
         }
+        fates
+    }
+
+    /// What would have been renewed is dropped instead.
+    pub(super) fn drop_renewed(&self, fates: &mut Fates) {
+        let mut interest = self.interest.lock();
+        for ino in fates.renewed.drain(..) {
+            interest.inodes.remove(&ino);
+            fates.dropped.push(ino);
+        }
+    }
+
+    pub(super) fn tell(&self, fates: &Fates, changes_of: impl Fn(InodeId) -> Vec<Record>) {
         if fates.is_empty() {
             return;
         }
-        let mut copies = proto::Copies::default();
-        for fate in fates {
-            match fate {
-                Fate::Renewed(ino) => {
-                    copies
-                        .records
-                        .extend(changes_of(ino).into_iter().map(record));
-                }
-                Fate::Dropped(ino) => copies.dropped.push(ino.get()),
-            }
-        }
+        let renewed = fates.renewed.iter().flat_map(|ino| changes_of(*ino));
+        let copies = proto::Copies {
+            dropped: fates.dropped.iter().map(|ino| ino.get()).collect(),
+            records: renewed.map(record).collect(),
+            ..proto::Copies::default()
+        };
+        let mut interest = self.interest.lock();
         self.send_numbered(copies);
+        self.check_size(&mut interest);
+    }
+
+    fn check_size(&self, interest: &mut Interest) {
+        if interest.inodes.len() > INODES_MAX {
+            self.reset_locked(interest);
+        }
     }
 
     pub(super) fn reset(&self) {

@@ -6,16 +6,13 @@ mod scene;
 use futures_util::FutureExt;
 use holdfast_metadata::Query;
 
-use self::scene::{REIGN, Scene, lookup, root};
+use self::scene::{REIGN, Scene, TERM, lookup, root};
 use super::*;
 
 #[test]
-fn whoever_changes_a_directory_knows_it_and_others_ask_again() {
+fn whoever_changes_what_nobody_else_has_knows_it() {
     let mut scene = Scene::new(2);
-    for stream in 0..2 {
-        scene.ask(stream, &root());
-        assert!(scene.kept(stream, &root()).is_some());
-    }
+    scene.ask(0, &root());
     let ino = scene.create(0, "file");
     scene.deliver_all();
     for query in [root(), lookup("file"), Query::Attributes { ino }] {
@@ -23,9 +20,57 @@ fn whoever_changes_a_directory_knows_it_and_others_ask_again() {
         assert_eq!(scene.kept(0, &query), Some(told), "{query:?}");
         assert_eq!(scene.kept(1, &query), None, "{query:?}");
     }
-    // And is told of them no more.
+}
+
+#[test]
+fn nobody_tells_a_change_as_long_as_another_may_tell_what_was_before() {
+    let mut scene = Scene::new(3);
+    for stream in 0..2 {
+        scene.ask(stream, &root());
+    }
+    let before = scene.kept(1, &root());
+    scene.create(0, "file");
+    scene.streams[0].deliver();
+    assert_eq!(scene.kept(0, &root()), None);
+    assert_eq!(scene.kept(1, &root()), before);
+    // Who asks meanwhile is answered later.
+    scene.ask(2, &root());
+    assert_eq!(scene.kept(2, &root()), None);
+    scene.deliver_all();
+    assert_eq!(scene.kept(1, &root()), None);
+    for stream in 0..3 {
+        scene.ask(stream, &root());
+        let now = scene.machine.query(&root()).unwrap();
+        assert_eq!(scene.kept(stream, &root()), Some(now));
+    }
+    // What is dropped is told of no more.
     scene.create(0, "other");
+    scene.deliver_all();
+    scene.create(0, "another");
     assert!(scene.streams[1].is_quiet());
+}
+
+#[test]
+fn what_was_read_before_something_was_told_is_not_given() {
+    let mut scene = Scene::new(1);
+    let holder = Arc::clone(&scene.streams[0].holder);
+    let mut given = None;
+    let note = |records| given = scene.copies.note(&holder, records);
+    drop(scene.machine.query_and_keep(&root(), note).unwrap());
+    scene.create(0, "file");
+    scene.copies.give(&holder, given.unwrap());
+    scene.deliver_all();
+    let now = scene.machine.query(&root()).unwrap();
+    assert_eq!(scene.kept(0, &root()), Some(now));
+}
+
+#[test]
+fn a_stream_that_has_ended_is_not_told_that_it_may_use_its_copies() {
+    let scene = Scene::new(1);
+    let holder = &scene.streams[0].holder;
+    assert!(holder.asked(Instant::now()));
+    holder.end();
+    assert!(!holder.asked(Instant::now()));
 }
 
 #[test]
@@ -115,7 +160,7 @@ async fn before_it_hands_over_a_leader_takes_everything_back() {
     let mut scene = Scene::after_start().await;
     scene.ask(0, &root());
     {
-        let closing = scene.copies.close();
+        let closing = scene.copies.close(TERM);
         tokio::pin!(closing);
         assert!(closing.as_mut().now_or_never().is_none());
         scene.streams[0].deliver();
@@ -126,10 +171,15 @@ async fn before_it_hands_over_a_leader_takes_everything_back() {
     assert_eq!(scene.kept(0, &root()), None);
     scene.ask(0, &root());
     assert_eq!(scene.kept(0, &root()), None, "nothing is given");
-    scene.copies.open();
+    scene.create(0, "file");
+    scene.deliver_all();
+    assert_eq!(scene.kept(0, &root()), None, "nor by its own change");
+    scene.copies.enter_term(TERM);
+    assert_eq!(scene.copies.lease(), None, "the same term");
+    scene.copies.enter_term(TERM + 1);
     scene.ask(0, &root());
     assert!(scene.kept(0, &root()).is_some());
     let never = Copies::new(REIGN, false);
-    never.open();
+    never.enter_term(TERM);
     assert_eq!(never.lease(), None);
 }

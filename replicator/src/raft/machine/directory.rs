@@ -33,6 +33,17 @@ pub(super) struct GroupDirectory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StateNumber(u64);
 
+/// The state that a group goes on from, if it was made.
+pub(in crate::raft) fn live_state(path: &Path) -> Result<Option<PathBuf>, Fault> {
+    let directory = GroupDirectory {
+        path: path.to_owned(),
+        kind: GroupKind::Catalog,
+        disk: Disk::default(),
+    };
+    let current = directory.read_current()?;
+    Ok(current.map(|number| directory.state(number)))
+}
+
 impl GroupDirectory {
     /// Makes the directory, unless it is there, and removes what a crash has left.
     pub(super) fn open(

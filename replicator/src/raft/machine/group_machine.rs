@@ -162,7 +162,7 @@ async fn run_blocking<T: Send + 'static>(
 }
 
 /// Lets the other tasks of this thread go on elsewhere, where there is an elsewhere.
-fn run_long<T>(run: impl FnOnce() -> T) -> T {
+pub(in crate::raft) fn run_long<T>(run: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(run),
         _ => run(),

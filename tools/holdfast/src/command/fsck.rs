@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, ValueHint};
 use holdfast_metadata::invariant::{self, Progress, Violation};
 use holdfast_metadata::{Engine, Fault, RocksEngine};
-use holdfast_replicator::{DataDirectory, OpenError};
+use holdfast_replicator::{DataDirectory, NodeError, OpenError, StoppedNode};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -19,10 +19,11 @@ const EXIT_VIOLATIONS: u8 = 1;
 /// Nothing is known: the data could not be read.
 const EXIT_UNCHECKED: u8 = 2;
 
-/// Check a data directory without changing it.
+/// Check a data directory without changing it: that of a mount, or that of a node.
 ///
 /// Every record is read and every rule of the format is checked: link counts, reachability, extents,
-/// counters. What is wrong is listed, one line each. The directory must not be mounted.
+/// counters. What is wrong is listed, one line each. The directory must not be mounted, and the node not run; what only its
+/// log has is not looked at.
 ///
 /// Exit code: 0 all is well, 1 something is wrong, 2 could not check.
 #[derive(Debug, Args)]
@@ -91,6 +92,9 @@ pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
 fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
     let cannot = || format!("cannot check {}", arguments.data.display());
     let data = data_path::resolve(&arguments.data).with_context(cannot)?;
+    if let Some(node) = StoppedNode::open(&data).with_context(cannot)? {
+        return check_node(&node).with_context(cannot);
+    }
     let open = || DataDirectory::open_read_only(&data);
     let opened = takeover::open(open, || true).and_then(|directory| {
         directory.check_durable()?;
@@ -101,11 +105,34 @@ fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
         Err(OpenError::Corrupt { what, detail, .. }) => return Ok(store_damaged(&what, &detail)),
         Err(error) => return Err(advise(error).context(cannot())),
     };
-    match check_records(&directory.store()) {
-        Err(Fault::Corrupt { what, detail }) => Ok(store_damaged(&what, &detail)),
-        Err(fault @ (Fault::NoSpace | Fault::Io(_))) => {
-            Err(anyhow::Error::from(fault).context(cannot()))
+    check_store(&directory.store()).with_context(cannot)
+}
+
+/// What is wrong with the volumes of a node.
+fn check_node(node: &StoppedNode) -> anyhow::Result<Vec<Finding>> {
+    let volumes = match node.volumes() {
+        Ok(volumes) => volumes,
+        Err(NodeError::Corrupt { path, detail }) => {
+            return Ok(store_damaged(&path.display().to_string(), &detail));
         }
+        Err(error) => return Err(error.into()),
+    };
+    let mut findings = Vec::new();
+    for volume in volumes {
+        let found = check_store(&volume.store)?.into_iter();
+        findings.extend(found.map(|finding| Finding {
+            rule: finding.rule,
+            detail: format!("volume {}: {}", volume.number, finding.detail),
+        }));
+    }
+    Ok(findings)
+}
+
+/// What is wrong with one state.
+fn check_store(store: &Path) -> anyhow::Result<Vec<Finding>> {
+    match check_records(store) {
+        Err(Fault::Corrupt { what, detail }) => Ok(store_damaged(&what, &detail)),
+        Err(fault @ (Fault::NoSpace | Fault::Io(_))) => Err(fault.into()),
         Ok(violations) => Ok(violations.into_iter().map(Finding::from).collect()),
     }
 }
@@ -132,7 +159,7 @@ fn advise(error: OpenError) -> anyhow::Error {
         ),
         Ok(_) | Err(_) => anyhow!(
             "{shown} is not a data directory of holdfast: give the one that `holdfast mount` named \
-             (\"mounted DATA at MOUNTPOINT\")"
+             (\"mounted DATA at MOUNTPOINT\"), or that of a node"
         ),
     }
 }

@@ -126,11 +126,14 @@ fn play(seed: u64) {
             }
             _ => drop(scene.streams[stream].deliver_one()),
         }
+        let question = dice.question(&inodes);
+        let mut told = None;
         for stream in 0..scene.streams.len() {
-            let question = dice.question(&inodes);
             let Some(kept) = scene.kept(stream, &question) else {
                 continue;
             };
+            let told = told.get_or_insert_with(|| kept.clone());
+            assert_eq!(*told, kept, "seed {seed}, step {step}: {question:?}");
             answered += 1;
             let now = scene.machine.query(&question).unwrap();
             if kept != now {
@@ -143,7 +146,7 @@ fn play(seed: u64) {
             }
         }
     }
-    assert!(answered > STEPS / 4, "seed {seed}: {answered} answers");
+    assert!(answered > STEPS / 10, "seed {seed}: {answered} answers");
     assert!(was_late > 0, "seed {seed}: nothing was ever late");
 }
 

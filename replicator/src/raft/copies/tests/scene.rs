@@ -16,6 +16,7 @@ use crate::call::{Kept, Moment};
 use crate::raft::copies::{Copies, Holder, Line, Sent};
 
 pub(super) const REIGN: Duration = Duration::from_millis(200);
+pub(super) const TERM: u64 = 5;
 const LINE_MAX: usize = 64;
 
 pub(super) struct Scene {
@@ -117,6 +118,7 @@ impl Scene {
             mode: Mode::new(0o755),
         };
         let copies = Copies::new(REIGN, true);
+        copies.enter_term(TERM);
         let sessions = 1..=streams;
         let mut scene = Scene {
             machine: StateMachine::open(MemoryEngine::new(), format).unwrap(),
@@ -149,13 +151,18 @@ impl Scene {
         self.streams.iter().map(|stream| &stream.holder)
     }
 
-    /// A mount asks the leader.
+    /// A mount asks the leader; what it may keep comes with the answer, which waits until all others have heard.
     pub(super) fn ask(&mut self, stream: usize, query: &Query) {
         let holder = &self.streams[stream].holder;
-        let give = |records| self.copies.give(holder, records);
-        let answered = self.machine.query_and_keep(query, give).unwrap();
-        drop(answered);
-        holder.asked(Instant::now());
+        let mut given = None;
+        let note = |records| given = self.copies.note(holder, records);
+        drop(self.machine.query_and_keep(query, note).unwrap());
+        let others = self.holders().filter(|other| !Arc::ptr_eq(other, holder));
+        let is_settled = others.into_iter().all(|other| other.has_heard_all());
+        if let Some(given) = given.filter(|_| is_settled) {
+            self.copies.give(holder, given);
+        }
+        assert!(holder.asked(Instant::now()));
         self.streams[stream].deliver();
     }
 

@@ -1,0 +1,60 @@
+//! The data directory of a node that does not run, to be looked at and not changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::machine;
+use super::node_directory::NodeDirectory;
+use super::node_error::NodeError;
+use super::type_config::GroupId;
+
+/// A node that cannot be started while this is there.
+#[derive(Debug)]
+pub struct StoppedNode {
+    directory: NodeDirectory,
+}
+
+/// A volume as a node has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredVolume {
+    /// Its number in the cluster.
+    pub number: u64,
+    /// Where its state is: a RocksDB.
+    pub store: PathBuf,
+}
+
+impl StoppedNode {
+    /// Opens the directory, if it is one of a node.
+    pub fn open(path: &Path) -> Result<Option<StoppedNode>, NodeError> {
+        let directory = NodeDirectory::open_made(path)?;
+        Ok(directory.map(|directory| StoppedNode { directory }))
+    }
+
+    /// The volumes, in the order of their numbers. One that was never made whole is not among them.
+    pub fn volumes(&self) -> Result<Vec<StoredVolume>, NodeError> {
+        let groups = self.directory.groups();
+        let failed = |error| NodeError::io(&groups, error);
+        if !groups.exists() {
+            return Ok(Vec::new());
+        }
+        let mut volumes = Vec::new();
+        for entry in fs::read_dir(&groups).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let number = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let Some(number) = number.filter(|number| GroupId(*number) != GroupId::CATALOG) else {
+                continue;
+            };
+            let store = machine::live_state(&entry.path());
+            let store = store.map_err(|fault| NodeError::Corrupt {
+                path: entry.path(),
+                detail: fault.to_string(),
+            })?;
+            volumes.extend(store.map(|store| StoredVolume { number, store }));
+        }
+        volumes.sort_by_key(|volume| volume.number);
+        Ok(volumes)
+    }
+}
