@@ -65,12 +65,18 @@ fn serve(scene: &Scene, address: &str) -> Child {
         .unwrap()
 }
 
-/// A program that asks for a file and is not answered yet.
+/// A program that asks for a file and is not answered yet. As long as the mount may use its copies it is, and started again.
 fn waiting(scene: &Scene) -> Child {
-    let mut command = scene.command("stat", &["mnt/file"]);
-    let program = command.stdout(Stdio::null()).spawn().unwrap();
-    let wchan = format!("/proc/{}/wchan", program.id());
+    let spawn = || {
+        let mut command = scene.command("stat", &["mnt/file"]);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut program = spawn();
     wait_until("it waits for the cluster", SOON, || {
+        if program.try_wait().unwrap().is_some() {
+            program = spawn();
+        }
+        let wchan = format!("/proc/{}/wchan", program.id());
         fs::read_to_string(&wchan).is_ok_and(|place| place.contains("request_wait_answer"))
     });
     program
