@@ -220,6 +220,9 @@ fn without_its_cluster_a_soft_mount_fails_in_time_and_is_unmounted() {
     mount(&scene, &cluster, "soft=0.5");
     fs::write(scene.path("mnt/file"), "x").unwrap();
     cluster.kill();
+    wait_until("copies are not used any more", SOON, || {
+        fs::metadata(scene.path("mnt/file")).is_err()
+    });
     let error = fs::metadata(scene.path("mnt/file")).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
     let busy = File::open(scene.path("mnt"));
