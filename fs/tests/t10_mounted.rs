@@ -15,7 +15,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use holdfast_fs::{AtimePolicy, Mount, MountError, MountOptions, Unmounter};
-use holdfast_metadata::{Format, MemoryEngine, Mode, Timestamp};
+use holdfast_metadata::{Format, MemoryEngine, Timestamp};
 use holdfast_replicator::{NoOpReplicator, PosixMetadataReplicator};
 use nix::fcntl::{Flock, FlockArg};
 
@@ -76,13 +76,7 @@ fn watchdog(unmounter: Unmounter) -> Sender<()> {
 }
 
 fn replicator() -> Arc<NoOpReplicator<MemoryEngine>> {
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     let replicator = NoOpReplicator::in_memory(format).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -249,6 +249,22 @@ pub struct SetAttributes {
     pub ctime: Option<Timestamp>,
 }
 
+impl SetAttributes {
+    /// Changes nothing, to be filled in.
+    pub const fn nothing(ino: InodeId) -> SetAttributes {
+        SetAttributes {
+            ino,
+            mode: None,
+            uid: None,
+            gid: None,
+            size: None,
+            atime: None,
+            mtime: None,
+            ctime: None,
+        }
+    }
+}
+
 /// Sets the `chattr` flags and, if given, the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetFlags {

@@ -40,6 +40,19 @@ pub struct Format {
     pub mode: Mode,
 }
 
+impl Format {
+    /// With a root directory that belongs to root, and that everybody may read.
+    pub const fn of_root(generation: u32, now: Timestamp) -> Format {
+        Format {
+            generation,
+            now,
+            uid: 0,
+            gid: 0,
+            mode: Mode::new(0o755),
+        }
+    }
+}
+
 /// What one batch answered and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {

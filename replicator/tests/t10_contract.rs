@@ -1,18 +1,12 @@
 //! The contract of a replicator, for NoOp over both engines and both durabilities.
 #![expect(clippy::unwrap_used, reason = "these functions are tests")]
 
-use holdfast_metadata::{Format, MemoryEngine, Mode, Timestamp};
+use holdfast_metadata::{Format, MemoryEngine, Timestamp};
 use holdfast_replicator::{Durability, NoOpOptions, NoOpReplicator, replicator_contract};
 use tempfile::TempDir;
 
 fn in_memory() -> (NoOpReplicator<MemoryEngine>, ()) {
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     (NoOpReplicator::in_memory(format).unwrap(), ())
 }
 

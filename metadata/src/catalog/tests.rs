@@ -3,7 +3,7 @@
 use super::*;
 use crate::state_machine::Format;
 use crate::store::MemoryEngine;
-use crate::types::{Mode, Timestamp};
+use crate::types::Timestamp;
 
 const CLUSTER: [u8; 16] = [1; 16];
 
@@ -94,13 +94,7 @@ fn volume(name: &str, generation: u32) -> CatalogCommand {
     CatalogCommand::CreateVolume {
         name: name.to_owned(),
         replication: ReplicationMode::Quorum,
-        format: Format {
-            generation,
-            now: Timestamp::default(),
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        },
+        format: Format::of_root(generation, Timestamp::default()),
     }
 }
 
@@ -412,13 +406,7 @@ fn how_a_log_is_cut_into_batches_changes_nothing() {
 
 #[test]
 fn a_volume_and_a_catalog_are_not_taken_for_each_other() {
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     let machine = crate::StateMachine::open(MemoryEngine::new(), format).unwrap();
     let mut stored = Batch::default();
     let visit = &mut |key: &[u8], value: &[u8]| {

@@ -5,7 +5,7 @@ use crate::types::SessionId;
 /// Registers a session, and says who it is for whoever lists the sessions.
 ///
 /// No text is longer than [`crate::limits::SESSION_TEXT_BYTES_MAX`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenSession {
     /// Name of the machine.
     pub host: String,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::command::{Command, Create, Mkdir, OpenSession, Operation, Unlink};
-use crate::ops::fixture::{Fixture, name};
-use crate::types::{Credentials, LogIndex, Mode, Position, RequestId, Timestamp};
+use crate::command::{Command, Create, Mkdir, Operation, Unlink};
+use crate::ops::fixture::{Fixture, name, of_session, open_session};
+use crate::types::{Credentials, LogIndex, Mode, Position};
 
 /// Copies without a record that was never kept.
 #[derive(Default)]
@@ -30,28 +30,6 @@ impl View for Kept {
     fn scan_back(&self, _: &[u8], _: &[u8], _: &mut Visit<'_>) -> Result<(), Fault> {
         Err(Fault::Io("missing".to_owned()))
     }
-}
-
-fn command(session: u64, sequence: u64, operation: Operation) -> Command {
-    Command {
-        request: Some(RequestId {
-            session: SessionId(session),
-            sequence,
-            acknowledged: 0,
-        }),
-        now: Timestamp::default(),
-        credentials: Credentials::ROOT,
-        operation,
-    }
-}
-
-fn open_session() -> Operation {
-    Operation::OpenSession(OpenSession {
-        host: String::new(),
-        process: 0,
-        version: String::new(),
-        mountpoint: String::new(),
-    })
 }
 
 fn create(text: &str) -> Operation {
@@ -153,7 +131,10 @@ fn a_witness_hears_who_touches_what_and_not_what_was_refused() {
     let (touches, _) = witnessed(
         &fixture,
         100,
-        &[command(3, 0, open_session()), command(4, 0, open_session())],
+        &[
+            of_session(3, 0, open_session()),
+            of_session(4, 0, open_session()),
+        ],
     );
     assert!(touches.is_empty());
     let unlink = Operation::Unlink(Unlink {
@@ -161,9 +142,9 @@ fn a_witness_hears_who_touches_what_and_not_what_was_refused() {
         name: name("old"),
     });
     let commands = [
-        command(3, 1, create("new")),
-        command(4, 1, create("new")),
-        command(4, 2, unlink),
+        of_session(3, 1, create("new")),
+        of_session(4, 1, create("new")),
+        of_session(4, 2, unlink),
     ];
     let (touches, records) = witnessed(&fixture, 101, &commands);
     let by: Vec<Vec<u64>> = touches
@@ -176,7 +157,7 @@ fn a_witness_hears_who_touches_what_and_not_what_was_refused() {
         let (_, value) = records.iter().find(|(changed, _)| *changed == key).unwrap();
         assert_eq!(value.is_some(), text == "new");
     }
-    let again = [command(3, 1, create("new"))];
+    let again = [of_session(3, 1, create("new"))];
     let (touches, _) = witnessed(&fixture, 102, &again);
     assert!(touches.is_empty(), "a retry changes nothing");
 }
@@ -205,7 +186,7 @@ fn only_a_directory_that_never_had_an_entry_is_fresh() {
         100,
         &[Command {
             request: None,
-            ..command(
+            ..of_session(
                 0,
                 0,
                 Operation::Mkdir(Mkdir {

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::News;
-use crate::command::{Command, ExpireSession, OpenSession, Operation, Unlink};
-use crate::ops::fixture::{Fixture, name};
+use crate::command::{Command, ExpireSession, Operation, Unlink};
+use crate::ops::fixture::{Fixture, name, of_session, open_session};
 use crate::outcome::PosixError;
 use crate::state_machine::Applied;
-use crate::types::{Credentials, InodeId, LogIndex, Position, RequestId, SessionId, Timestamp};
+use crate::types::{InodeId, LogIndex, Position, SessionId};
 
 fn apply(fixture: &Fixture, commands: &[Command]) -> Applied {
     let position = Position {
@@ -15,29 +15,6 @@ fn apply(fixture: &Fixture, commands: &[Command]) -> Applied {
         record: Bytes::new(),
     };
     fixture.machine.apply_at(position, commands).unwrap()
-}
-
-/// A command of session 3.
-fn of_session(sequence: u64, operation: Operation) -> Command {
-    Command {
-        request: Some(RequestId {
-            session: SessionId(3),
-            sequence,
-            acknowledged: 0,
-        }),
-        now: Timestamp::default(),
-        credentials: Credentials::ROOT,
-        operation,
-    }
-}
-
-fn open_session() -> Operation {
-    Operation::OpenSession(OpenSession {
-        host: String::new(),
-        process: 0,
-        version: String::new(),
-        mountpoint: String::new(),
-    })
 }
 
 #[test]
@@ -55,16 +32,16 @@ fn whoever_applies_at_a_position_hears_what_happened_and_not_what_was_refused() 
         term: 1,
     });
     let commands = [
-        of_session(0, open_session()),
-        of_session(0, open_session()),
-        of_session(1, unlink()),
-        of_session(2, unlink()),
+        of_session(3, 0, open_session()),
+        of_session(3, 0, open_session()),
+        of_session(3, 1, unlink()),
+        of_session(3, 2, unlink()),
         Command {
             request: None,
-            ..of_session(0, expire.clone())
+            ..of_session(3, 0, expire.clone())
         },
-        of_session(0, expire),
-        of_session(0, Operation::CloseSession),
+        of_session(3, 0, expire),
+        of_session(3, 0, Operation::CloseSession),
     ];
     let applied = apply(&fixture, &commands);
     let refused = applied.outcomes.iter().map(Result::is_err);
@@ -81,10 +58,10 @@ fn whoever_applies_at_a_position_hears_what_happened_and_not_what_was_refused() 
 fn a_command_of_a_past_term_changes_nothing_and_says_so() {
     let fixture = Fixture::new();
     let commands = [
-        of_session(0, open_session()),
+        of_session(3, 0, open_session()),
         Command {
             request: None,
-            ..of_session(0, Operation::RefusePastTerm)
+            ..of_session(3, 0, Operation::RefusePastTerm)
         },
     ];
     let applied = apply(&fixture, &commands);

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 
 use crate::command::{
-    Command, Create, Link, Mkdir, Operation, Rename, RenameFlags, Rmdir, Symlink, Unlink,
+    Command, Create, Link, Mkdir, OpenSession, Operation, Rename, RenameFlags, Rmdir, Symlink,
+    Unlink,
 };
 use crate::outcome::{Answer, Outcome, PosixError, Reply};
 use crate::query::Query;
 use crate::state_machine::{Format, StateMachine};
 use crate::store::MemoryEngine;
-use crate::types::{Attributes, Cookie, Credentials, FileName, InodeId, Mode, Timestamp};
+use crate::types::{
+    Attributes, Cookie, Credentials, FileName, InodeId, Mode, RequestId, SessionId, Timestamp,
+};
 
 pub(crate) struct Fixture {
     pub(crate) machine: StateMachine<MemoryEngine>,
@@ -21,15 +24,28 @@ pub(crate) fn name(text: &str) -> FileName {
     FileName::new(text.as_bytes()).unwrap()
 }
 
+/// A command of a session.
+pub(crate) fn of_session(session: u64, sequence: u64, operation: Operation) -> Command {
+    Command {
+        request: Some(RequestId {
+            session: SessionId(session),
+            sequence,
+            acknowledged: 0,
+        }),
+        now: Timestamp::default(),
+        credentials: Credentials::ROOT,
+        operation,
+    }
+}
+
+/// Registers a session of nobody in particular.
+pub(crate) fn open_session() -> Operation {
+    Operation::OpenSession(OpenSession::default())
+}
+
 impl Fixture {
     pub(crate) fn new() -> Fixture {
-        let format = Format {
-            generation: 7,
-            now: Timestamp::default(),
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        };
+        let format = Format::of_root(7, Timestamp::default());
         Fixture {
             machine: StateMachine::open(MemoryEngine::new(), format).unwrap(),
             seconds: 0,

@@ -57,20 +57,6 @@ pub(crate) fn user(uid: u32, groups: &[u32]) -> Credentials {
     }
 }
 
-/// A change of no attribute, to be filled in.
-pub(crate) fn nothing(ino: InodeId) -> SetAttributes {
-    SetAttributes {
-        ino,
-        mode: None,
-        uid: None,
-        gid: None,
-        size: None,
-        atime: None,
-        mtime: None,
-        ctime: None,
-    }
-}
-
 impl Fixture {
     /// An inode of a kind but symlink in the root directory.
     pub(crate) fn make(&mut self, kind: FileKind, text: &str) -> InodeId {
@@ -110,12 +96,12 @@ impl Fixture {
         let owner = SetAttributes {
             uid: Some(uid),
             gid: Some(gid),
-            ..nothing(ino)
+            ..SetAttributes::nothing(ino)
         };
         self.set(Credentials::ROOT, owner).unwrap();
         let mode = SetAttributes {
             mode: Some(Mode::new(mode)),
-            ..nothing(ino)
+            ..SetAttributes::nothing(ino)
         };
         self.set(Credentials::ROOT, mode).unwrap();
     }

@@ -13,13 +13,7 @@ use crate::types::{Credentials, FileName};
 const ROUNDS: i64 = 2_000;
 
 fn machine<E: Engine>(engine: E) -> StateMachine<E> {
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     StateMachine::open(engine, format).unwrap()
 }
 
@@ -223,13 +217,7 @@ fn a_store_with_keys_but_no_volume_is_refused() {
     let mut batch = Batch::default();
     batch.set(keys::orphan(InodeId::new(9)), Some(Bytes::new()));
     engine.commit(batch).unwrap();
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     let fault = StateMachine::open(engine, format).unwrap_err();
     assert!(
         fault.to_string().contains("missing from a store"),

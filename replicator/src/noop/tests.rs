@@ -87,13 +87,7 @@ fn fragile(durability: Durability) -> (NoOpReplicator<Fragile>, Shared) {
         engine: MemoryEngine::new(),
         shared: Arc::clone(&shared),
     };
-    let format = Format {
-        generation: 1,
-        now: Timestamp::default(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(1, Timestamp::default());
     let machine = StateMachine::open(engine, format).unwrap();
     let home = FragileHome(Arc::clone(&shared));
     let replicator = NoOpReplicator::new(machine, Box::new(home), durability);

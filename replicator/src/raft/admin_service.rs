@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use futures_util::Stream;
 use holdfast_metadata::catalog::{CatalogAnswer, CatalogCommand, NodeRole, ReplicationMode};
-use holdfast_metadata::{Format, Mode, Timestamp};
+use holdfast_metadata::{Format, Timestamp};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
 use holdfast_proto::identity::Identity;
@@ -363,20 +363,15 @@ pub(crate) fn create_volume(
 ) -> std::io::Result<CatalogCommand> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
+    let now = Timestamp {
+        seconds: now.as_secs() as i64,
+        nanoseconds: now.subsec_nanos(),
+    };
     let [a, b, c, d, ..] = random_id()?;
     Ok(CatalogCommand::CreateVolume {
         name,
         replication,
-        format: Format {
-            generation: u32::from_be_bytes([a, b, c, d]),
-            now: Timestamp {
-                seconds: now.as_secs() as i64,
-                nanoseconds: now.subsec_nanos(),
-            },
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        },
+        format: Format::of_root(u32::from_be_bytes([a, b, c, d]), now),
     })
 }
 

@@ -36,17 +36,11 @@ impl Number {
 
     fn set(&self, client: &Client, seconds: i64) {
         let operation = Operation::SetAttributes(SetAttributes {
-            ino: self.ino,
-            mode: None,
-            uid: None,
-            gid: None,
-            size: None,
-            atime: None,
             mtime: Some(Timestamp {
                 seconds,
                 nanoseconds: 0,
             }),
-            ctime: None,
+            ..SetAttributes::nothing(self.ino)
         });
         let answer = client.replicate(operation).unwrap().unwrap();
         assert!(matches!(answer, Answer::Attributes(_)), "{answer:?}");

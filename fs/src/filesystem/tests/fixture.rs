@@ -114,13 +114,7 @@ impl Drop for Fixture {
 }
 
 pub(super) fn memory() -> Arc<Memory> {
-    let format = Format {
-        generation: 7,
-        now: now(),
-        uid: 0,
-        gid: 0,
-        mode: Mode::new(0o755),
-    };
+    let format = Format::of_root(7, now());
     let replicator = NoOpReplicator::in_memory(format).unwrap();
     at_once(replicator.start()).unwrap();
     Arc::new(replicator)

@@ -46,12 +46,7 @@ impl Desk {
             sound: true,
         };
         for session in 1..=6 {
-            let open = Operation::OpenSession(OpenSession {
-                host: String::new(),
-                process: 0,
-                version: String::new(),
-                mountpoint: String::new(),
-            });
+            let open = Operation::OpenSession(OpenSession::default());
             desk.apply(SessionId(session), open).unwrap();
         }
         desk

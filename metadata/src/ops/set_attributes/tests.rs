@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ops::fixture::Fixture;
-use crate::permission::fixture::{SPECIAL, nothing, user};
+use crate::permission::fixture::{SPECIAL, user};
 use crate::types::{Attributes, Credentials, InodeId, Mode, Timestamp};
 use crate::xattr::CAPABILITY;
 
@@ -17,7 +17,7 @@ fn with_mode(ino: InodeId, mode: u32) -> SetAttributes {
     let mode = Some(Mode::new(mode));
     SetAttributes {
         mode,
-        ..nothing(ino)
+        ..SetAttributes::nothing(ino)
     }
 }
 
@@ -25,14 +25,14 @@ fn with_owner(ino: InodeId, uid: Option<u32>, gid: Option<u32>) -> SetAttributes
     SetAttributes {
         uid,
         gid,
-        ..nothing(ino)
+        ..SetAttributes::nothing(ino)
     }
 }
 
 fn with_size(ino: InodeId, size: u64) -> SetAttributes {
     SetAttributes {
         size: Some(size),
-        ..nothing(ino)
+        ..SetAttributes::nothing(ino)
     }
 }
 
@@ -40,7 +40,7 @@ fn with_times(ino: InodeId, atime: Option<Timestamp>, mtime: Option<Timestamp>) 
     SetAttributes {
         atime,
         mtime,
-        ..nothing(ino)
+        ..SetAttributes::nothing(ino)
     }
 }
 
@@ -56,7 +56,7 @@ fn root(fixture: &mut Fixture, command: SetAttributes) -> Result<Attributes, Pos
 fn nothing_is_set_but_what_is_given_and_the_change_time() {
     let (mut fixture, ino) = file(1, 2, 0o640);
     let before = fixture.stat(ino);
-    let after = root(&mut fixture, nothing(ino)).unwrap();
+    let after = root(&mut fixture, SetAttributes::nothing(ino)).unwrap();
     let ctime = fixture.now();
     assert_ne!(before.ctime, ctime);
     assert_eq!(after, Attributes { ctime, ..before });
@@ -275,7 +275,7 @@ fn a_given_change_time_is_set() {
     let ctime = Some(time(1, 0));
     let command = SetAttributes {
         ctime,
-        ..nothing(ino)
+        ..SetAttributes::nothing(ino)
     };
     assert_eq!(root(&mut fixture, command).unwrap().ctime, time(1, 0));
 }
@@ -287,7 +287,7 @@ fn nothing_of_an_immutable_inode_is_set() {
     let before = fixture.stat(ino);
     let now = Timestamp::new(fixture.now().seconds + 7, fixture.now().nanoseconds);
     for command in [
-        nothing(ino),
+        SetAttributes::nothing(ino),
         with_mode(ino, 0o600),
         with_owner(ino, Some(1), None),
         with_size(ino, 0),
@@ -321,12 +321,12 @@ fn nothing_of_an_append_only_inode_is_set_but_both_times_to_the_present() {
     let present = now(&fixture);
     let after = root(&mut fixture, with_times(ino, present, present)).unwrap();
     assert_eq!((Some(after.atime), Some(after.mtime)), (present, present));
-    root(&mut fixture, nothing(ino)).unwrap();
+    root(&mut fixture, SetAttributes::nothing(ino)).unwrap();
 }
 
 #[test]
 fn an_inode_that_is_gone_is_gone() {
     let mut fixture = Fixture::new();
-    let outcome = root(&mut fixture, nothing(InodeId::new(99)));
+    let outcome = root(&mut fixture, SetAttributes::nothing(InodeId::new(99)));
     assert_eq!(outcome, Err(PosixError::InodeGone));
 }

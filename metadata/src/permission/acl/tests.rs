@@ -5,7 +5,7 @@ use crate::command::{Create, Mkdir, Operation, SetAttributes, SetXattr, SetXattr
 use crate::keys;
 use crate::ops::fixture::{Fixture, entry, name};
 use crate::ops::load_inode;
-use crate::permission::fixture::{SPECIAL, list, nothing, user};
+use crate::permission::fixture::{SPECIAL, list, user};
 use crate::record::Xattr;
 use crate::store::{Batch, Engine};
 use crate::types::{Attributes, Credentials};
@@ -38,7 +38,7 @@ fn set_mode(fixture: &mut Fixture, ino: InodeId, mode: u32) {
             Credentials::ROOT,
             SetAttributes {
                 mode,
-                ..nothing(ino)
+                ..SetAttributes::nothing(ino)
             },
         )
         .unwrap();

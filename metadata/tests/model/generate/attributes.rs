@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    InodeFlags, InodeId, Operation, RemoveXattr, SetAttributes, SetFlags, SetXattr, SetXattrMode,
-    Timestamp, TouchAtime,
+    InodeFlags, Operation, RemoveXattr, SetAttributes, SetFlags, SetXattr, SetXattrMode, Timestamp,
+    TouchAtime,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -21,19 +21,6 @@ const XATTRS: [&[u8]; 7] = [
     b"unknown.a",
     b"",
 ];
-
-pub(super) fn no_change(ino: InodeId) -> SetAttributes {
-    SetAttributes {
-        ino,
-        mode: None,
-        uid: None,
-        gid: None,
-        size: None,
-        atime: None,
-        mtime: None,
-        ctime: None,
-    }
-}
 
 fn time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![(-40..70_i64).prop_map(time_of), Just(Timestamp::default())]

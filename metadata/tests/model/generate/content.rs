@@ -7,7 +7,6 @@ use holdfast_metadata::{
 };
 use proptest::prelude::*;
 
-use super::attributes::no_change;
 use super::file;
 
 pub(super) fn offset() -> impl Strategy<Value = u64> {
@@ -64,7 +63,7 @@ pub(super) fn content() -> impl Strategy<Value = Operation> {
         }),
         1 => (file(), offset()).prop_map(|(ino, size)| Operation::SetAttributes(SetAttributes {
             size: Some(size),
-            ..no_change(ino)
+            ..SetAttributes::nothing(ino)
         })),
     ]
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_metadata::{
-    Command, Format, MemoryEngine, Mode, OpenSession, Operation, Outcome, RequestId, SessionId,
+    Command, Format, MemoryEngine, OpenSession, Operation, Outcome, RequestId, SessionId,
     StateMachine, Timestamp,
 };
 use holdfast_proto::{
@@ -24,13 +24,7 @@ pub(super) struct State(Arc<Mutex<StateMachine<MemoryEngine>>>);
 
 impl State {
     pub(super) fn new() -> State {
-        let format = Format {
-            generation: 1,
-            now: Timestamp::default(),
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        };
+        let format = Format::of_root(1, Timestamp::default());
         let machine = StateMachine::open(MemoryEngine::new(), format).unwrap();
         State(Arc::new(Mutex::new(machine)))
     }

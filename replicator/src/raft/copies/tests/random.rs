@@ -51,14 +51,8 @@ impl Dice {
                 flags: RenameFlags::default(),
             }),
             5 => Operation::SetAttributes(SetAttributes {
-                ino,
                 mode: Some(Mode::new(self.roll(0o1000) as u32)),
-                uid: None,
-                gid: None,
-                size: None,
-                atime: None,
-                mtime: None,
-                ctime: None,
+                ..SetAttributes::nothing(ino)
             }),
             _ => Operation::SetXattr(SetXattr {
                 ino,

@@ -110,13 +110,7 @@ pub(super) fn lookup(name: &str) -> Query {
 
 impl Scene {
     pub(super) fn new(streams: u64) -> Scene {
-        let format = Format {
-            generation: 1,
-            now: Timestamp::default(),
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        };
+        let format = Format::of_root(1, Timestamp::default());
         let copies = Copies::new(REIGN, true);
         copies.enter_term(TERM);
         let sessions = 1..=streams;
@@ -129,12 +123,7 @@ impl Scene {
             index: 0,
         };
         for stream in 0..scene.streams.len() {
-            let open = OpenSession {
-                host: String::new(),
-                process: 0,
-                version: String::new(),
-                mountpoint: String::new(),
-            };
+            let open = OpenSession::default();
             scene.apply(stream, Operation::OpenSession(open)).unwrap();
         }
         scene

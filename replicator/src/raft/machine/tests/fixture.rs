@@ -21,16 +21,13 @@ use crate::raft::poison::Poison;
 use crate::raft::snapshot::SnapshotDirectory;
 use crate::raft::type_config::{Entry, LogId, Membership, Peer, Proposal};
 
-pub(in crate::raft) const VOLUME: GroupKind = GroupKind::Volume(Format {
-    generation: 7,
-    now: Timestamp {
+pub(in crate::raft) const VOLUME: GroupKind = GroupKind::Volume(Format::of_root(
+    7,
+    Timestamp {
         seconds: 0,
         nanoseconds: 0,
     },
-    uid: 0,
-    gid: 0,
-    mode: Mode::new(0o755),
-});
+));
 
 pub(in crate::raft) fn open(path: &Path) -> GroupStore {
     GroupStore::open(path, VOLUME, Poison::new()).unwrap()

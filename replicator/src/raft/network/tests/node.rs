@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Command, Credentials, Digest, Engine, FileName, Format, InodeId, Mode, Operation, Symlink,
-    Timestamp, digest,
+    Command, Credentials, Digest, Engine, FileName, Format, InodeId, Operation, Symlink, Timestamp,
+    digest,
 };
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
@@ -132,13 +132,7 @@ impl Node {
             install_snapshot_timeout: 60_000,
             ..Config::default()
         };
-        let format = Format {
-            generation: 1,
-            now: Timestamp::default(),
-            uid: 0,
-            gid: 0,
-            mode: Mode::new(0o755),
-        };
+        let format = Format::of_root(1, Timestamp::default());
         let path = self.directory.path().join(format!("group-{group}"));
         let deadline = Instant::now() + PATIENCE;
         // An earlier replica may still be letting go of its directory.
