@@ -25,6 +25,7 @@ use bytes::Bytes;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::{Attend, Attended};
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tonic::Request;
 use tonic::transport::Channel;
@@ -102,6 +103,7 @@ enum Line {
 struct Wire {
     queue: Arc<Queue>,
     kept: Arc<Kept>,
+    nodes: Arc<Mutex<Vec<Endpoint>>>,
     reader: AbortHandle,
 }
 
@@ -126,11 +128,14 @@ impl CallStream {
             })?
             .into_inner();
         let kept = Arc::<Kept>::default();
-        let reader = incoming::read(answers, Arc::clone(&queue), Arc::clone(&kept));
+        let nodes = Arc::<Mutex<Vec<Endpoint>>>::default();
+        let (to_queue, to_kept) = (Arc::clone(&queue), Arc::clone(&kept));
+        let reader = incoming::read(answers, to_queue, to_kept, Arc::clone(&nodes));
         let reader = tokio::spawn(reader).abort_handle();
         let wire = Wire {
             queue,
             kept,
+            nodes,
             reader,
         };
         Ok(CallStream {
@@ -186,6 +191,14 @@ impl CallStream {
         match &self.line {
             Line::Wire(wire) => Some(&wire.kept),
             Line::Here(_) => None,
+        }
+    }
+
+    /// All nodes of the cluster, as the node at the other end has told last; nothing when it has not, or is this process.
+    pub(crate) fn nodes(&self) -> Vec<Endpoint> {
+        match &self.line {
+            Line::Wire(wire) => wire.nodes.lock().clone(),
+            Line::Here(_) => Vec::new(),
         }
     }
 

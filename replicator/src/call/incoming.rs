@@ -6,6 +6,7 @@ use std::time::Duration;
 use holdfast_metadata::Fault;
 use holdfast_proto::refusal::Kind;
 use holdfast_proto::{CallResponse, CallResponses, call_response};
+use parking_lot::Mutex;
 use tonic::{Code, Status, Streaming};
 
 use super::kept::Kept;
@@ -19,6 +20,7 @@ pub(super) async fn read(
     mut answers: Streaming<CallResponses>,
     queue: Arc<Queue>,
     kept: Arc<Kept>,
+    nodes: Arc<Mutex<Vec<Endpoint>>>,
 ) {
     let reason = loop {
         match answers.message().await {
@@ -26,6 +28,9 @@ pub(super) async fn read(
                 if !message.copies.is_empty() {
                     // Before the answers: they may tell what is not so any more according to what is kept.
                     queue.hears(kept.take(message.copies));
+                }
+                if !message.nodes.is_empty() {
+                    *nodes.lock() = message.nodes.into_iter().map(endpoint).collect();
                 }
                 for response in message.responses {
                     queue.answer(response.call, understand(response));
@@ -56,10 +61,7 @@ pub(super) fn describe(status: &Status) -> String {
 }
 
 fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
-    let leader = response.leader.map(|leader| Endpoint {
-        id: leader.id,
-        address: leader.address,
-    });
+    let leader = response.leader.map(endpoint);
     let body = match response.body {
         Some(call_response::Body::Outcome(bytes)) => AnswerBody::Outcome(bytes),
         Some(call_response::Body::Reply(bytes)) => AnswerBody::Reply(bytes),
@@ -79,6 +81,13 @@ fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
         space,
         lease: (lease > 0).then(|| Duration::from_millis(lease)),
     })
+}
+
+fn endpoint(endpoint: holdfast_proto::Endpoint) -> Endpoint {
+    Endpoint {
+        id: endpoint.id,
+        address: endpoint.address,
+    }
 }
 
 fn refused(refusal: &holdfast_proto::Refusal, leader: Option<Endpoint>) -> Refusal {

@@ -55,6 +55,9 @@ pub(crate) struct Said {
     pub(crate) seen: Mutex<Vec<CallRequest>>,
     pub(crate) messages: AtomicUsize,
     pub(crate) streams: AtomicUsize,
+    /// What it tells on each of its streams of the nodes there are.
+    pub(crate) nodes: watch::Sender<Vec<Endpoint>>,
+    nodes_told: AtomicUsize,
     /// It takes no message while this is false.
     pub(crate) reads: watch::Sender<bool>,
 }
@@ -98,6 +101,8 @@ impl FakeNode {
             seen: Mutex::default(),
             messages: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+            nodes: watch::Sender::default(),
+            nodes_told: AtomicUsize::new(0),
             reads: watch::Sender::new(true),
         });
         let service = ClientServer::new(Service(Arc::clone(&said)));
@@ -202,6 +207,11 @@ fn is_attend(request: &CallRequest) -> bool {
 }
 
 impl Said {
+    /// How often a list of nodes was sent.
+    pub(crate) fn nodes_told(&self) -> usize {
+        self.nodes_told.load(Ordering::SeqCst)
+    }
+
     fn attend(&self, request: &CallRequest) -> Option<call_response::Body> {
         let Some(call_request::Body::Attend(attend)) = &request.body else {
             return None;
@@ -239,6 +249,19 @@ impl Client for Service {
         said.streams.fetch_add(1, Ordering::SeqCst);
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut incoming = request.into_inner();
+        let (mut nodes, told) = (said.nodes.subscribe(), sender.clone());
+        let teller = Arc::clone(&said);
+        tokio::spawn(async move {
+            while nodes.changed().await.is_ok() {
+                let nodes = nodes.borrow_and_update().clone();
+                let message = CallResponses {
+                    nodes,
+                    ..CallResponses::default()
+                };
+                told.send(Ok(message)).ok();
+                teller.nodes_told.fetch_add(1, Ordering::SeqCst);
+            }
+        });
         tokio::spawn(async move {
             let mut reads = said.reads.subscribe();
             loop {
@@ -269,8 +292,11 @@ impl Client for Service {
                         return;
                     }
                 }
-                let copies = Vec::new();
-                sender.send(Ok(CallResponses { responses, copies })).ok();
+                let message = CallResponses {
+                    responses,
+                    ..CallResponses::default()
+                };
+                sender.send(Ok(message)).ok();
             }
         });
         Ok(Response::new(UnboundedReceiverStream::new(receiver)))

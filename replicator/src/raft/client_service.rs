@@ -87,11 +87,13 @@ impl Client for ClientService {
         };
         let caller = Arc::new(Caller::new(line));
         let incoming = request.into_inner();
+        let telling = tell_nodes(self.router.on_nodes(), answers.clone());
         let reading = read_calls(self.router.clone(), incoming, answers, Arc::clone(&caller));
         let mut stopping = self.stopping.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = reading => {}
+                () = telling => {}
                 _ = stopping.wait_for(|stopping| *stopping) => {}
             }
             caller.end();
@@ -161,6 +163,18 @@ async fn read_calls(
                 let _gone = answers.send(Sent::Response(response)).await;
                 drop(place);
             });
+        }
+    }
+}
+
+/// Tells the mount where the nodes are, now and when that changes: it needs to know when this one is gone.
+async fn tell_nodes(mut nodes: watch::Receiver<Vec<Endpoint>>, answers: mpsc::Sender<Sent>) {
+    nodes.mark_changed();
+    while nodes.changed().await.is_ok() {
+        let list = nodes.borrow_and_update().clone();
+        let told = Sent::Nodes(list.into_iter().map(endpoint).collect());
+        if answers.send(told).await.is_err() {
+            return;
         }
     }
 }
@@ -263,6 +277,11 @@ fn add(message: &mut CallResponses, sent: Sent) -> usize {
         Sent::Copies(copies) => {
             let bytes = copies.encoded_len();
             message.copies.push(copies);
+            bytes
+        }
+        Sent::Nodes(nodes) => {
+            let bytes = nodes.iter().map(prost::Message::encoded_len).sum();
+            message.nodes = nodes;
             bytes
         }
     }

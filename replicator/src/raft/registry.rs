@@ -14,6 +14,7 @@ use holdfast_metadata::catalog::{CatalogState, VolumeRecord};
 use holdfast_proto::identity::Identity;
 use openraft::storage::RaftLogStorage;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::attendance::Attendance;
@@ -28,7 +29,7 @@ use super::poison::Poison;
 use super::raft_service::Groups;
 use super::type_config::{GroupId, Peer};
 use super::volume::Volume;
-use crate::refusal::Refusal;
+use crate::refusal::{Endpoint, Refusal};
 
 /// How long to wait before a group that did not start is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ struct Shared {
     volumes: RwLock<BTreeMap<u64, Volume>>,
     /// Why groups are not there that should be.
     failed: RwLock<BTreeMap<GroupId, String>>,
+    /// All nodes of the cluster, as the catalog here has them.
+    nodes: watch::Sender<Vec<Endpoint>>,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -73,6 +76,7 @@ impl Registry {
                 groups: RwLock::default(),
                 volumes: RwLock::default(),
                 failed: RwLock::default(),
+                nodes: watch::Sender::default(),
                 follower: Mutex::default(),
             }),
         }
@@ -178,6 +182,11 @@ impl Registry {
         }
     }
 
+    /// All nodes of the cluster, as this node knows them, now and later.
+    pub(crate) fn on_nodes(&self) -> watch::Receiver<Vec<Endpoint>> {
+        self.shared.nodes.subscribe()
+    }
+
     /// The catalog's group.
     pub(crate) fn catalog(&self) -> Result<Arc<Group>, Refusal> {
         self.group(GroupId::CATALOG)
@@ -216,6 +225,7 @@ impl Registry {
         let nodes = state.nodes.iter();
         let addresses = nodes.map(|node| (node.id, node.address.clone()));
         self.shared.peers.learn(addresses.collect());
+        self.tell_nodes(&state);
         self.remove_deleted().await;
         let mut all_well = true;
         for record in &state.volumes {
@@ -235,6 +245,20 @@ impl Registry {
             }
         }
         all_well
+    }
+
+    /// Tells those who follow where the nodes are, when that has changed.
+    fn tell_nodes(&self, state: &CatalogState) {
+        let nodes = state.nodes.iter().map(|node| Endpoint {
+            id: node.id,
+            address: node.address.clone(),
+        });
+        let nodes: Vec<Endpoint> = nodes.collect();
+        self.shared.nodes.send_if_modified(|known| {
+            let has_changed = *known != nodes;
+            *known = nodes;
+            has_changed
+        });
     }
 
     async fn start_volume(

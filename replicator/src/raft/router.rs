@@ -7,13 +7,14 @@ use std::sync::Arc;
 use holdfast_proto::OpenVolumeResponse;
 use holdfast_proto::identity::Identity;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::copies::Caller;
 use super::network::Peers;
 use super::registry::Registry;
 use super::volume::Volume;
 use crate::call::{CallAnswer, CallBody, CallStream, HereNode};
-use crate::refusal::Refusal;
+use crate::refusal::{Endpoint, Refusal};
 
 /// Answers calls of mounts, and of other nodes that pass them on.
 #[derive(Debug, Clone)]
@@ -74,6 +75,11 @@ impl Router {
             leader: None,
             space: Some(self.registry.disk().space()),
         })
+    }
+
+    /// See [`Registry::on_nodes`].
+    pub(crate) fn on_nodes(&self) -> watch::Receiver<Vec<Endpoint>> {
+        self.registry.on_nodes()
     }
 
     /// Finds a volume by its name; the error says what there is.

@@ -90,6 +90,11 @@ impl Pathfinder {
         self.road.set(Way::Searching);
         tracing::debug!(address = lane.address, %reason, "leaving a node");
         let mut nodes = self.nodes.lock();
+        let told = lane.stream.nodes();
+        if !told.is_empty() {
+            // They may have moved, or be others, since this lane was opened.
+            nodes.learn(&told);
+        }
         if lane.is_proven() {
             self.fruitless = 0;
             nodes.succeed(&lane.address);

@@ -50,11 +50,14 @@ fn a_node_that_starts_at_another_address_is_found_there() {
     // A follower moves while the leader stays, and then the leader moves.
     for id in cluster.ids().into_iter().rev() {
         if id != leader {
-            move_node(&mut cluster, id);
+            cluster.stop(id);
+            start_elsewhere(&mut cluster, id);
         }
     }
     load.wait_for(100);
-    move_node(&mut cluster, leader);
+    // Of all the addresses that its clients were given none is left, and it can tell them nothing any more.
+    cluster.kill(leader);
+    start_elsewhere(&mut cluster, leader);
     load.wait_for(100);
     let worked = load.stop();
     worked.assert_is_all_of(&client.names(InodeId::ROOT));
@@ -69,14 +72,14 @@ fn a_node_that_starts_at_another_address_is_found_there() {
 fn a_node_alone_may_move() {
     let mut cluster = Cluster::start(1);
     cluster.client().create(InodeId::ROOT, "file").unwrap();
-    move_node(&mut cluster, 1);
+    cluster.stop(1);
+    start_elsewhere(&mut cluster, 1);
     cluster.client().lookup(InodeId::ROOT, "file").unwrap();
 }
 
 /// Waits until the node votes and has everything, and the catalog knows where it is.
 #[track_caller]
-fn move_node(cluster: &mut Cluster, id: u64) {
-    cluster.stop(id);
+fn start_elsewhere(cluster: &mut Cluster, id: u64) {
     cluster.node_mut(id).move_away();
     cluster.restart(id);
     cluster.wait_settled();

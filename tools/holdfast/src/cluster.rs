@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use clap::Args;
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_client::SessionAdminClient;
@@ -25,6 +26,30 @@ const CLOSED: &str =
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long a node may take to tell how it is.
 const STATUS: Duration = Duration::from_secs(3);
+
+/// Which cluster a command is about: it may stand anywhere on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArguments {
+    /// Nodes to ask
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT,...",
+        value_delimiter = ',',
+        env = "HOLDFAST_CLUSTER"
+    )]
+    pub(crate) cluster: Vec<String>,
+}
+
+impl ClusterArguments {
+    /// The cluster, if one was named.
+    pub(crate) fn connect(self) -> anyhow::Result<Cluster> {
+        if self.cluster.is_empty() {
+            bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
+        }
+        Cluster::new(self.cluster)
+    }
+}
 
 /// The nodes that were named on the command line.
 #[derive(Debug)]

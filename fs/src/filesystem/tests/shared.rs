@@ -1,274 +1,18 @@
 //! What changes when other mounts share the volume: locks, their loss, and orphans. The cluster is a stand-in.
 
-use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+mod stand_in;
 
-use bytes::Bytes;
-use holdfast_metadata::{
-    LockMode, LockOwner, LockRange, LockSpace, Outcome, SessionId, Write, WritePosition,
-};
-use holdfast_replicator::{Attendant, Pending, ReplicateError, SharedVolume, Status};
-use parking_lot::Mutex;
-use tokio::runtime::Runtime;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
-use super::fixture::{CALLER, Memory, ROOT, at_once, creation, file_name, memory};
-use crate::atime::AtimeRules;
+use holdfast_metadata::{LockMode, LockOwner, LockRange, LockSpace};
+use holdfast_replicator::{Attendant, ReplicateError};
+
+use self::stand_in::{Event, Mounted, OWNER};
+use super::fixture::{CALLER, ROOT, file_name};
 use crate::errno::errno;
 use crate::filesystem::*;
-use crate::locks::PageCache;
-use crate::open_files::{Handle, Use};
-use crate::options::MountOptions;
-
-/// What happened, in its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Event {
-    Locked(u64),
-    Unlocked(LockSpace, LockOwner, LockRange),
-    /// A change that is bound to a session.
-    Changed(u64),
-    PagesForgotten(InodeId),
-    Released(InodeId),
-}
-
-/// A volume whose locks are as the test says.
-#[derive(Debug)]
-struct Cluster {
-    memory: Arc<Memory>,
-    epoch: AtomicU64,
-    events: Mutex<Vec<Event>>,
-    /// What the next lock gets instead of being granted.
-    refusal: Mutex<Option<Result<Outcome, ReplicateError>>>,
-    /// Each unlocking takes one.
-    unlockings: tokio::sync::Semaphore,
-}
-
-impl Cluster {
-    fn note(&self, event: Event) {
-        self.events.lock().push(event);
-    }
-}
-
-impl PosixMetadataReplicator for Cluster {
-    async fn start(&self) -> Result<(), ReplicateError> {
-        Ok(())
-    }
-
-    async fn replicate(&self, command: Command) -> Result<Outcome, ReplicateError> {
-        self.memory.replicate(command).await
-    }
-
-    async fn query(
-        &self,
-        query: Query,
-    ) -> Result<Result<Reply, holdfast_metadata::PosixError>, ReplicateError> {
-        self.memory.query(query).await
-    }
-
-    async fn stop(&self) -> Result<(), ReplicateError> {
-        Ok(())
-    }
-
-    fn status(&self) -> Status {
-        self.memory.status()
-    }
-
-    fn shared(&self) -> Option<&dyn SharedVolume> {
-        Some(self)
-    }
-}
-
-impl SharedVolume for Cluster {
-    fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Relaxed)
-    }
-
-    fn session(&self) -> SessionId {
-        SessionId(self.epoch())
-    }
-
-    fn replicate_in(
-        &self,
-        epoch: u64,
-        command: Command,
-    ) -> Pending<'_, Result<Outcome, ReplicateError>> {
-        Box::pin(async move {
-            if epoch != self.epoch() {
-                return Err(ReplicateError::SessionLost);
-            }
-            if let Operation::Unlock(unlock) = command.operation {
-                self.unlockings.acquire().await.unwrap().forget();
-                self.note(Event::Unlocked(unlock.space, unlock.owner, unlock.range));
-                return Ok(Ok(Answer::Done));
-            }
-            self.note(Event::Changed(epoch));
-            self.memory.replicate(command).await
-        })
-    }
-
-    fn set_lock<'a>(
-        &'a self,
-        epoch: u64,
-        _command: Command,
-        _holds: bool,
-        _interrupted: Pending<'a, ()>,
-    ) -> Pending<'a, Result<Outcome, ReplicateError>> {
-        Box::pin(async move {
-            if let Some(refusal) = self.refusal.lock().take() {
-                return refusal;
-            }
-            self.note(Event::Locked(epoch));
-            Ok(Ok(Answer::Locked))
-        })
-    }
-
-    fn set_attendant(&self, _attendant: Arc<dyn Attendant>) {}
-
-    fn release(&self, ino: InodeId) {
-        self.note(Event::Released(ino));
-    }
-}
-
-impl PageCache for Cluster {
-    fn forget_pages(&self, ino: InodeId) {
-        self.note(Event::PagesForgotten(ino));
-    }
-}
-
-const OWNER: LockOwner = LockOwner(5);
-
-struct Mounted {
-    filesystem: Arc<Filesystem<Cluster>>,
-    cluster: Arc<Cluster>,
-    known: Arc<KnownInodes>,
-    runtime: Runtime,
-}
-
-impl Mounted {
-    fn new() -> Mounted {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
-        let cluster = Arc::new(Cluster {
-            memory: memory(),
-            epoch: AtomicU64::new(1),
-            events: Mutex::default(),
-            refusal: Mutex::default(),
-            unlockings: tokio::sync::Semaphore::new(1000),
-        });
-        let known = Arc::new(KnownInodes::new());
-        let pages = Arc::<Cluster>::clone(&cluster);
-        let filesystem = Filesystem::new(
-            Arc::clone(&cluster),
-            Arc::clone(&known),
-            TreeUse::Shared,
-            Arc::new(Atime::new(AtimeRules::of(&MountOptions::shared()))),
-            Arc::default(),
-            Some(Arc::new(Locks::new(pages))),
-        );
-        Mounted {
-            filesystem: Arc::new(filesystem),
-            cluster,
-            known,
-            runtime,
-        }
-    }
-
-    fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
-    }
-
-    fn open(&self, name: &str) -> (InodeId, Handle) {
-        let made = self.filesystem.create(creation(name), false, false);
-        let (attributes, handle) = self.run(made).unwrap();
-        (attributes.ino, handle)
-    }
-
-    fn reopen(&self, ino: InodeId) -> Result<Handle, FilesystemError> {
-        let mode = OpenMode::default();
-        let opened = self.run(self.filesystem.open(CALLER, ino, mode));
-        opened.map(|opened| opened.handle)
-    }
-
-    /// Another mount removes a file.
-    fn remove_elsewhere(&self, name: &str) {
-        let unlink = Operation::Unlink(holdfast_metadata::Unlink {
-            parent: ROOT,
-            name: file_name(name),
-        });
-        let command = Command {
-            request: None,
-            now: now(),
-            credentials: Credentials::ROOT,
-            operation: unlink,
-        };
-        at_once(self.cluster.replicate(command)).unwrap().unwrap();
-    }
-
-    fn keeps(&self, ino: InodeId) -> bool {
-        at_once(self.known.keep(vec![ino])) == [ino]
-    }
-
-    async fn setlk(
-        &self,
-        (ino, handle): (InodeId, Handle),
-        mode: Option<LockMode>,
-    ) -> Result<(), FilesystemError> {
-        let request = LockRequest {
-            ino,
-            handle,
-            owner: OWNER,
-            range: LockRange::WHOLE,
-            mode,
-            process: 1,
-            wait: true,
-        };
-        let filesystem = Arc::clone(&self.filesystem);
-        filesystem.setlk(CALLER, request).await
-    }
-
-    fn set_lock(
-        &self,
-        file: (InodeId, Handle),
-        mode: Option<LockMode>,
-    ) -> Result<(), FilesystemError> {
-        self.run(self.setlk(file, mode))
-    }
-
-    fn lock(&self, file: (InodeId, Handle)) -> Result<(), FilesystemError> {
-        self.set_lock(file, Some(LockMode::Exclusive))
-    }
-
-    fn write(&self, (ino, handle): (InodeId, Handle)) -> Result<u64, FilesystemError> {
-        let command = Write {
-            ino,
-            position: WritePosition::At(0),
-            data: Bytes::from_static(b"content"),
-            clear_privileges: false,
-        };
-        let how = Use::Through(handle);
-        self.run(self.filesystem.write(CALLER, how, command))
-    }
-
-    fn read(&self, (ino, handle): (InodeId, Handle)) -> Result<Vec<u8>, FilesystemError> {
-        self.run(self.filesystem.read(ino, handle, 0, 100, true))
-    }
-
-    fn close(&self, (ino, handle): (InodeId, Handle)) {
-        let releases = self.filesystem.release(ino, handle);
-        self.run(Arc::clone(&self.filesystem).give_up(releases));
-    }
-
-    fn end_session(&self) {
-        self.cluster.epoch.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn events(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.cluster.events.lock())
-    }
-}
+use crate::open_files::Use;
 
 fn unlocked() -> Event {
     Event::Unlocked(LockSpace::Posix, OWNER, LockRange::WHOLE)
@@ -427,14 +171,19 @@ fn an_unlocking_that_nobody_waits_for_any_more_goes_on_before_the_next_lock() {
     mounted.lock(file).unwrap();
     mounted.events();
     let held_back = mounted.cluster.unlockings.forget_permits(1000);
-    let given_up = Duration::from_millis(50);
     mounted.run(async {
-        let unlock = mounted.setlk(file, None);
-        assert!(tokio::time::timeout(given_up, unlock).await.is_err());
+        tokio::select! {
+            biased;
+            _ = mounted.setlk(file, None) => panic!("it is held back"),
+            () = mounted.cluster.unlocking.notified() => {}
+        }
         let lock = mounted.setlk(file, Some(LockMode::Exclusive));
         tokio::pin!(lock);
-        let waits = tokio::time::timeout(given_up, &mut lock).await.is_err();
-        assert!(waits, "the unlocking would end this lock");
+        for _ in 0..100 {
+            let waits = poll_fn(|context| Poll::Ready(lock.as_mut().poll(context).is_pending()));
+            assert!(waits.await, "the unlocking would end this lock");
+            tokio::task::yield_now().await;
+        }
         mounted.cluster.unlockings.add_permits(held_back);
         lock.await.unwrap();
     });

@@ -25,6 +25,7 @@ const SESSIONS_MAX: usize = 16;
 pub(crate) enum Sent {
     Response(proto::CallResponse),
     Copies(proto::Copies),
+    Nodes(Vec<proto::Endpoint>),
 }
 
 /// The way to a stream: what is sent here leaves in its order, together with the answers.

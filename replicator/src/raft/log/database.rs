@@ -90,18 +90,23 @@ impl Database {
 #[derive(Debug)]
 pub(super) struct Progress {
     store: PathBuf,
+    /// The last that was written.
     batch: u64,
     watermark: Watermark,
 }
 
 impl Progress {
     /// Adds the number of the next batch to that batch.
-    pub(super) fn number(&mut self, batch: &mut WriteBatch) {
-        self.batch += 1;
-        batch.put(keys::BATCH, self.batch.to_be_bytes());
+    pub(super) fn number(&self, batch: &mut WriteBatch) {
+        batch.put(keys::BATCH, (self.batch + 1).to_be_bytes());
     }
 
-    /// Notes that all batches so far are durable; to be called after a sync.
+    /// The batch with the next number was written.
+    pub(super) fn written(&mut self) {
+        self.batch += 1;
+    }
+
+    /// Notes that all batches that were written are durable; to be called after a sync.
     pub(super) fn advance(&mut self) -> io::Result<()> {
         let mut mark = Mark {
             position: self.batch,

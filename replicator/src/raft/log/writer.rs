@@ -189,7 +189,11 @@ impl Writer {
                         operation.complete(&self.shared);
                     }
                 }
-                Err(fault) => self.fail(operations, &fault),
+                Err(fault) => {
+                    // What a sync says after a failure is not to be believed.
+                    self.unsynced = false;
+                    self.fail(operations, &fault);
+                }
             }
         }
         if self.unsynced
@@ -216,6 +220,7 @@ impl Writer {
             let written = opened.write_opt(writes, &options);
             written.map_err(|error| self.shared.database.fault(&error))
         })?;
+        self.progress.written();
         add(&self.shared.counters.batches, 1);
         self.unsynced = !durable;
         if durable {

@@ -203,6 +203,25 @@ fn a_killed_node_is_replaced_by_another_that_was_learned() {
 }
 
 #[test]
+fn nodes_that_moved_one_after_the_other_are_found_where_they_are_now() {
+    let state = State::new();
+    let (first, moved) = (state.leader(), state.leader());
+    first.set_leader(vec![first.endpoint(1)], Some(first.endpoint(1)));
+    let replicator = connect(&[&first]);
+    assert!(block_on(replicator.replicate(mkdir("a"))).unwrap().is_ok());
+    // The others come to addresses where they were not when the stream was opened.
+    first
+        .said
+        .nodes
+        .send_replace(vec![first.endpoint(1), moved.endpoint(2)]);
+    wait_until("the mount has heard it", || first.said.nodes_told() > 0);
+    // Whatever was sent before this answer has arrived before it.
+    assert!(block_on(replicator.replicate(mkdir("b"))).unwrap().is_ok());
+    drop(first);
+    assert!(block_on(replicator.replicate(mkdir("c"))).unwrap().is_ok());
+}
+
+#[test]
 fn an_idle_mount_finds_another_node_before_it_is_asked() {
     let state = State::new();
     let (first, second) = (state.leader(), state.leader());

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use holdfast_proto::{Progress, PromoteNodeRequest, RemoveNodeRequest, TransferLeaderTo};
 use tonic::Streaming;
 
-use crate::cluster::{Cluster, nobody, refused, request};
+use crate::cluster::{Cluster, ClusterArguments, nobody, refused, request};
 use crate::standing::Standings;
 
 /// Show and change the nodes of a cluster.
@@ -17,15 +17,8 @@ use crate::standing::Standings;
 /// new one with a number that no node has had, and then remove the dead one: its number is never used again.
 #[derive(Debug, Args)]
 pub(crate) struct NodeArguments {
-    /// Nodes to ask
-    #[arg(
-        long,
-        global = true,
-        value_name = "HOST:PORT,...",
-        value_delimiter = ',',
-        env = "HOLDFAST_CLUSTER"
-    )]
-    pub(crate) cluster: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
 
     #[command(subcommand)]
     pub(crate) command: NodeCommand,
@@ -64,10 +57,7 @@ pub(crate) enum NodeCommand {
 
 /// Does it, with a line for each step.
 pub(crate) fn run(arguments: NodeArguments) -> anyhow::Result<ExitCode> {
-    if arguments.cluster.is_empty() {
-        bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
-    }
-    let cluster = Cluster::new(arguments.cluster)?;
+    let cluster = arguments.cluster.connect()?;
     cluster.run(async {
         match arguments.command {
             NodeCommand::List { json } => list(&cluster, json).await,

@@ -4,25 +4,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use holdfast_proto::{EvictSessionRequest, ListSessionsRequest, ListSessionsResponse};
 use holdfast_replicator::FIRST_VOLUME;
 
-use crate::cluster::{Cluster, request};
+use crate::cluster::{ClusterArguments, request};
 
 /// List the mounts of a volume, and end one that does not end by itself.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArguments {
-    /// Nodes to ask
-    #[arg(
-        long,
-        global = true,
-        value_name = "HOST:PORT,...",
-        value_delimiter = ',',
-        env = "HOLDFAST_CLUSTER"
-    )]
-    pub(crate) cluster: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
 
     /// Which volume of the cluster
     #[arg(long, global = true, value_name = "NAME", default_value = FIRST_VOLUME)]
@@ -62,10 +55,7 @@ fn session(text: &str) -> Result<u64, String> {
 
 /// Does it.
 pub(crate) fn run(arguments: SessionArguments) -> anyhow::Result<ExitCode> {
-    if arguments.cluster.is_empty() {
-        bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
-    }
-    let cluster = Cluster::new(arguments.cluster)?;
+    let cluster = arguments.cluster.connect()?;
     let volume = arguments.volume;
     cluster.run(async {
         match arguments.command {

@@ -9,20 +9,13 @@ use holdfast_proto::{
     CreateVolumeRequest, DeleteVolumeRequest, ListVolumesRequest, ReplicationMode,
 };
 
-use crate::cluster::{Cluster, refused, request};
+use crate::cluster::{Cluster, ClusterArguments, refused, request};
 
 /// Make, list and delete the volumes of a cluster. Each is a filesystem of its own.
 #[derive(Debug, Args)]
 pub(crate) struct VolumeArguments {
-    /// Nodes to ask
-    #[arg(
-        long,
-        global = true,
-        value_name = "HOST:PORT,...",
-        value_delimiter = ',',
-        env = "HOLDFAST_CLUSTER"
-    )]
-    pub(crate) cluster: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
 
     #[command(subcommand)]
     pub(crate) command: VolumeCommand,
@@ -68,10 +61,7 @@ pub(crate) enum Replication {
 
 /// Does it.
 pub(crate) fn run(arguments: VolumeArguments) -> anyhow::Result<ExitCode> {
-    if arguments.cluster.is_empty() {
-        bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
-    }
-    let cluster = Cluster::new(arguments.cluster)?;
+    let cluster = arguments.cluster.connect()?;
     cluster.run(async {
         match arguments.command {
             VolumeCommand::Create { name, replication } => {

@@ -2,13 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use openraft::storage::{RaftLogReader, RaftLogStorage};
 use tempfile::TempDir;
 
-use super::fixture::{GROUP, OTHER, Place, append, entries, log_id, open};
-use crate::raft::log::LogDatabase;
+use super::fixture::{GROUP, OTHER, Place, append, entries, log_id, open, wait_until_written};
 use crate::raft::type_config::{Entry, Vote};
 
 const ENTRIES: u64 = 300;
@@ -186,12 +184,4 @@ fn wal(path: &Path) -> (PathBuf, u64) {
     let newest = wals.pop().unwrap();
     let length = fs::metadata(&newest).unwrap().len();
     (newest, length)
-}
-
-fn wait_until_written(database: &LogDatabase, batches: u64) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while database.metrics().batches < batches {
-        assert!(Instant::now() < deadline);
-        std::thread::yield_now();
-    }
 }

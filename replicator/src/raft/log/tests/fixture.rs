@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use holdfast_metadata::Fault;
@@ -91,4 +92,13 @@ pub(in crate::raft::log) async fn append(log: &mut GroupLog, entries: Vec<Entry>
 /// All entries of a log.
 pub(in crate::raft::log) async fn all(log: &mut GroupLog) -> Vec<Entry> {
     log.try_get_log_entries(..).await.unwrap()
+}
+
+/// Waits until so many batches were written since it was opened.
+pub(in crate::raft::log) fn wait_until_written(database: &LogDatabase, batches: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while database.metrics().batches < batches {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
 }

@@ -4,11 +4,12 @@ use std::fs;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
-use rocksdb::{DB, Options};
+use rocksdb::{DB, Options, WriteBatch};
 
 use super::fixture::{
     GROUP, OPTIONS, OTHER, Place, all, append, begin_append, entries, entry, open,
 };
+use crate::raft::log::database::Database;
 use crate::raft::log::{LogDatabase, keys};
 use crate::raft::poison::Poison;
 use crate::raft::type_config::Vote;
@@ -168,4 +169,15 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_acknowledged() {
         "{found} of {acknowledged}"
     );
     append(&mut log, vec![entry(1, found, &payload)]).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_was_not_written_is_not_noted_as_durable() {
+    let place = Place::new();
+    drop(place.open());
+    let (database, mut progress) = Database::open(&place.path(), &OPTIONS).unwrap();
+    progress.number(&mut WriteBatch::default());
+    progress.advance().unwrap();
+    drop((database, progress));
+    place.open();
 }
