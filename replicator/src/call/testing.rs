@@ -249,7 +249,8 @@ impl Client for Service {
         said.streams.fetch_add(1, Ordering::SeqCst);
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut incoming = request.into_inner();
-        let (mut nodes, told) = (said.nodes.subscribe(), sender.clone());
+        // Weak: the stream ends without it.
+        let (mut nodes, told) = (said.nodes.subscribe(), sender.downgrade());
         let teller = Arc::clone(&said);
         tokio::spawn(async move {
             while nodes.changed().await.is_ok() {
@@ -258,7 +259,7 @@ impl Client for Service {
                     nodes,
                     ..CallResponses::default()
                 };
-                told.send(Ok(message)).ok();
+                told.upgrade().map(|told| told.send(Ok(message)).ok());
                 teller.nodes_told.fetch_add(1, Ordering::SeqCst);
             }
         });
