@@ -2,6 +2,7 @@
 
 mod call;
 mod disk_space;
+mod durable;
 mod error;
 mod noop;
 mod raft;

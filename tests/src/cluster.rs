@@ -41,6 +41,7 @@ pub use self::state_on_disk::StateOnDisk;
 pub use self::stranger::Stranger;
 use crate::poll::becomes_true;
 use crate::program::{Finished, run_within};
+use crate::recorded_disk::RecordedDisk;
 use crate::small_disk::SmallDisk;
 use crate::{place, process};
 
@@ -63,6 +64,7 @@ pub struct ClusterSetup {
     arguments: Vec<String>,
     namespaces: bool,
     disk_mebibytes: Option<u64>,
+    is_recorded: bool,
 }
 
 impl ClusterSetup {
@@ -94,6 +96,13 @@ impl ClusterSetup {
         self
     }
 
+    /// Gives the data of every node a disk of its own that remembers all that was done to it.
+    #[must_use]
+    pub fn recorded(mut self) -> ClusterSetup {
+        self.is_recorded = true;
+        self
+    }
+
     /// Starts nodes 1 to `nodes`, and waits until each votes in each group.
     #[track_caller]
     pub fn start(self, nodes: u64) -> Cluster {
@@ -109,6 +118,7 @@ impl ClusterSetup {
             standpoint,
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
+            recorded: BTreeMap::new(),
             network,
             setup: self,
             scratch,
@@ -128,6 +138,7 @@ pub struct Cluster {
     nodes: BTreeMap<u64, ServeNode>,
     /// Unmounted after the nodes have ended.
     disks: BTreeMap<u64, SmallDisk>,
+    recorded: BTreeMap<u64, RecordedDisk>,
     speaker: Speaker,
     standpoint: Standpoint,
     setup: ClusterSetup,
@@ -174,6 +185,11 @@ impl Cluster {
             data = disk.path().join(&name);
             self.disks.insert(id, disk);
         }
+        if self.setup.is_recorded {
+            let disk = RecordedDisk::mount(&directory.join(format!("recorded-{id}")));
+            data = disk.path().join(&name);
+            self.recorded.insert(id, disk);
+        }
         let log = directory.join(format!("{name}.log"));
         let mut node = ServeNode::new(id, address, (data, log), arguments, standpoint);
         node.start();
@@ -212,6 +228,12 @@ impl Cluster {
     #[track_caller]
     pub fn disk(&self, id: u64) -> &SmallDisk {
         self.disks.get(&id).unwrap()
+    }
+
+    /// The disk of a node, and all that was done to it.
+    #[track_caller]
+    pub fn recorded(&self, id: u64) -> &RecordedDisk {
+        self.recorded.get(&id).unwrap()
     }
 
     /// The network between the nodes.

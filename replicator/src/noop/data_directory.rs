@@ -25,6 +25,7 @@ use super::format_file::{self, FormatError, FormatFile, VolumeId};
 use super::lock_file::LockFile;
 use super::open_error::OpenError;
 use super::options::NoOpOptions;
+use crate::durable::{create_directories, sync_directory};
 use crate::watermark::{Mark, Watermark};
 
 const FORMAT: &str = "FORMAT";
@@ -58,7 +59,7 @@ impl DataDirectory {
     ) -> Result<DataDirectory, OpenError> {
         let path = options.data.as_path();
         if !holds_format(path)? {
-            fs::create_dir_all(path).map_err(|error| OpenError::io(path, error))?;
+            create_directories(path).map_err(|error| OpenError::io(path, error))?;
             check_vacant(path)?;
         }
         let lock = LockFile::exclusive(path, options.mountpoint.as_deref())?;
@@ -247,18 +248,7 @@ fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
     file.write_all(format.encode().as_bytes())?;
     file.sync_all()?;
     fs::rename(&unfinished, path.join(FORMAT))?;
-    sync_directory(path)?;
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        sync_directory(parent)?;
-    }
-    Ok(())
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    sync_directory(path)
 }
 
 fn read_format(path: &Path) -> Result<FormatFile, OpenError> {

@@ -38,6 +38,7 @@ use super::router::Router;
 use super::session_service::SessionService;
 use super::type_config::Peer;
 use crate::call::Here;
+use crate::durable;
 use crate::refusal::Refusal;
 
 /// The volume that a new cluster has.
@@ -347,7 +348,7 @@ async fn assemble(
         .await
         .map_err(|error| NodeError::Options(error.to_string()))??;
     let groups = directory.groups();
-    std::fs::create_dir_all(&groups).map_err(|error| NodeError::io(&groups, error))?;
+    durable::create_directories(&groups).map_err(|error| NodeError::io(&groups, error))?;
     let (disk, watcher) = NodeDisk::watch(directory.path());
     let peers = Peers::new(identity.clone());
     let registry = Registry::new(

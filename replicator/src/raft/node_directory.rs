@@ -27,6 +27,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::node_error::NodeError;
+use crate::durable;
 
 const MAGIC: &str = "holdfast node directory";
 const VERSION: u64 = 1;
@@ -57,7 +58,7 @@ pub(crate) struct NodeDirectory {
 impl NodeDirectory {
     /// Opens the directory for this node, or makes it.
     pub(crate) fn open(path: &Path, node: u64) -> Result<NodeDirectory, NodeError> {
-        fs::create_dir_all(path).map_err(|error| NodeError::io(path, error))?;
+        durable::create_directories(path).map_err(|error| NodeError::io(path, error))?;
         let file = read(path)?;
         match file {
             Some(file) if file.node != node => {
@@ -105,7 +106,7 @@ impl NodeDirectory {
     /// The node begins to make a new cluster.
     pub(crate) fn begin_bootstrap(&self) -> Result<(), NodeError> {
         let path = self.path.join(BOOTSTRAP);
-        let made = File::create(&path).and_then(|_| File::open(&self.path)?.sync_all());
+        let made = File::create(&path).and_then(|_| durable::sync_directory(&self.path));
         made.map_err(|error| NodeError::io(&path, error))
     }
 
@@ -117,7 +118,8 @@ impl NodeDirectory {
     /// The new cluster is complete.
     pub(crate) fn end_bootstrap(&self) -> Result<(), NodeError> {
         let path = self.path.join(BOOTSTRAP);
-        fs::remove_file(&path).map_err(|error| NodeError::io(&path, error))
+        let removed = fs::remove_file(&path).and_then(|()| durable::sync_directory(&self.path));
+        removed.map_err(|error| NodeError::io(&path, error))
     }
 
     /// A node that has groups and no log has forgotten how it voted and what it acknowledged.
@@ -191,7 +193,7 @@ fn replace(directory: &Path, path: &Path, content: &str) -> io::Result<()> {
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    File::open(directory)?.sync_all()
+    durable::sync_directory(directory)
 }
 
 fn encode(file: &NodeFile) -> String {

@@ -63,6 +63,11 @@ impl ServeNode {
         self.address = free_address();
     }
 
+    /// The next start uses another data directory.
+    pub fn use_data(&mut self, data: PathBuf) {
+        self.data = data;
+    }
+
     /// Its data directory.
     pub fn data(&self) -> &Path {
         &self.data

@@ -29,6 +29,7 @@ mod mounts;
 mod no_quorum;
 mod partition;
 mod pause;
+mod power_failure;
 mod replication;
 mod restart;
 mod sessions;

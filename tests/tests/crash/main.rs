@@ -8,4 +8,5 @@
 mod damage;
 mod kill;
 mod power;
+mod power_failure;
 mod workload;

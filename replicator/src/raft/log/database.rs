@@ -9,7 +9,7 @@
 //! must be there. A batch after that was never acknowledged, so a torn end is cut without a word.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use rocksdb::{DB, WriteBatch, WriteOptions};
 
 use super::keys;
 use super::options::{self, LogOptions};
+use crate::durable::sync_directory;
 use crate::watermark::{Mark, Watermark};
 
 /// The version of what is in the database.
@@ -251,8 +252,4 @@ fn with_suffix(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(NEW_SUFFIX);
     PathBuf::from(name)
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

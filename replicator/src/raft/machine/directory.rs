@@ -179,9 +179,10 @@ impl GroupDirectory {
     fn begin_creation(&self) -> io::Result<()> {
         if !self.path.exists() {
             self.disk.create_directory(&self.path)?;
-            if let Some(parent) = self.path.parent() {
-                self.disk.sync_directory(parent)?;
-            }
+        }
+        if let Some(parent) = self.path.parent() {
+            // Also if it was there: who made it may have come no further.
+            self.disk.sync_directory(parent)?;
         }
         let marker = self.path.join(CREATING);
         if !marker.exists() && !names_in(&self.path)?.is_empty() {

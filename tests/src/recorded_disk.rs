@@ -1,0 +1,95 @@
+//! A disk that remembers everything that was done to it, so that a test can see it as a power failure at any moment would
+//! have left it. It is a FUSE filesystem in memory, served by the test; mounting it takes root.
+//!
+//! What a power failure keeps is what POSIX promises and no more: the content of a file as it was when the file was
+//! synced last, and the names in a directory as they were when the directory was synced last. Of what came after, any
+//! part may be there: see [`Loss`].
+
+mod adapter;
+mod contents;
+mod film;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+use nix::mount::{MntFlags, umount2};
+use parking_lot::Mutex;
+
+use self::adapter::Recorder;
+use self::contents::Change;
+pub use self::contents::Contents;
+pub use self::film::{Film, Loss};
+
+/// How many changes had been made.
+pub type Moment = usize;
+
+/// What is on the disk, and all that led to it.
+#[derive(Debug)]
+struct Recording {
+    contents: Contents,
+    changes: Vec<Change>,
+}
+
+impl Recording {
+    fn record(&mut self, change: Change) {
+        self.contents.apply(&change);
+        self.changes.push(change);
+    }
+}
+
+/// A disk of its own, unmounted when dropped.
+#[derive(Debug)]
+pub struct RecordedDisk {
+    path: PathBuf,
+    recording: Arc<Mutex<Recording>>,
+    session: Option<BackgroundSession>,
+}
+
+impl RecordedDisk {
+    /// Mounts it at a path, which must not exist.
+    #[track_caller]
+    pub fn mount(path: &Path) -> RecordedDisk {
+        fs::create_dir(path).unwrap();
+        let recording = Arc::new(Mutex::new(Recording {
+            contents: Contents::default(),
+            changes: Vec::new(),
+        }));
+        let recorder = Recorder::new(Arc::clone(&recording));
+        let mut config = Config::default();
+        config.mount_options = vec![
+            MountOption::FSName("holdfast-recorded".to_owned()),
+            MountOption::DefaultPermissions,
+        ];
+        config.acl = SessionACL::All;
+        let session = fuser::Session::new(recorder, path, &config).unwrap();
+        RecordedDisk {
+            path: path.to_owned(),
+            recording,
+            session: Some(session.spawn().unwrap()),
+        }
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Now: what was acknowledged before this is asked must be there after a power failure at this moment or later.
+    pub fn moment(&self) -> Moment {
+        self.recording.lock().changes.len()
+    }
+
+    /// All that was done so far.
+    pub fn film(&self) -> Film {
+        Film::new(self.recording.lock().changes.clone())
+    }
+}
+
+impl Drop for RecordedDisk {
+    fn drop(&mut self) {
+        umount2(&self.path, MntFlags::MNT_DETACH).ok();
+        drop(self.session.take());
+    }
+}
