@@ -4,6 +4,7 @@ mod call;
 mod disk_space;
 mod durable;
 mod error;
+mod fault_point;
 mod noop;
 mod raft;
 mod refusal;
@@ -16,6 +17,8 @@ pub mod testing;
 mod watermark;
 
 pub use error::ReplicateError;
+#[cfg(feature = "testing")]
+pub use fault_point::FaultPoint;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
 pub use raft::{
     FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,

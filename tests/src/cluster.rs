@@ -25,6 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use holdfast_replicator::FaultPoint;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -65,6 +66,8 @@ pub struct ClusterSetup {
     namespaces: bool,
     disk_mebibytes: Option<u64>,
     is_recorded: bool,
+    crash_at: Option<FaultPoint>,
+    crashes_first: bool,
 }
 
 impl ClusterSetup {
@@ -93,6 +96,14 @@ impl ClusterSetup {
     #[must_use]
     pub fn disks(mut self, mebibytes: u64) -> ClusterSetup {
         self.disk_mebibytes = Some(mebibytes);
+        self
+    }
+
+    /// The first run of the first node ends at this point.
+    #[must_use]
+    pub fn crash_at(mut self, point: FaultPoint) -> ClusterSetup {
+        self.crash_at = Some(point);
+        self.crashes_first = true;
         self
     }
 
@@ -126,6 +137,9 @@ impl ClusterSetup {
         };
         for id in 1..=nodes {
             cluster.add_node(id);
+        }
+        if cluster.setup.crashes_first {
+            cluster.wait_crash(1);
         }
         cluster.wait_settled();
         cluster
@@ -192,8 +206,27 @@ impl Cluster {
         }
         let log = directory.join(format!("{name}.log"));
         let mut node = ServeNode::new(id, address, (data, log), arguments, standpoint);
+        if let Some(point) = self.setup.crash_at.take() {
+            node.crash_at(point);
+        }
         node.start();
         self.nodes.insert(id, node);
+    }
+
+    /// As `add_node`, but its first run ends at this point.
+    #[track_caller]
+    pub fn add_node_that_crashes(&mut self, id: u64, point: FaultPoint) {
+        self.setup.crash_at = Some(point);
+        self.add_node(id);
+    }
+
+    /// Waits until a node has ended by itself, and starts it again.
+    #[track_caller]
+    pub fn wait_crash(&mut self, id: u64) {
+        let ended = becomes_true(SETTLED, || self.node_mut(id).ended().is_some());
+        assert!(ended, "node {id} does not end");
+        self.kill(id);
+        self.restart(id);
     }
 
     /// Forgets a node that was removed from the cluster, and ends it.

@@ -15,6 +15,7 @@ use openraft::async_runtime::WatchReceiver;
 use super::group::Group;
 use super::registry::Registry;
 use super::type_config::{Membership, Peer};
+use crate::fault_point::{FaultPoint, reach};
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(200);
@@ -63,10 +64,11 @@ async fn advance(group: &Arc<Group>, state: &CatalogState) {
     };
     let Some(step) = step else { return };
     tracing::info!(group = %group.id(), %step, "changing the membership");
+    reach(FaultPoint::MembershipDecided);
     // A change that finds no quorum must not hold up the other groups. It goes on by itself, or the next look finds
     // it half done and finishes it.
     match tokio::time::timeout(STEP, group.raft().change_membership(step, false)).await {
-        Ok(Ok(_)) => {}
+        Ok(Ok(_)) => reach(FaultPoint::MembershipChanged),
         Ok(Err(error)) => {
             tracing::info!(group = %group.id(), %error, "the membership did not change: trying again");
         }

@@ -39,6 +39,7 @@ use super::session_service::SessionService;
 use super::type_config::Peer;
 use crate::call::Here;
 use crate::durable;
+use crate::fault_point::{FaultPoint, reach};
 use crate::refusal::Refusal;
 
 /// The volume that a new cluster has.
@@ -100,7 +101,9 @@ impl Node {
         )
         .await?;
         if node.directory.is_bootstrapping() {
+            reach(FaultPoint::BootstrapNamed);
             node.bootstrap(&options, &identity).await?;
+            reach(FaultPoint::BootstrapUnfinished);
             node.directory.end_bootstrap()?;
         }
         node.announce(admin);
@@ -203,6 +206,7 @@ impl Node {
         let first = std::collections::BTreeMap::from([(options.id, peer)]);
         // It is refused when the group has begun already, and then there is nothing to do.
         let _begun = catalog.raft().initialize(first).await.err();
+        reach(FaultPoint::BootstrapInitialized);
         let state = self.registry.catalog_state().map_err(failed)?;
         if !state.volumes.is_empty() {
             return Ok(());
@@ -231,6 +235,9 @@ impl Node {
             volume,
         ];
         for command in commands {
+            if matches!(command, CatalogCommand::CreateVolume { .. }) {
+                reach(FaultPoint::BootstrapWithoutVolume);
+            }
             client
                 .change(command)
                 .await
@@ -306,6 +313,7 @@ async fn settle(
         Start::Bootstrap => {
             // Before the cluster has a name: what is there without this was made, or joined, long ago.
             directory.begin_bootstrap()?;
+            reach(FaultPoint::BootstrapBegun);
             file.cluster = Some(random()?);
         }
         Start::Join {
@@ -314,6 +322,7 @@ async fn settle(
         } => {
             // Before it asks: asking again after a crash must come from the same node.
             directory.write(file)?;
+            reach(FaultPoint::JoinUnasked);
             let request = JoinRequest {
                 id: options.id,
                 address: options.advertise.clone(),
@@ -321,6 +330,7 @@ async fn settle(
                 as_learner: *as_learner,
             };
             file.cluster = Some(announce::join(addresses, request, options).await?);
+            reach(FaultPoint::JoinUnnoted);
         }
     }
     directory.write(file)?;

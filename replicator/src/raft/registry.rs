@@ -29,6 +29,7 @@ use super::poison::Poison;
 use super::raft_service::Groups;
 use super::type_config::{GroupId, Peer};
 use super::volume::Volume;
+use crate::fault_point::{FaultPoint, reach};
 use crate::refusal::{Endpoint, Refusal};
 
 /// How long to wait before a group that did not start is tried again.
@@ -267,7 +268,9 @@ impl Registry {
         record: &VolumeRecord,
     ) -> Result<(), Refusal> {
         let kind = GroupKind::Volume(record.format);
+        reach(FaultPoint::VolumeCommitted);
         let group = self.start_group(GroupId(record.id), kind).await?;
+        reach(FaultPoint::VolumeUninitialized);
         if record.initial_voters.contains(&self.node()) {
             let peer = |id: &u64| {
                 let node = state.nodes.iter().find(|node| node.id == *id);
@@ -279,6 +282,7 @@ impl Registry {
             // All of the first voters say the same; who has heard of the group already does not listen.
             let _already = group.raft().initialize(peers).await.err();
         }
+        reach(FaultPoint::VolumeUnserved);
         let shared = &self.shared;
         let timing = shared.options.timing;
         let everyone = Everyone::new(
@@ -338,9 +342,11 @@ impl Registry {
         if let Some(group) = group {
             group.stop().await;
         }
+        reach(FaultPoint::DeletionBegun);
         if let Err(fault) = self.shared.log.remove_group(id).await {
             tracing::error!(group = %id, %fault, "cannot remove the log of a deleted volume");
         }
+        reach(FaultPoint::DeletionWithoutLog);
         let directory = self.shared.directory.join(id.to_string());
         match fs::remove_dir_all(&directory) {
             Ok(()) => tracing::info!(group = %id, "removed the files of a deleted volume"),

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use holdfast_replicator::FaultPoint;
 use nix::sys::signal::Signal;
 
 use super::standpoint::Standpoint;
@@ -26,6 +27,8 @@ pub struct ServeNode {
     arguments: Vec<String>,
     standpoint: Standpoint,
     child: Option<Child>,
+    /// Where the next run ends.
+    crash_at: Option<FaultPoint>,
 }
 
 impl ServeNode {
@@ -44,6 +47,7 @@ impl ServeNode {
             arguments,
             standpoint,
             child: None,
+            crash_at: None,
         }
     }
 
@@ -66,6 +70,11 @@ impl ServeNode {
     /// The next start uses another data directory.
     pub fn use_data(&mut self, data: PathBuf) {
         self.data = data;
+    }
+
+    /// The next run ends when it comes to this point.
+    pub fn crash_at(&mut self, point: FaultPoint) {
+        self.crash_at = Some(point);
     }
 
     /// Its data directory.
@@ -102,6 +111,11 @@ impl ServeNode {
             .arg(&self.data)
             .args(&self.arguments)
             .env("RUST_LOG", super::log_filter())
+            .envs(
+                self.crash_at
+                    .take()
+                    .map(|point| ("HOLDFAST_CRASH_AT", point.name())),
+            )
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

@@ -17,6 +17,7 @@ mod dead_mount;
 mod everyone;
 mod exactly_once;
 mod failover;
+mod fault_points;
 mod foreign;
 mod fsck;
 mod full_disk;

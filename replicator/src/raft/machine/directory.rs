@@ -12,6 +12,7 @@ use holdfast_metadata::{Engine, Fault, RocksEngine};
 use super::disk::Disk;
 use super::position::AppliedState;
 use super::{GroupKind, Machine, io_fault};
+use crate::fault_point::{FaultPoint, reach};
 use crate::raft::snapshot::{SnapshotDirectory, names_in};
 
 const CURRENT: &str = "CURRENT";
@@ -111,6 +112,7 @@ impl GroupDirectory {
             let detail = "the state in it is of another place in the log than it says";
             return Err(Fault::corrupt("snapshot", detail));
         }
+        reach(FaultPoint::SnapshotCopied);
         self.write_current(number).map_err(failed)?;
         Ok((number, machine))
     }

@@ -11,6 +11,7 @@ use holdfast_metadata::{Fault, RocksEngine};
 use super::position::AppliedState;
 use super::{Live, Machine, Shared, io_fault};
 use crate::disk_space;
+use crate::fault_point::{FaultPoint, reach};
 use crate::raft::snapshot::SnapshotDirectory;
 
 /// A snapshot writes more than its tables: its list of files and copies of the small ones.
@@ -80,6 +81,7 @@ impl Shared {
             let detail = "it is empty, but entries that were applied to it are gone from the log";
             return Err(Fault::corrupt("state", detail));
         }
+        reach(FaultPoint::SnapshotDrafted);
         self.snapshots.add_draft(applied.snapshot_meta())
     }
 
@@ -90,9 +92,12 @@ impl Shared {
         if !present.is_behind(received.meta.last_log_id) {
             return Ok(present);
         }
+        reach(FaultPoint::SnapshotReceived);
         let snapshot = self.snapshots.adopt(received)?;
+        reach(FaultPoint::SnapshotAdopted);
         let old = self.live.read().number;
         let (number, machine) = self.directory.install(old, &snapshot)?;
+        reach(FaultPoint::SnapshotInstalled);
         let applied = AppliedState::of_machine(&machine)?;
         let live = Live {
             number,

@@ -1,0 +1,113 @@
+//! A node that ends between two steps of something goes on with it when it is back.
+
+use std::time::Duration;
+
+use holdfast_metadata::InodeId;
+use holdfast_replicator::FaultPoint;
+use holdfast_tests::cluster::{ClusterSetup, VOLUME};
+use holdfast_tests::{Cluster, Load};
+
+/// So small that the log is soon purged behind snapshots.
+const SETTINGS: &str = "[snapshots]\nentries = 100\nspacing_seconds = 0\nkeep = 10\n";
+const LIMIT: Duration = Duration::from_mins(1);
+
+#[test]
+fn what_a_crash_interrupts_is_finished_afterwards() {
+    for point in FaultPoint::ALL {
+        println!("{}", point.name());
+        let mut cluster = crash_at(*point);
+        cluster.wait_settled();
+        let client = cluster.client();
+        client.create(InodeId::ROOT, "after").unwrap();
+        cluster.assert_all_replicas_agree();
+    }
+}
+
+/// A cluster whose node 1 or 2 has ended at this point, and was started again.
+fn crash_at(point: FaultPoint) -> Cluster {
+    match point {
+        FaultPoint::BootstrapBegun
+        | FaultPoint::BootstrapNamed
+        | FaultPoint::BootstrapInitialized
+        | FaultPoint::BootstrapWithoutVolume
+        | FaultPoint::BootstrapUnfinished
+        | FaultPoint::VolumeCommitted
+        | FaultPoint::VolumeUninitialized
+        | FaultPoint::VolumeUnserved => ClusterSetup::default().crash_at(point).start(1),
+        FaultPoint::JoinUnasked | FaultPoint::JoinUnnoted => join(point),
+        FaultPoint::DeletionBegun | FaultPoint::DeletionWithoutLog => delete_volume(point),
+        FaultPoint::SnapshotDrafted => build_snapshot(point),
+        FaultPoint::SnapshotReceived
+        | FaultPoint::SnapshotAdopted
+        | FaultPoint::SnapshotCopied
+        | FaultPoint::SnapshotInstalled => install_snapshot(point),
+        FaultPoint::MembershipDecided | FaultPoint::MembershipChanged => add_member(point),
+    }
+}
+
+fn join(point: FaultPoint) -> Cluster {
+    let mut cluster = Cluster::start(1);
+    cluster.add_node_that_crashes(2, point);
+    cluster.wait_crash(2);
+    cluster
+}
+
+/// Starts node 2 again, which will end there.
+fn prepare(cluster: &mut Cluster, point: FaultPoint) {
+    cluster.stop(2);
+    cluster.node_mut(2).crash_at(point);
+    cluster.restart(2);
+    cluster.wait_settled();
+}
+
+fn delete_volume(point: FaultPoint) -> Cluster {
+    let mut cluster = Cluster::start(3);
+    cluster.holdfast(&["volume", "create", "second"]).success();
+    cluster.wait_settled();
+    assert!(cluster.node(2).data().join("groups/2").exists());
+    prepare(&mut cluster, point);
+    let delete = ["volume", "delete", "--yes", "second"];
+    cluster.holdfast(&delete).success();
+    cluster.wait_crash(2);
+    let gone = cluster.node(2).data().join("groups/2");
+    holdfast_tests::wait_until("the rest is removed", LIMIT, || !gone.exists());
+    cluster
+}
+
+fn build_snapshot(point: FaultPoint) -> Cluster {
+    let mut cluster = ClusterSetup::default().settings(SETTINGS).start(3);
+    prepare(&mut cluster, point);
+    let client = cluster.client();
+    let load = Load::start(&client, InodeId::ROOT, "file", 2);
+    cluster.wait_crash(2);
+    load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
+    cluster
+}
+
+fn install_snapshot(point: FaultPoint) -> Cluster {
+    let mut cluster = ClusterSetup::default().settings(SETTINGS).start(3);
+    let client = cluster.client();
+    let had = cluster.replica(2, VOLUME).unwrap().last_log_index;
+    cluster.stop(2);
+    let load = Load::start(&client, InodeId::ROOT, "file", 2);
+    let leader = cluster.leader();
+    cluster.wait_replica("the log is purged", LIMIT, leader, |replica| {
+        replica.purged_index > had + 100
+    });
+    cluster.node_mut(2).crash_at(point);
+    cluster.restart(2);
+    cluster.wait_crash(2);
+    load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
+    cluster
+}
+
+fn add_member(point: FaultPoint) -> Cluster {
+    let mut cluster = Cluster::start(1);
+    cluster.stop(1);
+    cluster.node_mut(1).crash_at(point);
+    cluster.restart(1);
+    cluster.wait_settled();
+    cluster.add_node(2);
+    cluster.wait_crash(1);
+    cluster
+}
