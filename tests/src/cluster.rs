@@ -42,7 +42,7 @@ pub use self::state_on_disk::StateOnDisk;
 pub use self::stranger::Stranger;
 use crate::poll::becomes_true;
 use crate::program::{Finished, run_within};
-use crate::recorded_disk::RecordedDisk;
+use crate::recorded_disk::{Loss, RecordedDisk};
 use crate::small_disk::SmallDisk;
 use crate::{place, process};
 
@@ -267,6 +267,22 @@ impl Cluster {
     #[track_caller]
     pub fn recorded(&self, id: u64) -> &RecordedDisk {
         self.recorded.get(&id).unwrap()
+    }
+
+    /// Ends a node as a power failure would, and starts it on what that has left of its disk.
+    #[track_caller]
+    pub fn lose_power(&mut self, id: u64, loss: Loss<'_>) {
+        self.kill(id);
+        let mut film = self.recorded(id).film();
+        film.play_to(film.end());
+        let left = film.after_power_failure(loss);
+        // The old one is unmounted first: the node finds its data at the same path.
+        self.recorded.remove(&id);
+        let path = self.scratch.path().join(format!("recorded-{id}"));
+        fs::remove_dir(&path).unwrap();
+        self.recorded
+            .insert(id, RecordedDisk::mount_with(&path, left));
+        self.restart(id);
     }
 
     /// The network between the nodes.

@@ -28,6 +28,7 @@ pub type Moment = usize;
 /// What is on the disk, and all that led to it.
 #[derive(Debug)]
 struct Recording {
+    begin: Contents,
     contents: Contents,
     changes: Vec<Change>,
 }
@@ -48,12 +49,19 @@ pub struct RecordedDisk {
 }
 
 impl RecordedDisk {
-    /// Mounts it at a path, which must not exist.
+    /// Mounts an empty one at a path, which must not exist.
     #[track_caller]
     pub fn mount(path: &Path) -> RecordedDisk {
+        RecordedDisk::mount_with(path, Contents::default())
+    }
+
+    /// Mounts one on which this is, durably.
+    #[track_caller]
+    pub fn mount_with(path: &Path, contents: Contents) -> RecordedDisk {
         fs::create_dir(path).unwrap();
         let recording = Arc::new(Mutex::new(Recording {
-            contents: Contents::default(),
+            begin: contents.clone(),
+            contents,
             changes: Vec::new(),
         }));
         let recorder = Recorder::new(Arc::clone(&recording));
@@ -83,7 +91,8 @@ impl RecordedDisk {
 
     /// All that was done so far.
     pub fn film(&self) -> Film {
-        Film::new(self.recording.lock().changes.clone())
+        let recording = self.recording.lock();
+        Film::new(&recording.begin, recording.changes.clone())
     }
 }
 

@@ -35,12 +35,12 @@ pub struct Film {
 }
 
 impl Film {
-    pub(super) fn new(changes: Vec<Change>) -> Film {
+    pub(super) fn new(begin: &Contents, changes: Vec<Change>) -> Film {
         Film {
             changes,
             moment: 0,
-            now: Contents::default(),
-            durable: Contents::default(),
+            now: begin.clone(),
+            durable: begin.clone(),
             names: Vec::new(),
             writes: BTreeMap::new(),
         }

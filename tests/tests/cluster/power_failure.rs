@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use holdfast_metadata::InodeId;
 use holdfast_tests::cluster::{ClusterSetup, VOLUME};
-use holdfast_tests::{Client, Cluster, Film, Loss, Moment, Random};
+use holdfast_tests::{Client, Cluster, Film, Load, Loss, Moment, Random};
 
 /// So small that logs are purged and snapshots are sent while the test looks.
 const SETTINGS: &str = "[snapshots]\nentries = 100\nspacing_seconds = 0\nkeep = 10\n";
 const LIMIT: Duration = Duration::from_mins(1);
 /// More than once a node sends its snapshot.
 const MORE: u64 = 150;
+/// How often the power of a node fails.
+const FAILURES: u32 = 12;
 
 /// When all nodes stood still.
 struct Standstill {
@@ -170,6 +172,33 @@ fn after_a_power_failure_of_all_nodes_everything_acknowledged_is_there() {
             fs::remove_dir_all(cluster.scratch().join(format!("image-{number}-{id}"))).unwrap();
         }
     }
+}
+
+#[test]
+fn a_node_whose_power_fails_goes_on_while_the_others_work() {
+    let mut random = Random::announced();
+    let mut cluster = ClusterSetup::default()
+        .settings(SETTINGS)
+        .recorded()
+        .start(3);
+    let client = cluster.client();
+    let load = Load::start(&client, InodeId::ROOT, "file", 2);
+    for round in 0..FAILURES {
+        load.wait_for(random.below(60));
+        let id = 1 + random.below(3);
+        let loss = if round.is_multiple_of(2) {
+            Loss::All
+        } else {
+            Loss::Some(&mut random)
+        };
+        cluster.lose_power(id, loss);
+        // The others may be behind: without this one they would have no quorum, which is no fault.
+        cluster.wait_caught_up(id);
+    }
+    let worked = load.stop();
+    cluster.wait_settled();
+    worked.assert_is_all_of(&client.names(InodeId::ROOT));
+    cluster.assert_all_replicas_agree();
 }
 
 fn assert_has_everything(cluster: &mut Cluster, standstill: &Standstill) {
