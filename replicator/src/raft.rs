@@ -27,7 +27,10 @@ mod raft_service;
 mod read_index;
 mod registry;
 mod router;
+mod runtime;
 mod session_service;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod snapshot_schedule;
 mod space_keeper;

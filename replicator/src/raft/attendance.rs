@@ -11,18 +11,20 @@ mod simulation;
 mod steps;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_metadata::SessionId;
 use holdfast_proto::{Attend, Attended};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use self::ledger::Ledger;
 use self::steps::{Arrival, Finding};
 use super::group::Group;
 use super::machine::Machine;
+use super::runtime;
 use crate::refusal::Refusal;
 
 /// The sessions of one volume; clones share it.
@@ -73,9 +75,9 @@ impl Attendance {
             awake: Mutex::new(Instant::now()),
         });
         let duties = [
-            tokio::spawn(duty::follow(Arc::clone(&shared))),
-            tokio::spawn(duty::decide(Arc::clone(&shared))),
-            tokio::spawn(duty::stay_awake(Arc::clone(&shared))),
+            runtime::spawn(duty::follow(Arc::clone(&shared))),
+            runtime::spawn(duty::decide(Arc::clone(&shared))),
+            runtime::spawn(duty::stay_awake(Arc::clone(&shared))),
         ];
         Attendance {
             shared,
@@ -87,7 +89,7 @@ impl Attendance {
     pub(crate) async fn attend(&self, attend: &Attend) -> Result<Attended, Refusal> {
         let shared = &*self.shared;
         let session = SessionId(attend.session);
-        let until = tokio::time::Instant::now() + steps::parked(shared.lease);
+        let until = Instant::now() + steps::parked(shared.lease);
         match shared.arrive(attend)? {
             Arrival::Heard => {}
             Arrival::Ending => return Err(Refusal::Overloaded),
@@ -111,8 +113,9 @@ impl Attendance {
                 Finding::Wait => {}
             }
             tokio::select! {
-                () = woken => {}
+                biased;
                 () = tokio::time::sleep_until(until) => is_over = true,
+                () = woken => {}
             }
         };
         // Only who leads may renew: whoever was elected meanwhile counts from its election.

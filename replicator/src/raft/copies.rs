@@ -12,12 +12,13 @@ mod holder;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_metadata::copies::{self, Record, Touches, Witness};
 use holdfast_metadata::store::Batch;
 use holdfast_metadata::{InodeId, SessionId};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 pub(crate) use self::holder::{Caller, Given, Holder, Line, Sent};
 

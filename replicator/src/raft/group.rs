@@ -9,19 +9,21 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{
     ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError,
 };
-use openraft::{Config, Instant as _, Raft, ServerState, SnapshotPolicy};
+use openraft::network::NetSnapshot;
+use openraft::storage::RaftLogStorage;
+use openraft::{Config, Instant as _, Raft, RaftNetworkFactory, ServerState, SnapshotPolicy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::copies::Copies;
 use super::histogram::Histogram;
-use super::log::GroupLog;
 use super::machine::{GroupMachine, GroupStore, Machine};
-use super::network::GroupNetworkFactory;
 use super::node_disk::NodeDisk;
 use super::options::{NodeOptions, ReadMode};
 use super::proposer::Proposer;
 use super::read_index::ReadIndex;
+use super::runtime;
+use super::snapshot::SnapshotDirectory;
 use super::snapshot_schedule;
 use super::space_keeper;
 use super::type_config::{Applied, GroupId, Peer, TypeConfig};
@@ -73,14 +75,19 @@ impl GroupCounters {
 
 impl Group {
     /// Starts the replica of this node; it answers when there is a leader.
-    pub(crate) async fn start(
+    pub(crate) async fn start<L, N>(
         id: GroupId,
         options: &NodeOptions,
-        log: GroupLog,
+        log: L,
         store: GroupStore,
-        network: GroupNetworkFactory,
+        network: N,
         disk: &NodeDisk,
-    ) -> Result<Arc<Group>, Refusal> {
+    ) -> Result<Arc<Group>, Refusal>
+    where
+        L: RaftLogStorage<TypeConfig>,
+        N: RaftNetworkFactory<TypeConfig>,
+        N::Network: NetSnapshot<TypeConfig, SnapshotData = SnapshotDirectory>,
+    {
         let config = config(id, options)?;
         let machine = store.state_machine();
         let is_confirmed = options.reads == ReadMode::ReadIndex;
@@ -92,11 +99,11 @@ impl Group {
         let counters = Arc::<GroupCounters>::default();
         let proposer = Proposer::start(raft.clone(), Arc::clone(&counters));
         let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
-        let snapshots = tokio::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
+        let snapshots = runtime::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
         let keeper = space_keeper::run(raft.clone(), store.clone(), disk.clone());
-        let keeper = tokio::spawn(keeper);
+        let keeper = runtime::spawn(keeper);
         let leaders = watch_leader(id, raft.clone(), Arc::clone(&counters), Arc::clone(&copies));
-        let leaders = tokio::spawn(leaders);
+        let leaders = runtime::spawn(leaders);
         Ok(Arc::new(Group {
             id,
             raft,

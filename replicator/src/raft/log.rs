@@ -16,7 +16,7 @@ mod options;
 mod records;
 mod storage;
 #[cfg(test)]
-mod tests;
+pub(in crate::raft) mod tests;
 mod writer;
 
 use std::collections::BTreeMap;

@@ -154,7 +154,7 @@ impl GroupStore {
         GroupStore::open_on(Disk::default(), path, kind, poison)
     }
 
-    fn open_on(
+    pub(in crate::raft) fn open_on(
         disk: Disk,
         path: &Path,
         kind: GroupKind,

@@ -25,6 +25,8 @@ pub(crate) use self::heartbeats::HeartbeatCounts;
 use self::heartbeats::Heartbeats;
 use self::link::{Channels, Link};
 pub(in crate::raft) use self::snapshot_reader::CHUNK_BYTES;
+#[cfg(test)]
+pub(in crate::raft) use self::snapshot_reader::snapshot_chunks;
 use super::type_config::GroupId;
 
 /// The longest message between nodes.
@@ -123,6 +125,6 @@ impl Peers {
 }
 
 /// How long to wait before each further attempt.
-fn backoff() -> impl Iterator<Item = Duration> + Send + 'static {
+pub(in crate::raft) fn backoff() -> impl Iterator<Item = Duration> + Send + 'static {
     std::iter::successors(Some(BACKOFF_MIN), |last| Some((*last * 2).min(BACKOFF_MAX)))
 }

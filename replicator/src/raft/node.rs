@@ -346,7 +346,7 @@ async fn assemble(
     listener: TcpListener,
 ) -> Result<(Arc<Node>, AdminService), NodeError> {
     let poison = Poison::new();
-    let votes_from = Instant::now() + options.timing.election_max;
+    let votes_from = tokio::time::Instant::now() + options.timing.election_max;
     let path = directory.log();
     let opened = {
         let poison = poison.clone();

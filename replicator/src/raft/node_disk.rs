@@ -51,7 +51,7 @@ impl NodeDisk {
         (disk, task)
     }
 
-    fn new(path: &Path) -> NodeDisk {
+    pub(in crate::raft) fn new(path: &Path) -> NodeDisk {
         let disk = NodeDisk {
             shared: Arc::new(Shared {
                 path: path.to_owned(),

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::group::{self, GroupCounters, GroupRaft};
+use super::runtime;
 use super::type_config::{LogId, Proposal, TypeConfig};
 use crate::refusal::Refusal;
 
@@ -54,7 +55,7 @@ impl Proposer {
     /// Ends with the runtime, or when it is stopped.
     pub(crate) fn start(raft: GroupRaft, counters: Arc<GroupCounters>) -> Proposer {
         let (queue, waiting) = mpsc::unbounded_channel();
-        let task = tokio::spawn(propose_all(raft, waiting));
+        let task = runtime::spawn(propose_all(raft, waiting));
         Proposer {
             queue,
             counters,

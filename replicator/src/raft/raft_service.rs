@@ -1,11 +1,10 @@
 //! What a node answers to the others: the service `Raft` over the groups of this node.
 
 mod append;
-mod heartbeats;
-mod snapshot;
+pub(in crate::raft) mod heartbeats;
+pub(in crate::raft) mod snapshot;
 
 use std::pin::Pin;
-use std::time::Instant;
 
 use futures_util::{Stream, StreamExt};
 use holdfast_proto as proto;
@@ -13,6 +12,7 @@ use holdfast_proto::identity::Identity;
 use openraft::Raft;
 use openraft::errors::{Fatal, RaftError};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::{from_message, to_message};

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::group::{self, GroupRaft};
 use super::machine::GroupStore;
 use super::options::ReadMode;
+use super::runtime;
 use crate::refusal::Refusal;
 
 /// The most queries that may wait for a round.
@@ -40,7 +41,7 @@ impl ReadIndex {
         let (waiters, mut queue) = mpsc::channel::<Waiter>(WAITING_MAX);
         let counts = Arc::<Counts>::default();
         let counted = Arc::clone(&counts);
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             let mut round = Vec::new();
             while queue.recv_many(&mut round, WAITING_MAX).await > 0 {
                 counted.rounds.fetch_add(1, Ordering::Relaxed);

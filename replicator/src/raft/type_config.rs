@@ -9,6 +9,7 @@ use openraft::vote::RaftLeaderId;
 use openraft::{OptionalSend, RaftTypeConfig};
 
 use super::proposer::Waiter;
+use super::runtime::GroupRuntime;
 
 /// Names a group in every message, log key and metric. Group 0 is the catalog; a volume's number is
 /// the number of its first group.
@@ -82,7 +83,7 @@ impl RaftTypeConfig for TypeConfig {
         = openraft::impls::InlineBatch<T>
     where
         T: OptionalSend + 'static;
-    type AsyncRuntime = openraft::impls::TokioRuntime;
+    type AsyncRuntime = GroupRuntime;
     type ErrorSource = openraft::impls::BoxedErrorSource;
 }
 

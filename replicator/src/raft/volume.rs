@@ -1,11 +1,12 @@
 //! One filesystem of this node: which group answers for it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
 use holdfast_metadata::{Command, Operation, copies};
+use tokio::time::Instant;
 
 use super::attendance::Attendance;
 use super::copies::{Caller, Given, Holder};

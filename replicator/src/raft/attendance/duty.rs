@@ -1,20 +1,22 @@
 //! What a leader does for the sessions of a volume: follows the state, ends sessions, reclaims orphans.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use holdfast_metadata::{
     Answer, Command, Credentials, ExpireSession, InodeId, News, Operation, Query, Reclaim, Reply,
-    SessionId, Timestamp,
+    SessionId,
 };
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use super::steps::{PAUSE, TICKS};
 use super::{Shared, steps};
 use crate::raft::machine::Machine;
+use crate::raft::runtime;
 use crate::raft::type_config::Applied;
 use crate::refusal::Refusal;
 
@@ -47,6 +49,7 @@ pub(super) async fn follow(shared: Arc<Shared>) {
             }
         }
         tokio::select! {
+            biased;
             changed = metrics.changed() => if changed.is_err() {
                 return end(&shared);
             },
@@ -119,6 +122,7 @@ async fn note(shared: &Shared, news: &mut UnboundedReceiver<News>) -> bool {
 pub(super) async fn decide(shared: Arc<Shared>) {
     loop {
         tokio::select! {
+            biased;
             () = shared.work.notified() => {}
             // Silence is no event.
             () = tokio::time::sleep(shared.lease / TICKS) => {}
@@ -221,7 +225,7 @@ async fn reclaim(shared: &Shared, inodes: Vec<InodeId>, term: u64) -> Result<(),
 async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refusal> {
     let command = Command {
         request: None,
-        now: now(),
+        now: runtime::time_of_day(),
         credentials: Credentials::ROOT,
         operation,
     };
@@ -229,14 +233,4 @@ async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refus
     let proposal = holdfast_proto::encode_proposal_command(command);
     let (_, applied) = shared.group.propose(proposal).await?;
     Ok(applied)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp {
-        seconds: since.as_secs() as i64,
-        nanoseconds: since.subsec_nanos(),
-    }
 }

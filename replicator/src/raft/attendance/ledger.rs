@@ -8,11 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_metadata::{InodeId, SessionId};
 use holdfast_proto::{Attend, GrantedLock, News, news};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Most news of one answer.
 const NEWS_MAX: usize = 4096;

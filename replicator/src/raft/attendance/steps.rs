@@ -1,10 +1,11 @@
 //! What a leader does with its memory between two waits: the duties and the calls are made of these steps, and so is their
 //! simulation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_metadata::{InodeId, News, SessionId};
 use holdfast_proto::{Attend, Attended, News as ToldNews};
+use tokio::time::Instant;
 
 use super::ledger::Ledger;
 

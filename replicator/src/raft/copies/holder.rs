@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdfast_metadata::copies::{self, Record, Touches};
 use holdfast_metadata::{InodeId, SessionId};
 use holdfast_proto as proto;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::{Copies, Fates, share};
 use crate::raft::type_config::GroupId;
@@ -193,8 +194,9 @@ impl Holder {
                 return;
             }
             tokio::select! {
+                biased;
                 () = hears => {}
-                () = tokio::time::sleep_until(over.into()) => {}
+                () = tokio::time::sleep_until(over) => {}
             }
         }
     }

@@ -5,7 +5,7 @@ mod fixture;
 mod group_commit;
 mod groups;
 mod kill;
-mod machine;
+pub(in crate::raft) mod machine;
 mod refusal;
 mod reopen;
 mod suite;

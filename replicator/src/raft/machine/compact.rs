@@ -8,6 +8,7 @@ use holdfast_metadata::{Fault, Query, Reply};
 use super::{GroupStore, Machine, Shared};
 use crate::disk_space;
 use crate::raft::node_disk::reserve;
+use crate::raft::runtime;
 
 impl GroupStore {
     /// Compacts the state if so much was removed that it is worth it, with so much space on the disk; answers
@@ -22,7 +23,7 @@ impl GroupStore {
             }
         }
         let shared = Arc::clone(&self.shared);
-        let compacted = tokio::task::spawn_blocking(move || shared.compact()).await;
+        let compacted = runtime::blocking(move || shared.compact()).await;
         match compacted {
             Ok(Ok(())) => true,
             Ok(Err(Fault::NoSpace)) => {

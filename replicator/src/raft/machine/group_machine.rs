@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::apply::Chunk;
 use super::position::AppliedState;
 use super::{GroupStore, Shared};
+use crate::raft::runtime;
 use crate::raft::snapshot::SnapshotDirectory;
 use crate::raft::type_config::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
 
@@ -155,7 +156,7 @@ async fn run_blocking<T: Send + 'static>(
     run: impl FnOnce(&Shared) -> Result<T, Fault> + Send + 'static,
 ) -> io::Result<T> {
     let worker = shared.clone();
-    let done = tokio::task::spawn_blocking(move || run(&worker)).await;
+    let done = runtime::blocking(move || run(&worker)).await;
     // Only the end of the runtime takes the thread away.
     let done = done.map_err(io::Error::other)?;
     done.map_err(|fault| shared.fail(fault))

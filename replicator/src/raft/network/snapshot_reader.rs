@@ -47,6 +47,21 @@ pub(super) fn read(
     receiver
 }
 
+/// All chunks from a place in a file to the end.
+#[cfg(test)]
+pub(in crate::raft) fn snapshot_chunks(
+    snapshot: &SnapshotDirectory,
+    file: usize,
+    offset: u64,
+) -> io::Result<Vec<proto::SnapshotChunk>> {
+    let mut chunks = Vec::new();
+    read_files(snapshot, Place { file, offset }, |chunk| {
+        chunks.push(chunk);
+        true
+    })?;
+    Ok(chunks)
+}
+
 /// Until `take` wants no more.
 fn read_files(
     snapshot: &SnapshotDirectory,

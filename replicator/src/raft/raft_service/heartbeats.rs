@@ -63,7 +63,7 @@ async fn handle<G: Groups>(
 }
 
 /// A malformed heartbeat fails alone: the others of the stream have nothing to do with it.
-async fn decide<G: Groups>(
+pub(in crate::raft) async fn decide<G: Groups>(
     groups: &G,
     request: proto::AppendRequest,
 ) -> Result<AppendAnswer, String> {

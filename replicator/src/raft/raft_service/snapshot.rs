@@ -1,19 +1,21 @@
 //! Receives snapshots: says where to go on, keeps the chunks, and has the whole installed.
 
+use futures_util::{Stream, TryStreamExt};
 use holdfast_metadata::Fault;
 use holdfast_proto as proto;
 use openraft::async_runtime::WatchReceiver;
 use openraft::storage::Snapshot;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::{GroupRaft, Groups, fatal_status, not_here};
 use crate::raft::convert::{MalformedMessage, from_message, to_message};
 use crate::raft::network::CHUNK_BYTES;
+use crate::raft::runtime;
 use crate::raft::snapshot::{Incoming, IncomingError, SnapshotDirectory};
 use crate::raft::type_config::{GroupId, LogId, Vote};
 
 /// Where the sender goes on; a later vote than its own says that it must not.
-pub(super) async fn offer<G: Groups>(
+pub(in crate::raft) async fn offer<G: Groups>(
     groups: &G,
     message: proto::SnapshotOffer,
 ) -> Result<proto::SnapshotOfferResponse, Status> {
@@ -45,12 +47,12 @@ pub(super) async fn offer<G: Groups>(
 
 /// Keeps what comes; when it is whole, has it installed. Whatever ends this earlier, the next offer goes on
 /// behind the bytes that were kept.
-pub(super) async fn receive<G: Groups>(
+pub(in crate::raft) async fn receive<G: Groups>(
     groups: &G,
-    mut chunks: Streaming<proto::SnapshotChunk>,
+    mut chunks: impl Stream<Item = Result<proto::SnapshotChunk, Status>> + Unpin,
 ) -> Result<proto::SnapshotResponse, Status> {
     let nothing = MalformedMessage("a snapshot without a beginning");
-    let opening = chunks.message().await?.ok_or(nothing)?;
+    let opening = chunks.try_next().await?.ok_or(nothing)?;
     let group = GroupId(opening.group);
     let vote = from_message::leader_vote(opening.vote)?;
     let last_log_id = opening.last_log_id.map(from_message::log_id);
@@ -68,7 +70,7 @@ pub(super) async fn receive<G: Groups>(
             let incoming = incoming.clone();
             blocking(move || keep(&incoming, &chunk)).await?;
         }
-        next = chunks.message().await?;
+        next = chunks.try_next().await?;
     }
     let snapshot = blocking(move || incoming.finish()).await?;
     if snapshot.meta.last_log_id != last_log_id {
@@ -127,7 +129,7 @@ fn keep(incoming: &Incoming, chunk: &proto::SnapshotChunk) -> Result<(), Incomin
 async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, IncomingError> + Send + 'static,
 ) -> Result<T, Status> {
-    match tokio::task::spawn_blocking(run).await {
+    match runtime::blocking(run).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(IncomingError::Refused(reason))) => Err(Status::aborted(reason)),
         Ok(Err(IncomingError::Fault(fault @ Fault::NoSpace))) => {

@@ -1,10 +1,10 @@
 //! A node, as far as it attends to sessions: the steps of `attendance.rs` and `duty.rs`, one at a time.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use holdfast_metadata::{InodeId, SessionId};
 use holdfast_proto::{Attend, News};
+use tokio::time::Instant;
 
 use super::clock::{Clock, MILLISECOND, SECOND, Time};
 use super::duties::Duties;
@@ -76,7 +76,7 @@ impl Node {
             ledger: None,
             is_beginning: false,
             noted: 0,
-            awake: clock.began,
+            awake: clock.began.into(),
             parked: BTreeMap::new(),
             duties: None,
             is_decision_due: false,
@@ -107,7 +107,7 @@ impl World {
     }
 
     pub(super) fn node_clock(&self, node: usize) -> Instant {
-        self.nodes[node].clock.at(self.now)
+        self.nodes[node].clock.at(self.now).into()
     }
 
     pub(super) fn answer(&mut self, call: &Call, answer: Answer) {
@@ -173,7 +173,7 @@ impl World {
             term,
             until: now + steps::parked(LEASE),
         };
-        let due = self.nodes[node].clock.when(self.now, parked.until);
+        let due = self.nodes[node].clock.when(self.now, parked.until.into());
         self.nodes[node].parked.insert(place, parked);
         self.at(due, Event::Node(node, NodeStep::Look { place }));
         self.look(node, place);

@@ -1,7 +1,9 @@
 //! A state, the streams of some mounts, and what these keep.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use bytes::Bytes;
 use holdfast_metadata::{

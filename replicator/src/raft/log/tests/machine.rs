@@ -16,7 +16,7 @@ type Snapshot = openraft::alias::SnapshotOf<TypeConfig, ()>;
 
 /// Knows only where it is.
 #[derive(Clone, Default)]
-pub(super) struct Machine {
+pub(in crate::raft) struct Machine {
     state: Arc<Mutex<State>>,
 }
 

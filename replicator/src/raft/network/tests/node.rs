@@ -84,7 +84,7 @@ impl Node {
             groups.clone(),
             identity(id),
             watch::channel(false).1,
-            Instant::now(),
+            Instant::now().into(),
         ))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);

@@ -1,0 +1,404 @@
+//! A mount of the simulation: it opens sessions, keeps them alive, asks until it has an answer, and notes everything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdfast_metadata::{
+    Answer, CancelLock, Command, Credentials, InodeId, OpenSession, Operation, Outcome, PosixError,
+    Query, Reply, RequestId, SessionId, SetLock, TicketState, Unlock,
+};
+use holdfast_proto::{decode_outcome, decode_reply, encode_command, encode_query};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::history::{History, Read};
+use super::host::Host;
+use super::network::Network;
+use super::random::Random;
+use super::story::Story;
+use super::witness::Witness;
+use super::workload;
+use crate::call::{AnswerBody, CallBody};
+use crate::refusal::Refusal;
+use crate::remote::Memory;
+
+/// How long a client waits for one answer.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// A parked call is answered after a third of the lease.
+const ATTEND_PATIENCE: Duration = Duration::from_millis(2500);
+/// The part of a lease that a mount counts on.
+const KEPT: (u32, u32) = (9, 10);
+
+/// What all clients and the world share.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) network: Network,
+    pub(super) history: History,
+    pub(super) story: Story,
+    pub(super) witness: Witness,
+    /// Inodes that somebody has heard of.
+    pub(super) known: Arc<Mutex<Vec<InodeId>>>,
+    pub(super) nodes: u64,
+    pub(super) is_ending: Arc<AtomicBool>,
+}
+
+/// What the two tasks of a client share.
+#[derive(Debug)]
+struct Seat {
+    session: SessionId,
+    is_open: bool,
+    sequence: u64,
+    lease_until: Option<Instant>,
+}
+
+/// One task of a client.
+#[derive(Clone)]
+pub(super) struct Client {
+    id: u64,
+    host: Host,
+    around: Surroundings,
+    seat: Arc<Mutex<Seat>>,
+    random: Random,
+    /// Who led when it was last heard.
+    leader: u64,
+    /// Commands that are over, some of which come again.
+    old: Vec<Bytes>,
+}
+
+impl Client {
+    pub(super) fn new(id: u64, host: Host, around: Surroundings, random: Random) -> Client {
+        Client {
+            id,
+            host,
+            around,
+            seat: Arc::new(Mutex::new(Seat {
+                session: SessionId(id * 1000),
+                is_open: false,
+                sequence: 0,
+                lease_until: None,
+            })),
+            random,
+            leader: 1,
+            old: Vec::new(),
+        }
+    }
+
+    /// Until the simulation ends.
+    pub(super) async fn work(mut self) {
+        while !self.around.is_ending.load(Ordering::Relaxed) {
+            let is_open = self.seat.lock().is_open;
+            if !is_open {
+                self.open_session().await;
+            }
+            let pause = self.random.millis(0, 30);
+            tokio::time::sleep(pause).await;
+            match self.random.below(100) {
+                0..=29 => self.read().await,
+                30..=41 => self.lock().await,
+                42 => self.close_session().await,
+                43..=45 => self.stray().await,
+                _ => self.change().await,
+            }
+        }
+    }
+
+    /// Says all the time that the client lives.
+    pub(super) async fn attend(mut self) {
+        let mut memory = Memory::default();
+        loop {
+            let (session, is_open) = {
+                let seat = self.seat.lock();
+                (seat.session, seat.is_open)
+            };
+            if !is_open {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+            let said = memory.compose(session);
+            let began = Instant::now();
+            let body = CallBody::Attend(said.clone());
+            let Some(AnswerBody::Attended(attended)) = self.try_once(body, ATTEND_PATIENCE).await
+            else {
+                let pause = self.random.millis(20, 200);
+                tokio::time::sleep(pause).await;
+                continue;
+            };
+            memory.confirm(&said, (!attended.is_gone).then_some(attended.term));
+            if attended.is_gone {
+                self.lose(session);
+                continue;
+            }
+            let lease = Duration::from_millis(attended.lease_milliseconds) * KEPT.0 / KEPT.1;
+            let until = began + lease;
+            {
+                let mut seat = self.seat.lock();
+                if seat.session == session {
+                    seat.lease_until = Some(until);
+                    self.around.history.renew(session, until);
+                }
+            }
+            memory.enter(session, attended.term);
+            if let Some(number) = attended.news.last().map(|news| news.number) {
+                memory.receive(number);
+                memory.decide(session, attended.term, number, Vec::new());
+            }
+        }
+    }
+
+    fn lose(&self, session: SessionId) {
+        let mut seat = self.seat.lock();
+        if seat.session == session && seat.is_open {
+            self.around.story.tell(&format!(
+                "client {} has lost session {}",
+                self.id, session.0
+            ));
+            self.around.history.end_session(session);
+            seat.session = SessionId(session.0 + 1);
+            seat.is_open = false;
+            seat.sequence = 0;
+            seat.lease_until = None;
+        }
+    }
+
+    async fn open_session(&mut self) {
+        let session = self.seat.lock().session;
+        let open = Operation::OpenSession(OpenSession::default());
+        let outcome = self.run(open, 0, usize::MAX).await;
+        if matches!(outcome, Some(Ok(_))) {
+            self.seat.lock().is_open = true;
+        } else {
+            self.around
+                .witness
+                .accuse(|| format!("session {} cannot be opened: {outcome:?}", session.0));
+        }
+    }
+
+    async fn close_session(&mut self) {
+        let session = self.seat.lock().session;
+        self.around.history.end_session(session);
+        self.run(Operation::CloseSession, 0, usize::MAX).await;
+        self.lose(session);
+    }
+
+    /// An old command arrives once more.
+    async fn stray(&mut self) {
+        if !self.old.is_empty() {
+            let command = self.random.pick(&self.old).clone();
+            self.try_once(CallBody::Command(command), PATIENCE).await;
+        }
+    }
+
+    async fn change(&mut self) {
+        let known = self.around.known.lock().clone();
+        let operation = workload::operation(&mut self.random, &known);
+        // Some are given up, as a signal to the calling program does it.
+        let tries = if self.random.percent(10) {
+            1
+        } else {
+            usize::MAX
+        };
+        self.next(operation, tries).await;
+    }
+
+    async fn lock(&mut self) {
+        let known = self.around.known.lock().clone();
+        if known.is_empty() {
+            return;
+        }
+        let lock = workload::lock(&mut self.random, &known, self.id);
+        let session = self.seat.lock().session;
+        let outcome = self.next(Operation::SetLock(lock), usize::MAX).await;
+        let sequence = self.seat.lock().sequence;
+        let held = match outcome {
+            Some(Ok(Answer::Locked)) => true,
+            Some(Ok(Answer::Waiting)) => self.wait_for(&lock, session, sequence).await,
+            _ => return,
+        };
+        let hold = held.then(|| self.hold(session, &lock)).flatten();
+        let pause = self.random.millis(0, 400);
+        tokio::time::sleep(pause).await;
+        if let Some(hold) = hold {
+            self.around.history.let_go(hold);
+        }
+        if self.seat.lock().session == session {
+            let SetLock {
+                ino,
+                space,
+                owner,
+                range,
+                ..
+            } = lock;
+            let unlock = Unlock {
+                ino,
+                space,
+                owner,
+                range,
+            };
+            self.next(Operation::Unlock(unlock), usize::MAX).await;
+        }
+    }
+
+    fn hold(&self, session: SessionId, lock: &SetLock) -> Option<u64> {
+        let seat = self.seat.lock();
+        let until = seat.lease_until.filter(|_| seat.session == session)?;
+        let held = (lock.ino, lock.space, lock.range, lock.mode);
+        Some(self.around.history.hold(session, held, until))
+    }
+
+    /// Whether it got the lock in the end.
+    async fn wait_for(&mut self, lock: &SetLock, session: SessionId, sequence: u64) -> bool {
+        let ino = lock.ino;
+        for _ in 0..4 {
+            let pause = self.random.millis(20, 250);
+            tokio::time::sleep(pause).await;
+            let ticket = Query::LockTicket {
+                ino,
+                session,
+                sequence,
+            };
+            match self.find_out(ticket).await {
+                Ok(Reply::Ticket(TicketState::Granted)) => return true,
+                Ok(Reply::Ticket(TicketState::Waiting)) => {}
+                _ => return false,
+            }
+        }
+        if self.seat.lock().session == session {
+            let cancel = Operation::CancelLock(CancelLock { ino, sequence });
+            self.next(cancel, usize::MAX).await;
+        }
+        false
+    }
+
+    async fn read(&mut self) {
+        let known = self.around.known.lock().clone();
+        let query = workload::query(&mut self.random, &known);
+        self.find_out(query).await.ok();
+    }
+
+    async fn find_out(&mut self, query: Query) -> Result<Reply, PosixError> {
+        let invoked = Instant::now();
+        let body = CallBody::Query(encode_query(&query));
+        let answer = self.ask(body, usize::MAX).await;
+        let Some(AnswerBody::Reply(reply)) = answer else {
+            panic!("a query is asked until there is a reply");
+        };
+        let reply = decode_reply(reply).unwrap();
+        self.around.history.read(Read {
+            query,
+            invoked,
+            answered: Instant::now(),
+            reply: reply.clone(),
+            last_index: self.around.witness.longest(),
+        });
+        reply
+    }
+
+    /// Under the next number of the session.
+    async fn next(&mut self, operation: Operation, tries: usize) -> Option<Outcome> {
+        let sequence = {
+            let mut seat = self.seat.lock();
+            seat.sequence += 1;
+            seat.sequence
+        };
+        self.run(operation, sequence, tries).await
+    }
+
+    async fn run(&mut self, operation: Operation, sequence: u64, tries: usize) -> Option<Outcome> {
+        let session = self.seat.lock().session;
+        let request = RequestId {
+            session,
+            sequence,
+            acknowledged: sequence,
+        };
+        let told: String = format!("{operation:?}").chars().take(150).collect();
+        let command = encode_command(&Command {
+            request: Some(request),
+            now: self.host.time_of_day(),
+            credentials: Credentials::ROOT,
+            operation,
+        });
+        let place = self.around.history.change(request, told.clone());
+        let answer = self.ask(CallBody::Command(command.clone()), tries).await;
+        self.old.push(command);
+        let Some(AnswerBody::Outcome(outcome)) = answer else {
+            self.around.story.tell(&format!(
+                "client {} gives up {session:?} {sequence}: {told}",
+                self.id
+            ));
+            return None;
+        };
+        let outcome = decode_outcome(outcome).unwrap();
+        self.around.history.answer(place, outcome.clone());
+        self.around.story.tell(&format!(
+            "client {} {}/{sequence} {told}: {}",
+            self.id,
+            session.0,
+            shown(&outcome)
+        ));
+        match &outcome {
+            Ok(Answer::Entry { attributes, .. }) => self.learn(attributes.ino),
+            Err(PosixError::SessionGone) => self.lose(session),
+            Ok(_) | Err(_) => {}
+        }
+        Some(outcome)
+    }
+
+    fn learn(&self, ino: InodeId) {
+        let mut known = self.around.known.lock();
+        if !known.contains(&ino) {
+            known.push(ino);
+            if known.len() > 12 {
+                // The first are locked, and stay.
+                known.remove(3);
+            }
+        }
+    }
+
+    async fn ask(&mut self, body: CallBody, tries: usize) -> Option<AnswerBody> {
+        for _ in 0..tries {
+            if let Some(answer) = self.try_once(body.clone(), PATIENCE).await {
+                return Some(answer);
+            }
+            let pause = self.random.millis(5, 150);
+            tokio::time::sleep(pause).await;
+        }
+        None
+    }
+
+    async fn try_once(&mut self, body: CallBody, patience: Duration) -> Option<AnswerBody> {
+        let asked = self
+            .around
+            .network
+            .ask(self.id, self.leader, move |service| {
+                let body = body.clone();
+                async move { service.call(body).await }
+            });
+        match tokio::time::timeout(patience, asked).await {
+            Ok(Ok(Ok((answer, _)))) => return Some(answer),
+            Ok(Ok(Err(Refusal::NotLeader {
+                leader: Some(leader),
+            }))) => self.leader = leader.id,
+            Ok(Ok(Err(Refusal::Malformed { reason }))) => {
+                self.around
+                    .witness
+                    .accuse(|| format!("malformed: {reason}"));
+            }
+            // Refused, lost, or nobody is there.
+            Ok(_) | Err(_) => self.leader = 1 + self.random.below(self.around.nodes),
+        }
+        None
+    }
+}
+
+fn shown(outcome: &Outcome) -> String {
+    match outcome {
+        Ok(Answer::Entry {
+            attributes,
+            created,
+        }) => format!("inode {} (created: {created})", attributes.ino.get()),
+        Ok(Answer::Attributes(attributes)) => format!("attributes of {}", attributes.ino.get()),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,224 @@
+//! What goes wrong.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use openraft::ChangeMembers;
+use openraft::async_runtime::WatchReceiver;
+use tokio::time::Instant;
+
+use super::network::Weather;
+use super::platter::Crash;
+use super::world::{NODES, World, peer};
+
+/// How long things go wrong.
+const CHAOS: Duration = Duration::from_secs(15);
+
+/// Until it is over, or a rule is broken.
+pub(super) async fn rage(world: &mut World) -> Result<(), String> {
+    // First there is something to lose.
+    world.pass(Duration::from_secs(1)).await?;
+    let end = Instant::now() + CHAOS;
+    while Instant::now() < end {
+        let time = world.random.millis(30, 1200);
+        strike(world).await;
+        world.pass(time).await?;
+    }
+    Ok(())
+}
+
+async fn strike(world: &mut World) {
+    let number = world.random.below(NODES) as usize;
+    let node = number as u64 + 1;
+    match world.random.below(26) {
+        0..=3 => wall(world),
+        4..=6 => {
+            world.story.tell("the walls are gone");
+            world.network.remove_walls();
+        }
+        7 => weather(world),
+        8 => {
+            world.story.tell("the weather is fair");
+            world.network.set_weather(Weather::FAIR);
+        }
+        9..=11 => {
+            let how = *world.random.pick(&[Crash::Kill, Crash::PowerFailure]);
+            if world.random.percent(25) {
+                world.nodes[number].steps_left = Some(world.random.below(150) as usize);
+            }
+            world.crash(number, how).await;
+        }
+        12 => {
+            world.story.tell("all nodes lose power");
+            for number in 0..NODES as usize {
+                world.crash(number, Crash::PowerFailure).await;
+            }
+        }
+        13 => {
+            // Nobody may have its group while it ends.
+            let leader = world.leader().map(|(leader, ..)| leader);
+            if let Some(leader) = leader {
+                world.crash(leader, Crash::PowerFailure).await;
+            }
+        }
+        14 | 15 => stop(world, number),
+        16 => stop_client(world),
+        17 => disk(world, number),
+        18 => {
+            world
+                .story
+                .tell(&format!("the next sync of node {node} fails"));
+            world.nodes[number].platter.lock().is_failing = true;
+        }
+        19 => clock(world, number),
+        20 | 21 => snapshot(world, number),
+        22 | 23 => members(world),
+        24 => hand_over(world, node),
+        _ => go_on(world),
+    }
+}
+
+fn wall(world: &mut World) {
+    let one_way = world.random.percent(40);
+    let side: BTreeSet<u64> = (1..=NODES).filter(|_| world.random.percent(40)).collect();
+    world
+        .story
+        .tell(&format!("a wall around {side:?} (one way: {one_way})"));
+    for inside in &side {
+        for outside in (1..=NODES).filter(|node| !side.contains(node)) {
+            world.network.wall(*inside, outside);
+            if !one_way {
+                world.network.wall(outside, *inside);
+            }
+        }
+    }
+}
+
+fn weather(world: &mut World) {
+    let random = &mut world.random;
+    let weather = Weather {
+        micros: (50, 1000 + random.below(40_000)),
+        lost: random.below(15),
+        doubled: random.below(20),
+        late: random.below(5),
+    };
+    world.story.tell(&format!("the network: {weather:?}"));
+    world.network.set_weather(weather);
+}
+
+/// As `SIGSTOP` does, for up to twice the lease.
+fn stop(world: &mut World, number: usize) {
+    let time = world.random.millis(100, 6000);
+    let node = &world.nodes[number];
+    if let Some(process) = &node.process {
+        world.story.tell(&format!(
+            "node {} stands still for {} ms",
+            node.id,
+            time.as_millis()
+        ));
+        process.host.stop_for(time);
+    }
+}
+
+fn stop_client(world: &mut World) {
+    let time = world.random.millis(100, 6000);
+    let number = world.random.below(world.clients.len() as u64) as usize;
+    world.story.tell(&format!(
+        "client {} stands still for {} ms",
+        number + 101,
+        time.as_millis()
+    ));
+    world.clients[number].stop_for(time);
+}
+
+fn go_on(world: &mut World) {
+    world.story.tell("whoever stands still goes on");
+    let nodes = world.nodes.iter().filter_map(|node| node.process.as_ref());
+    for process in nodes {
+        process.host.go_on();
+    }
+    for host in &world.clients {
+        host.go_on();
+    }
+}
+
+fn disk(world: &mut World, number: usize) {
+    let slow = (1000, 1000 + world.random.below(400_000));
+    let speed = *world.random.pick(&[(100, 1500), slow]);
+    world
+        .story
+        .tell(&format!("a sync of node {} takes {speed:?} us", number + 1));
+    world.nodes[number].platter.lock().sync_micros = speed;
+}
+
+fn clock(world: &mut World, number: usize) {
+    let error = world.random.below(7_200_000) as i64 - 3_600_000;
+    world.story.tell(&format!(
+        "the clock of node {} is {error} ms wrong",
+        number + 1
+    ));
+    if let Some(process) = &world.nodes[number].process {
+        process.host.set_clock_error(error);
+    }
+    let client = world.random.below(world.clients.len() as u64) as usize;
+    world.clients[client].set_clock_error(-error);
+}
+
+/// Makes a snapshot, and purges what is in it; then the node may be gone before it is done.
+fn snapshot(world: &mut World, number: usize) {
+    let purges = world.random.percent(50);
+    let node = &world.nodes[number];
+    let Some(process) = &node.process else {
+        return;
+    };
+    world.story.tell(&format!(
+        "node {} is told to take a snapshot (purge: {purges})",
+        node.id
+    ));
+    let raft = process.group.raft().clone();
+    process.host.spawn(async move {
+        raft.trigger().snapshot().await.ok();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let held = raft.metrics().borrow_watched().snapshot;
+        if let Some(held) = held.filter(|_| purges) {
+            raft.trigger().purge_log(held.index).await.ok();
+        }
+    });
+}
+
+/// Makes all nodes members, and others voters.
+fn members(world: &mut World) {
+    let mut voters: BTreeSet<u64> = (1..=NODES).filter(|_| world.random.percent(60)).collect();
+    if voters.len() < 3 {
+        voters = BTreeSet::from([1, 2, 3]);
+    }
+    let Some((_, host, group)) = world.leader() else {
+        return;
+    };
+    let retains = world.random.percent(60);
+    world.story.tell(&format!(
+        "{voters:?} are to vote, others to stay: {retains}"
+    ));
+    let story = world.story.clone();
+    host.spawn(async move {
+        let raft = group.raft().clone();
+        drop(group);
+        let learners = ChangeMembers::AddNodes((1..=NODES).map(|id| (id, peer(id))).collect());
+        let change = async {
+            raft.change_membership(learners, true).await?;
+            raft.change_membership(ChangeMembers::ReplaceAllVoters(voters), retains)
+                .await
+        };
+        let changed = tokio::time::timeout(Duration::from_secs(5), change).await;
+        let changed = changed.map(|changed| changed.map(|changed| changed.log_id));
+        story.tell(&format!("the membership: {changed:?}"));
+    });
+}
+
+fn hand_over(world: &World, to: u64) {
+    let Some((_, host, group)) = world.leader() else {
+        return;
+    };
+    world.story.tell(&format!("node {to} is to lead"));
+    host.spawn(async move { group.hand_over(Some(to), Duration::from_secs(1)).await });
+}

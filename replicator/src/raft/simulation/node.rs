@@ -1,0 +1,306 @@
+//! A node of the simulation: one replica of one volume, its disk, and the processes that use it one after the other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
+use holdfast_metadata::{Format, Timestamp};
+use openraft::async_runtime::WatchReceiver;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::host::Host;
+use super::log::SimulatedLog;
+use super::network::{Door, Network};
+use super::peers::PeerFactory;
+use super::platter::{Crash, Platter};
+use super::random::Random;
+use super::service::{Service, identity};
+use super::witness::Witness;
+use crate::raft::attendance::Attendance;
+use crate::raft::everyone::Everyone;
+use crate::raft::group::{Group, GroupRaft};
+use crate::raft::machine::disk::{Disk, crash};
+use crate::raft::machine::{GroupKind, GroupStore, Machine};
+use crate::raft::network::Peers;
+use crate::raft::node_disk::NodeDisk;
+use crate::raft::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
+use crate::raft::poison::Poison;
+use crate::raft::raft_service::{Groups, RaftService};
+use crate::raft::type_config::GroupId;
+use crate::raft::volume::Volume;
+
+pub(super) const GROUP: GroupId = GroupId(7);
+
+pub(super) const FORMAT: Format = Format::of_root(
+    7,
+    Timestamp {
+        seconds: 0,
+        nanoseconds: 0,
+    },
+);
+
+pub(super) const TIMING: Timing = Timing {
+    heartbeat: Duration::from_millis(100),
+    election_min: Duration::from_millis(300),
+    election_max: Duration::from_millis(500),
+    session_lease: Duration::from_secs(3),
+};
+
+/// So few that logs are purged while somebody is away.
+const SNAPSHOTS: SnapshotOptions = SnapshotOptions {
+    entries: 40,
+    interval: Duration::from_secs(8),
+    spacing: Duration::from_millis(700),
+    keep: 10,
+};
+
+/// The machine, and what is on its disks.
+pub(super) struct Node {
+    pub(super) id: u64,
+    directory: PathBuf,
+    pub(super) platter: Arc<Mutex<Platter>>,
+    random: Random,
+    pub(super) process: Option<Process>,
+    /// Steps of the filesystem until the next process finds it gone.
+    pub(super) steps_left: Option<usize>,
+}
+
+/// From a start to the next crash.
+pub(super) struct Process {
+    pub(super) host: Host,
+    pub(super) group: Arc<Group>,
+    pub(super) log: SimulatedLog,
+    crash: crash::Crash,
+}
+
+/// What runs on it.
+#[derive(Debug, Clone)]
+pub(super) struct OneGroup(Arc<Group>);
+
+impl Groups for OneGroup {
+    fn group_raft(&self, group: GroupId) -> Option<GroupRaft> {
+        (group == GROUP).then(|| self.0.raft().clone())
+    }
+
+    fn group_store(&self, group: GroupId) -> Option<GroupStore> {
+        (group == GROUP).then(|| self.0.store().clone())
+    }
+}
+
+impl Process {
+    /// Why it does not serve any more, if it does not.
+    pub(super) fn has_failed(&self) -> Option<String> {
+        let metrics = self.group.raft().metrics();
+        let running = metrics.borrow_watched().running_state.clone();
+        let crashed = self.crash.crashed();
+        let crashed = crashed.then(|| "its filesystem is gone".to_owned());
+        crashed.or(running.err().map(|fatal| fatal.to_string()))
+    }
+
+    /// Whether a fault that was planned has struck.
+    pub(super) fn is_crashed(&self) -> bool {
+        self.crash.crashed()
+    }
+}
+
+impl Node {
+    pub(super) fn new(id: u64, root: &Path, random: &mut Random) -> Node {
+        Node {
+            id,
+            directory: root.join(format!("node-{id}")),
+            platter: Arc::new(Mutex::new(Platter::new(random.fork()))),
+            random: random.fork(),
+            process: None,
+            steps_left: None,
+        }
+    }
+
+    /// The replica that runs here.
+    pub(super) fn group(&self) -> Option<&Arc<Group>> {
+        self.process.as_ref().map(|process| &process.group)
+    }
+
+    /// Starts a process on what is there.
+    pub(super) async fn start(
+        &mut self,
+        network: &Network,
+        witness: &Witness,
+        epoch: Instant,
+    ) -> Result<(), String> {
+        let host = Host::new(self.random.fork(), epoch);
+        let steps = self.steps_left.take().unwrap_or(usize::MAX);
+        let (disk, crash) = Disk::crashing(crash::Kind::PowerFailure, steps);
+        let boot = Boot {
+            id: self.id,
+            directory: self.directory.clone(),
+            platter: Arc::clone(&self.platter),
+            network: network.clone(),
+            witness: witness.clone(),
+            disk,
+        };
+        let started = host.spawn(boot.run()).await;
+        let started = started.map_err(|error| error.to_string()).flatten();
+        match started {
+            Ok((group, log, service)) => {
+                let door = Door {
+                    host: host.clone(),
+                    service,
+                };
+                network.listen(self.id, door);
+                self.process = Some(Process {
+                    host,
+                    group,
+                    log,
+                    crash,
+                });
+                Ok(())
+            }
+            Err(error) => {
+                host.kill();
+                if crash.crashed() {
+                    settle().await;
+                    self.platter.lock().crash(Crash::PowerFailure);
+                    crash.strike();
+                    self.cut_write_ahead_logs();
+                    return Ok(());
+                }
+                Err(format!("node {} does not start: {error}", self.id))
+            }
+        }
+    }
+
+    /// Ends the process at once.
+    pub(super) async fn crash(&mut self, network: &Network, how: Crash) {
+        network.close(self.id);
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        process.host.kill();
+        let machine = Arc::downgrade(&process.group.store().machine());
+        let filesystem = process.crash.clone();
+        drop(process);
+        wait_until_closed(&machine).await;
+        self.platter.lock().crash(how);
+        if how == Crash::PowerFailure {
+            filesystem.strike();
+            self.cut_write_ahead_logs();
+        }
+    }
+
+    /// A power failure takes the end of what `RocksDB` has written to its log, which nobody syncs.
+    fn cut_write_ahead_logs(&mut self) {
+        for name in names_in(&self.directory) {
+            if !name.starts_with("state-") {
+                continue;
+            }
+            let state = self.directory.join(name);
+            let logs = names_in(&state).into_iter();
+            let Some(last) = logs.filter(|name| name.ends_with(".log")).max() else {
+                continue;
+            };
+            let path = state.join(last);
+            let bytes = fs::read(&path).unwrap();
+            let kept = self.random.below(bytes.len() as u64 + 1) as usize;
+            fs::write(&path, &bytes[..kept]).unwrap();
+        }
+    }
+}
+
+fn names_in(path: &Path) -> Vec<String> {
+    let names = fs::read_dir(path).into_iter().flatten();
+    let mut names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Lets tasks that were killed go.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn wait_until_closed(machine: &Weak<Machine>) {
+    for _ in 0..10_000 {
+        if machine.strong_count() == 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("something of a process outlives it");
+}
+
+/// What a process needs to start.
+struct Boot {
+    id: u64,
+    directory: PathBuf,
+    platter: Arc<Mutex<Platter>>,
+    network: Network,
+    witness: Witness,
+    disk: Disk,
+}
+
+type Booted = (Arc<Group>, SimulatedLog, Arc<Service>);
+
+impl Boot {
+    /// As `node.rs` and `registry.rs` start a volume.
+    async fn run(self) -> Result<Booted, String> {
+        let votes_from = Instant::now() + TIMING.election_max;
+        let options = NodeOptions {
+            id: self.id,
+            data: self.directory.clone(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise: String::new(),
+            start: Start::Existing,
+            timing: TIMING,
+            snapshots: SNAPSHOTS,
+            reads: ReadMode::ReadIndex,
+            program: "simulation",
+        };
+        let kind = GroupKind::Volume(FORMAT);
+        let store = GroupStore::open_on(self.disk, &self.directory, kind, Poison::new());
+        let store = store.map_err(|fault| fault.to_string())?;
+        let disk = NodeDisk::new(&self.directory);
+        let log = SimulatedLog::open(self.platter, self.witness);
+        let network = PeerFactory {
+            network: self.network,
+            own: self.id,
+        };
+        let group = Group::start(GROUP, &options, log.clone(), store, network, &disk).await;
+        let group = group.map_err(|refusal| refusal.to_string())?;
+        let own = identity(self.id);
+        let peers = Peers::new(own.clone());
+        let everyone = Everyone::new(
+            GROUP,
+            group.raft().clone(),
+            peers,
+            own.clone(),
+            Duration::MAX,
+        );
+        let attendance = Attendance::start(&group, TIMING.session_lease);
+        let record = VolumeRecord {
+            id: GROUP.0,
+            name: "volume".to_owned(),
+            replication: ReplicationMode::Quorum,
+            format: FORMAT,
+            initial_voters: Vec::new(),
+        };
+        let volume = Volume::new(&record, Arc::clone(&group), everyone, disk, attendance);
+        let groups = OneGroup(Arc::clone(&group));
+        let (stopping, left) = watch::channel(false);
+        let raft = RaftService::new(groups.clone(), own, left, votes_from);
+        let service = Service {
+            groups,
+            raft,
+            volume,
+            _stopping: stopping,
+        };
+        Ok((group, log, Arc::new(service)))
+    }
+}

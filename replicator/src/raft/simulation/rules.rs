@@ -1,0 +1,45 @@
+//! What must be true of every simulation: one file a rule, checked when it is over (those of [`witness`](super::witness) and
+//! [`world`](super::world) while it runs).
+
+mod exactly_once;
+mod freshness;
+mod lock_exclusion;
+mod replay;
+mod state;
+
+use std::collections::BTreeMap;
+
+use holdfast_metadata::{Outcome, RequestId, SessionId};
+use tokio::time::Instant;
+
+use self::replay::Replay;
+pub(super) use self::state::state_is_sound;
+use super::history::{Change, History};
+use crate::raft::machine::Machine;
+use crate::raft::type_config::Entry;
+
+/// What became of each request, and at which index.
+type Effects = BTreeMap<(SessionId, u64), (u64, Outcome)>;
+
+/// A change whose outcome was heard.
+struct Acknowledged {
+    change: Change,
+    answered: Instant,
+    index: u64,
+}
+
+/// The first rule that is broken.
+pub(super) fn check(entries: &[Entry], history: &History, machine: &Machine) -> Result<(), String> {
+    let mut replay = Replay::new();
+    for entry in entries {
+        replay.apply(entry)?;
+    }
+    let acknowledged = exactly_once::check(&history.changes(), &replay.effects)?;
+    replay.check_final(machine)?;
+    freshness::check(entries, &acknowledged, &history.reads())?;
+    lock_exclusion::check(&history.holds())
+}
+
+fn key(request: RequestId) -> (SessionId, u64) {
+    (request.session, request.sequence)
+}

@@ -1,0 +1,104 @@
+//! What a simulated node answers: the service of the real one, reached without a connection.
+
+use std::time::Duration;
+
+use holdfast_proto as proto;
+use holdfast_proto::identity::Identity;
+use holdfast_proto::raft_server::Raft as _;
+use tokio::sync::watch;
+use tonic::{Request, Status};
+
+use super::node::OneGroup;
+use crate::call::{AnswerBody, CallBody};
+use crate::raft::convert::{AppendAnswer, to_message};
+use crate::raft::raft_service::{RaftService, heartbeats, snapshot};
+use crate::raft::volume::Volume;
+use crate::refusal::Refusal;
+
+/// Of one process.
+pub(super) struct Service {
+    pub(super) groups: OneGroup,
+    pub(super) raft: RaftService<OneGroup>,
+    pub(super) volume: Volume,
+    /// The node never stops in good order.
+    pub(super) _stopping: watch::Sender<bool>,
+}
+
+/// The headers that all nodes of the cluster send.
+pub(super) fn identity(node: u64) -> Identity {
+    Identity {
+        cluster: Some([1; 16]),
+        node: Some(node),
+        program: "simulation",
+    }
+}
+
+fn request<T>(from: u64, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    identity(from).attach(request.metadata_mut());
+    request
+}
+
+impl Service {
+    pub(super) async fn vote(
+        &self,
+        from: u64,
+        message: proto::VoteRequest,
+    ) -> Result<proto::VoteResponse, Status> {
+        let answer = self.raft.request_vote(request(from, message)).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    pub(super) async fn pre_vote(
+        &self,
+        from: u64,
+        message: proto::VoteRequest,
+    ) -> Result<proto::VoteResponse, Status> {
+        let answer = self.raft.pre_vote(request(from, message)).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    pub(super) async fn transfer_leader(
+        &self,
+        from: u64,
+        message: proto::TransferLeaderRequest,
+    ) -> Result<proto::TransferLeaderResponse, Status> {
+        let answer = self.raft.transfer_leader(request(from, message)).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    pub(super) async fn append(&self, message: proto::AppendRequest) -> proto::AppendResponse {
+        let answer = heartbeats::decide(&self.groups, message).await;
+        to_message::append_response(answer.unwrap_or_else(AppendAnswer::Failed))
+    }
+
+    pub(super) async fn offer(
+        &self,
+        message: proto::SnapshotOffer,
+    ) -> Result<proto::SnapshotOfferResponse, Status> {
+        snapshot::offer(&self.groups, message).await
+    }
+
+    /// The chunks that arrive; the stream breaks behind them when they are not all.
+    pub(super) async fn receive(
+        &self,
+        chunks: Vec<proto::SnapshotChunk>,
+        is_broken: bool,
+    ) -> Result<proto::SnapshotResponse, Status> {
+        let broken = is_broken.then(|| Err(Status::unavailable("the connection broke")));
+        let chunks = chunks.into_iter().map(Ok).chain(broken);
+        snapshot::receive(&self.groups, futures_util::stream::iter(chunks)).await
+    }
+
+    pub(super) async fn call(
+        &self,
+        body: CallBody,
+    ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
+        let group = self.volume.group();
+        if !group.leads() {
+            let leader = group.leader();
+            return Err(Refusal::NotLeader { leader });
+        }
+        self.volume.answer(body, None).await
+    }
+}
