@@ -16,6 +16,8 @@ mod watermark;
 
 pub use error::ReplicateError;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
+#[cfg(feature = "testing")]
+pub use raft::fuzz;
 pub use raft::{
     FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
     StoredVolume, Timing,

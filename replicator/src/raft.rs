@@ -8,6 +8,8 @@ mod client_service;
 mod convert;
 mod copies;
 mod everyone;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod group;
 mod histogram;
 mod log;

@@ -15,6 +15,8 @@ use openraft::errors::{Fatal, RaftError};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
+#[cfg(feature = "testing")]
+pub(super) use self::snapshot::unpacked;
 use super::convert::{from_message, to_message};
 use super::machine::{GroupMachine, GroupStore};
 use super::type_config::{GroupId, TypeConfig};

@@ -110,6 +110,11 @@ fn current_vote(raft: &GroupRaft) -> Vote {
 }
 
 fn keep(incoming: &Incoming, chunk: &proto::SnapshotChunk) -> Result<(), IncomingError> {
+    incoming.write(chunk.file as usize, chunk.offset, &unpacked(chunk)?)
+}
+
+/// The bytes of a chunk; however long it says it is, they are no more than the greatest chunk has.
+pub(in crate::raft) fn unpacked(chunk: &proto::SnapshotChunk) -> Result<Vec<u8>, IncomingError> {
     let refused = |reason: &str| IncomingError::Refused(reason.to_owned());
     let length = chunk.length as usize;
     if length > CHUNK_BYTES {
@@ -120,7 +125,7 @@ fn keep(incoming: &Incoming, chunk: &proto::SnapshotChunk) -> Result<(), Incomin
     if bytes.len() != length || crc32fast::hash(&bytes) != chunk.checksum {
         return Err(refused("a chunk is damaged"));
     }
-    incoming.write(chunk.file as usize, chunk.offset, &bytes)
+    Ok(bytes)
 }
 
 /// Runs what writes and syncs files where it holds up nobody.
