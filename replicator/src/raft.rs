@@ -5,6 +5,8 @@ mod announce;
 mod attendance;
 mod catalog_client;
 mod client_service;
+mod complaints;
+mod connections;
 mod convert;
 mod copies;
 mod everyone;

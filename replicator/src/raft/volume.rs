@@ -122,14 +122,14 @@ impl Volume {
                     .to_owned(),
             });
         };
-        if let Some(holder) = holder {
-            holder.speaks_for(request.session);
-        }
         // Only the leader knows what nobody has open, and who is silent.
         if decoded.operation.is_duty() {
             return Err(Refusal::Malformed {
                 reason: "only the leader itself decides this".to_owned(),
             });
+        }
+        if let Some(holder) = holder {
+            holder.speaks_for(request.session);
         }
         let command = self.with_space(command, decoded);
         let proposal = holdfast_proto::encode_proposal_command(command);

@@ -6,6 +6,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::storage::Snapshot;
 use tonic::{Status, Streaming};
 
+use super::strangers::Strangers;
 use super::{GroupRaft, Groups, fatal_status, not_here};
 use crate::raft::convert::{MalformedMessage, from_message, to_message};
 use crate::raft::network::CHUNK_BYTES;
@@ -15,6 +16,7 @@ use crate::raft::type_config::{GroupId, LogId, Vote};
 /// Where the sender goes on; a later vote than its own says that it must not.
 pub(super) async fn offer<G: Groups>(
     groups: &G,
+    strangers: &Strangers,
     message: proto::SnapshotOffer,
 ) -> Result<proto::SnapshotOfferResponse, Status> {
     let group = GroupId(message.group);
@@ -29,6 +31,7 @@ pub(super) async fn offer<G: Groups>(
         .collect();
     let raft = groups.group_raft(group).ok_or_else(|| not_here(group))?;
     let store = groups.group_store(group).ok_or_else(|| not_here(group))?;
+    strangers.admit_leader(group, &raft, vote)?;
     let current = current_vote(&raft);
     let (file, offset) = if current > vote {
         (0, 0)
@@ -47,6 +50,7 @@ pub(super) async fn offer<G: Groups>(
 /// behind the bytes that were kept.
 pub(super) async fn receive<G: Groups>(
     groups: &G,
+    strangers: &Strangers,
     mut chunks: Streaming<proto::SnapshotChunk>,
 ) -> Result<proto::SnapshotResponse, Status> {
     let nothing = MalformedMessage("a snapshot without a beginning");
@@ -57,6 +61,7 @@ pub(super) async fn receive<G: Groups>(
     check_leadership(vote, last_log_id)?;
     let raft = groups.group_raft(group).ok_or_else(|| not_here(group))?;
     let store = groups.group_store(group).ok_or_else(|| not_here(group))?;
+    strangers.admit_leader(group, &raft, vote)?;
     let incoming = store.incoming();
     let mut next = Some(opening);
     while let Some(chunk) = next {

@@ -115,6 +115,12 @@ impl Listing {
         Ok(Listing { meta, files })
     }
 
+    /// Bytes of all files; `None` when there is no such number.
+    pub(in crate::raft) fn length(&self) -> Option<u64> {
+        let mut files = self.files.iter();
+        files.try_fold(0_u64, |sum, file| sum.checked_add(file.length))
+    }
+
     /// Whether every name is one of a file in the directory, and a file of its own.
     pub(in crate::raft) fn check_names(&self) -> Result<(), String> {
         let mut names: Vec<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
