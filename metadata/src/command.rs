@@ -83,6 +83,38 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether only a leader proposes this, from what it alone knows: no mount may ask for it.
+    pub fn is_duty(&self) -> bool {
+        match self {
+            Operation::Reclaim(_)
+            | Operation::ExpireSession(_)
+            | Operation::RefusePastTerm
+            | Operation::RefuseNoSpace => true,
+            Operation::Create(_)
+            | Operation::Mknod(_)
+            | Operation::Mkdir(_)
+            | Operation::Symlink(_)
+            | Operation::Link(_)
+            | Operation::Unlink(_)
+            | Operation::Rmdir(_)
+            | Operation::Rename(_)
+            | Operation::SetAttributes(_)
+            | Operation::SetFlags(_)
+            | Operation::TouchAtime(_)
+            | Operation::Write(_)
+            | Operation::Fallocate(_)
+            | Operation::CopyRange(_)
+            | Operation::SetXattr(_)
+            | Operation::RemoveXattr(_)
+            | Operation::Sync
+            | Operation::OpenSession(_)
+            | Operation::CloseSession
+            | Operation::SetLock(_)
+            | Operation::Unlock(_)
+            | Operation::CancelLock(_) => false,
+        }
+    }
+
     /// The term of the leader that proposed this because of what only it knew. In an entry of another
     /// term it must not be applied, but [`Operation::RefusePastTerm`] in its place.
     pub fn term(&self) -> Option<u64> {

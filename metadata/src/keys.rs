@@ -110,7 +110,7 @@ pub fn order(parent: InodeId, cookie: Cookie) -> Vec<u8> {
 /// Where the listing of a directory goes on after `after`, and where it ends.
 pub fn order_after(parent: InodeId, after: Cookie) -> (Vec<u8>, Vec<u8>) {
     let start = paired(Prefix::Order, parent.get(), after.0.saturating_add(1));
-    (start, numbered(Prefix::Order, parent.get() + 1))
+    (start, behind(Prefix::Order, parent.get()))
 }
 
 /// `X` ino name
@@ -304,11 +304,15 @@ fn named(prefix: Prefix, ino: InodeId, name: &[u8]) -> Vec<u8> {
 }
 
 fn of_session(prefix: Prefix, session: SessionId) -> (Vec<u8>, Vec<u8>) {
-    let end = match session.0.checked_add(1) {
+    (numbered(prefix, session.0), behind(prefix, session.0))
+}
+
+/// Where the keys end that begin with a number; clients name the last number there is, too.
+fn behind(prefix: Prefix, number: u64) -> Vec<u8> {
+    match number.checked_add(1) {
         Some(next) => numbered(prefix, next),
         None => all(prefix).1,
-    };
-    (numbered(prefix, session.0), end)
+    }
 }
 
 fn of_space(prefix: Prefix, ino: InodeId, space: LockSpace, capacity: usize) -> Vec<u8> {
@@ -330,7 +334,7 @@ fn all_of_space(prefix: Prefix, ino: InodeId, space: LockSpace) -> (Vec<u8>, Vec
 
 /// Where the keys of an inode begin and end, of a prefix whose keys begin with inodes.
 pub fn of_inode(prefix: Prefix, ino: InodeId) -> (Vec<u8>, Vec<u8>) {
-    (numbered(prefix, ino.get()), numbered(prefix, ino.get() + 1))
+    (numbered(prefix, ino.get()), behind(prefix, ino.get()))
 }
 
 #[cfg(test)]
@@ -350,6 +354,17 @@ mod tests {
         assert_eq!(order(InodeId::ROOT, Cookie(5)), start);
         assert!(order(InodeId::ROOT, Cookie(u64::MAX)) < end);
         assert!(end <= order(InodeId::new(2), Cookie::START));
+    }
+
+    #[test]
+    fn the_last_inode_number_has_a_range_like_any_other() {
+        let last = InodeId::new(u64::MAX);
+        let (start, end) = of_inode(Prefix::Lock, last);
+        let key = lock(last, LockSpace::Flock, SessionId(1), LockOwner(1), 0);
+        assert!(start < key && key < end);
+        let (start, end) = order_after(last, Cookie(4));
+        assert_eq!(order(last, Cookie(5)), start);
+        assert!(order(last, Cookie(u64::MAX)) < end);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const XATTR_VALUE_BYTES_MAX: usize = 64 * 1024;
 pub const WRITE_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes a read asks for.
 pub const READ_BYTES_MAX: u32 = 16 * 1024 * 1024;
+/// Most entries of a page, whatever is asked for: of a directory, of locks, of orphans.
+pub const PAGE_ENTRIES_MAX: usize = 65_536;
 /// Longest text a session tells of itself.
 pub const SESSION_TEXT_BYTES_MAX: usize = 4096;
 /// Most locks a session holds and waits for, so that one command can give up all of them.

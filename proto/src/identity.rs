@@ -112,6 +112,11 @@ pub fn attach_target(node: u64, headers: &mut MetadataMap) {
     headers.insert(TARGET_HEADER, node.into());
 }
 
+/// The number of the node that says it has sent these headers.
+pub fn sender(headers: &MetadataMap) -> Option<u64> {
+    text(headers, NODE_HEADER)?.parse().ok()
+}
+
 fn text<'a>(headers: &'a MetadataMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

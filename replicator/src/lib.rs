@@ -20,6 +20,8 @@ pub use error::ReplicateError;
 #[cfg(feature = "testing")]
 pub use fault_point::FaultPoint;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
+#[cfg(feature = "testing")]
+pub use raft::fuzz;
 pub use raft::{
     FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
     StoredVolume, Timing,

@@ -5,9 +5,13 @@ mod announce;
 mod attendance;
 mod catalog_client;
 mod client_service;
+mod complaints;
+mod connections;
 mod convert;
 mod copies;
 mod everyone;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod group;
 mod histogram;
 mod log;

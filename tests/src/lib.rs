@@ -21,6 +21,7 @@
 pub mod cluster;
 pub mod counters;
 pub mod errno;
+pub mod fuzz;
 pub mod holds;
 pub mod locking;
 pub mod mount_table;

@@ -4,6 +4,8 @@
     reason = "system calls without a safe wrapper; every test goes through this file"
 )]
 
+pub mod allocation;
+
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Error};

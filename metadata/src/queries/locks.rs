@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
+use crate::limits::PAGE_ENTRIES_MAX;
 use crate::lock::{Holder, TableId, info_of_held, info_of_waiter};
 use crate::ops::Stop;
 use crate::outcome::{LockInfo, PosixError, Reply};
@@ -22,7 +23,7 @@ pub(crate) fn answer(
     let mut page = Page {
         locks: Vec::new(),
         last: Vec::new(),
-        entries_max,
+        entries_max: entries_max.min(PAGE_ENTRIES_MAX),
         next: None,
     };
     // A page begins after the last key of the one before.

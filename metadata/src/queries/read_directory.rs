@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::fault::Fault;
 use crate::keys;
+use crate::limits::PAGE_ENTRIES_MAX;
 use crate::ops::{Stop, load_inode};
 use crate::outcome::{DirectoryEntry, PosixError, Reply};
 use crate::record::{InodeBody, OrderEntry};
@@ -17,6 +18,7 @@ pub(crate) fn answer(
     entries_max: usize,
     with_attributes: bool,
 ) -> Result<Reply, Stop> {
+    let entries_max = entries_max.min(PAGE_ENTRIES_MAX);
     let directory = load_inode(view, ino)?;
     let InodeBody::Directory(body) = directory.body else {
         return Err(PosixError::NotDirectory.into());

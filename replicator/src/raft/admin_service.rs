@@ -9,7 +9,7 @@ use holdfast_metadata::catalog::{CatalogAnswer, CatalogCommand, NodeRole, Replic
 use holdfast_metadata::{Format, Timestamp};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
-use holdfast_proto::identity::Identity;
+use holdfast_proto::identity::{Identity, sender};
 use holdfast_proto::{
     CatalogDone, CreateVolumeRequest, CreateVolumeResponse, DeleteVolumeRequest,
     DeleteVolumeResponse, DigestRequest, DigestResponse, JoinRequest, JoinResponse,
@@ -17,6 +17,7 @@ use holdfast_proto::{
     ProposeCatalogResponse, RemoveNodeRequest, StatusRequest, StatusResponse, TransferLeaderDone,
     TransferLeaderTo, propose_catalog_response,
 };
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::catalog_client::{CatalogClient, CatalogRefusal};
@@ -49,6 +50,17 @@ pub(crate) struct AdminService {
 impl AdminService {
     async fn change(&self, command: CatalogCommand) -> Result<CatalogAnswer, Status> {
         self.catalog.change(command).await.map_err(refused)
+    }
+
+    /// Only nodes pass on what they change in the catalog; others have calls of their own for what they may.
+    fn check_is_node(&self, headers: &MetadataMap) -> Result<(), Status> {
+        let state = self.registry.catalog_state().map_err(unavailable)?;
+        let sender = sender(headers);
+        if sender.is_some_and(|id| state.nodes.iter().any(|node| node.id == id)) {
+            return Ok(());
+        }
+        let reason = "only a node of this cluster may propose a change of the catalog";
+        Err(Status::permission_denied(reason))
     }
 
     /// Refuses to remove a node when those that stay could not go on without it.
@@ -145,6 +157,7 @@ impl Admin for AdminService {
         request: Request<ProposeCatalogRequest>,
     ) -> Result<Response<ProposeCatalogResponse>, Status> {
         self.identity.check(request.metadata())?;
+        self.check_is_node(request.metadata())?;
         let command = request.into_inner().command;
         let command = command.ok_or_else(|| Status::invalid_argument("no command"))?;
         let command = holdfast_proto::decode_catalog_message(command)

@@ -1,5 +1,7 @@
 //! What mounts ask of a node: the gRPC side of the router.
 
+mod room;
+
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,19 +13,16 @@ use holdfast_proto::{
     call_request, call_response, refusal,
 };
 use prost::Message as _;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
+pub(super) use self::room::Place;
+use self::room::{Room, UNDER_WAY_MAX, bytes_of};
+use super::complaints::Complaints;
 use super::copies::{Caller, Line, Sent};
 use super::router::{NoVolume, Router};
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
-
-/// Calls of one stream that may be under way; what comes then is read later, so the sender slows down.
-const UNDER_WAY_MAX: usize = 4096;
-
-/// And the bytes they may have: a stranger must not fill the memory with them.
-const BYTES_UNDER_WAY_MAX: usize = 64 << 20;
 
 /// The most answers that travel in one message.
 const ANSWERS_MAX: usize = 256;
@@ -37,6 +36,7 @@ pub(crate) struct ClientService {
     router: Router,
     identity: Identity,
     stopping: watch::Receiver<bool>,
+    complaints: Complaints,
 }
 
 impl ClientService {
@@ -45,11 +45,13 @@ impl ClientService {
         router: Router,
         identity: Identity,
         stopping: watch::Receiver<bool>,
+        complaints: Complaints,
     ) -> ClientService {
         ClientService {
             router,
             identity,
             stopping,
+            complaints,
         }
     }
 }
@@ -88,7 +90,8 @@ impl Client for ClientService {
         let caller = Arc::new(Caller::new(line));
         let incoming = request.into_inner();
         let telling = tell_nodes(self.router.on_nodes(), answers.clone());
-        let reading = read_calls(self.router.clone(), incoming, answers, Arc::clone(&caller));
+        let (router, complaints) = (self.router.clone(), self.complaints.clone());
+        let reading = read_calls(router, complaints, incoming, answers, Arc::clone(&caller));
         let mut stopping = self.stopping.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -104,66 +107,44 @@ impl Client for ClientService {
     }
 }
 
-/// What the calls of one stream that are under way may be.
-struct Room {
-    calls: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
-}
-
-/// What one call takes of it, until it is dropped.
-struct Place {
-    _call: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
-}
-
-impl Room {
-    fn new() -> Room {
-        Room {
-            calls: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
-            bytes: Arc::new(Semaphore::new(BYTES_UNDER_WAY_MAX)),
-        }
-    }
-
-    /// Waits until there is room; a call that is larger than all of it goes alone.
-    async fn take(&self, bytes: usize) -> Option<Place> {
-        let bytes = bytes.min(BYTES_UNDER_WAY_MAX) as u32;
-        Some(Place {
-            _call: self.calls.clone().acquire_owned().await.ok()?,
-            _bytes: self.bytes.clone().acquire_many_owned(bytes).await.ok()?,
-        })
-    }
-}
-
-fn body_length(request: &CallRequest) -> usize {
-    match &request.body {
-        Some(call_request::Body::Command(bytes) | call_request::Body::Query(bytes)) => bytes.len(),
-        Some(call_request::Body::Attend(_)) | None => 0,
-    }
-}
-
 /// Starts every call that comes in; each sends its answer when it has one.
 async fn read_calls(
     router: Router,
+    complaints: Complaints,
     mut incoming: Streaming<CallRequests>,
     answers: mpsc::Sender<Sent>,
     caller: Arc<Caller>,
 ) {
     let room = Room::new();
-    while let Ok(Some(batch)) = incoming.message().await {
+    loop {
+        let batch = match incoming.message().await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return,
+            Err(status) => return complaints.ended("calls", &status, ""),
+        };
         caller.hears(batch.heard);
         for request in batch.requests {
-            let Some(place) = room.take(body_length(&request)).await else {
+            let Some(place) = room.take(bytes_of(&request)).await else {
                 return;
             };
             let (router, answers) = (router.clone(), answers.clone());
-            let caller = Arc::clone(&caller);
+            let (caller, complaints) = (Arc::clone(&caller), complaints.clone());
             tokio::spawn(async move {
                 let response = answer(&router, request, &caller).await;
+                complain(&complaints, &response);
                 // When the mount is gone nobody waits for the answer.
-                let _gone = answers.send(Sent::Response(response)).await;
-                drop(place);
+                let _gone = answers.send(Sent::Response(response, place)).await;
             });
         }
+    }
+}
+
+/// What no mount asks for is worth a line in the log.
+fn complain(complaints: &Complaints, response: &CallResponse) {
+    if let Some(call_response::Body::Refusal(refusal)) = &response.body
+        && refusal.kind() == refusal::Kind::Malformed
+    {
+        complaints.refused("a call", &refusal.message);
     }
 }
 
@@ -269,7 +250,9 @@ fn batches(
 /// Adds what leaves to a message; answers with its length.
 fn add(message: &mut CallResponses, sent: Sent) -> usize {
     match sent {
-        Sent::Response(response) => {
+        Sent::Response(response, place) => {
+            // It leaves: there is room for another one.
+            drop(place);
             let bytes = length(&response);
             message.responses.push(response);
             bytes
@@ -294,33 +277,5 @@ fn length(response: &CallResponse) -> usize {
         }
         Some(call_response::Body::Attended(attended)) => attended.encoded_len(),
         Some(call_response::Body::Refusal(_)) | None => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn calls_under_way_are_bounded_by_number_and_by_bytes() {
-        let room = Room::new();
-        let large = room.take(BYTES_UNDER_WAY_MAX - 10).await.unwrap();
-        let small = room.take(10).await.unwrap();
-        assert!(room.take(1).now_or_never().is_none());
-        drop(large);
-        let next = room.take(1).await.unwrap();
-        // Larger than everything: alone, but not never.
-        assert!(room.take(usize::MAX).now_or_never().is_none());
-        drop((small, next));
-        let huge = room.take(usize::MAX).await.unwrap();
-        assert!(room.take(1).now_or_never().is_none());
-        drop(huge);
-        let mut calls = Vec::new();
-        for _ in 0..UNDER_WAY_MAX {
-            calls.push(room.take(0).await.unwrap());
-        }
-        assert!(room.take(0).now_or_never().is_none());
     }
 }

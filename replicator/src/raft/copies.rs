@@ -106,7 +106,7 @@ impl Copies {
             }
         }
         if Instant::now() < self.settled_from {
-            tokio::time::sleep_until(self.settled_from.into()).await;
+            tokio::time::sleep_until(self.settled_from).await;
         }
     }
 

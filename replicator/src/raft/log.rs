@@ -13,7 +13,7 @@ mod group;
 mod keys;
 mod metrics;
 mod options;
-mod records;
+pub(super) mod records;
 mod storage;
 #[cfg(test)]
 pub(in crate::raft) mod tests;

@@ -24,6 +24,8 @@ use super::admin_service::{AdminService, create_volume};
 use super::announce::{self, Announcement};
 use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::client_service::ClientService;
+use super::complaints::{Complaints, Watched};
+use super::connections::admitted;
 use super::log::{LogDatabase, LogOptions};
 use super::membership;
 use super::network::Peers;
@@ -51,6 +53,9 @@ const HAND_OVER: Duration = Duration::from_secs(2);
 const LAST_CALLS: Duration = Duration::from_secs(2);
 /// The largest message: a command with its data, or many entries.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// The largest message of a mount: those that travel together have a MiB, and one more with its data. An empty call has two
+/// bytes there and a hundred in memory.
+const CALLS_BYTES_MAX: usize = 4 << 20;
 const WINDOW_BYTES: u32 = 8 << 20;
 
 /// A node that runs.
@@ -346,7 +351,8 @@ async fn assemble(
     listener: TcpListener,
 ) -> Result<(Arc<Node>, AdminService), NodeError> {
     let poison = Poison::new();
-    let votes_from = tokio::time::Instant::now() + options.timing.election_max;
+    let lease = options.timing.election_max;
+    let votes_from = tokio::time::Instant::now() + lease;
     let path = directory.log();
     let opened = {
         let poison = poison.clone();
@@ -380,14 +386,27 @@ async fn assemble(
         poison: poison.clone(),
         started: Instant::now(),
     };
+    let complaints = Complaints::default();
     let (stopping, stopped) = watch::channel(false);
     let (leaving, left) = watch::channel(false);
     let server = tokio::spawn(serve(
         listener,
-        RaftService::new(registry.clone(), identity.clone(), left, votes_from),
-        ClientService::new(router.clone(), identity, stopped.clone()),
+        RaftService::new(
+            registry.clone(),
+            identity.clone(),
+            left,
+            votes_from,
+            lease,
+            complaints.clone(),
+        ),
+        ClientService::new(
+            router.clone(),
+            identity,
+            stopped.clone(),
+            complaints.clone(),
+        ),
         admin.clone(),
-        stopped,
+        (stopped, complaints),
     ));
     let members = tokio::spawn(membership::run(registry.clone()));
     let node = Node {
@@ -407,36 +426,46 @@ async fn assemble(
     Ok((Arc::new(node), admin))
 }
 
+fn watched<S>(service: S, complaints: &Complaints) -> Watched<S> {
+    Watched {
+        service,
+        complaints: complaints.clone(),
+    }
+}
+
 async fn serve(
     listener: TcpListener,
     raft: RaftService<Registry>,
     client: ClientService,
     admin: AdminService,
-    mut stopped: watch::Receiver<bool>,
+    (mut stopped, complaints): (watch::Receiver<bool>, Complaints),
 ) {
     let sessions = SessionService {
         registry: admin.registry.clone(),
         identity: admin.identity.clone(),
     };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = admitted(incoming, complaints.clone());
     let served = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
         .http2_keepalive_interval(Some(Duration::from_secs(1)))
         .http2_keepalive_timeout(Some(Duration::from_secs(3)))
         .max_concurrent_streams(1024)
-        .add_service(
+        .add_service(watched(
             RaftServer::new(raft)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(
+            &complaints,
+        ))
+        .add_service(watched(
             ClientServer::new(client)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_decoding_message_size(CALLS_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(AdminServer::new(admin))
-        .add_service(SessionAdminServer::new(sessions))
+            &complaints,
+        ))
+        .add_service(watched(AdminServer::new(admin), &complaints))
+        .add_service(watched(SessionAdminServer::new(sessions), &complaints))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

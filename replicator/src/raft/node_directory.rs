@@ -211,11 +211,15 @@ fn encode(file: &NodeFile) -> String {
 
 fn read(directory: &Path) -> Result<Option<NodeFile>, NodeError> {
     let path = directory.join(NODE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(NodeError::io(&path, error)),
-    };
+    match fs::read_to_string(&path) {
+        Ok(text) => parse(directory, &text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(NodeError::io(&path, error)),
+    }
+}
+
+/// What the file in the directory says.
+fn parse(directory: &Path, text: &str) -> Result<NodeFile, NodeError> {
     let corrupt = |detail: &str| NodeError::Corrupt {
         path: directory.to_owned(),
         detail: format!("{NODE}: {detail}"),
@@ -235,9 +239,26 @@ fn read(directory: &Path) -> Result<Option<NodeFile>, NodeError> {
             known: VERSION,
         });
     }
-    let file = decode(&text, lines);
-    file.map(Some)
-        .ok_or_else(|| corrupt("a line is missing or damaged"))
+    decode(text, lines).ok_or_else(|| corrupt("a line is missing or damaged"))
+}
+
+/// For fuzzing: a file that is read is written alike.
+#[cfg(feature = "testing")]
+pub(super) fn check_text(text: &str) {
+    if let Ok(file) = parse(Path::new(""), text) {
+        let again = parse(Path::new(""), &encode(&file));
+        assert!(again.is_ok_and(|again| encode(&again) == encode(&file)));
+    }
+}
+
+/// For fuzzing: a file as it is written.
+#[cfg(feature = "testing")]
+pub(super) fn sample_text() -> String {
+    encode(&NodeFile {
+        node: 3,
+        cluster: Some([7; 16]),
+        incarnation: [8; 16],
+    })
 }
 
 /// The lines after the version, if they are all there and their checksum is right.

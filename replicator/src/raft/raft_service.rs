@@ -3,8 +3,10 @@
 mod append;
 pub(in crate::raft) mod heartbeats;
 pub(in crate::raft) mod snapshot;
+pub(in crate::raft) mod strangers;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use holdfast_proto as proto;
@@ -15,6 +17,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
+#[cfg(feature = "testing")]
+pub(super) use self::snapshot::unpacked;
+use self::strangers::Strangers;
+use super::complaints::Complaints;
 use super::convert::{from_message, to_message};
 use super::machine::{GroupMachine, GroupStore};
 use super::type_config::{GroupId, TypeConfig};
@@ -35,6 +41,8 @@ pub(crate) struct RaftService<G> {
     identity: Identity,
     stopping: watch::Receiver<bool>,
     votes_from: Instant,
+    strangers: Strangers,
+    complaints: Complaints,
 }
 
 /// The Raft of one group.
@@ -44,14 +52,19 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl<G: Groups> RaftService<G> {
     /// Streams, and whoever waits, end when `stopping` becomes true: peers do not end them by themselves. Before `votes_from`
-    /// nobody is voted for, unless the leader itself wants it: this node may have heard the leader before it was started.
+    /// nobody is voted for, unless the leader itself wants it: this node may have heard the leader before it was started. A
+    /// leader that was not heard for `lease` does not lead any more.
     pub(crate) fn new(
         groups: G,
         identity: Identity,
         stopping: watch::Receiver<bool>,
         votes_from: Instant,
+        lease: Duration,
+        complaints: Complaints,
     ) -> RaftService<G> {
         RaftService {
+            strangers: Strangers::new(lease, complaints.clone()),
+            complaints,
             groups,
             identity,
             stopping,
@@ -100,7 +113,14 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<Streaming<proto::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
         let incoming = self.accept(request)?;
-        let answers = append::answer(self.groups.clone(), incoming);
+        let strangers = self.strangers.clone();
+        let answers = append::answer(self.groups.clone(), strangers, incoming);
+        let complaints = self.complaints.clone();
+        let answers = answers.inspect(move |answer| {
+            if let Err(status) = answer {
+                complaints.ended("entries", status, "");
+            }
+        });
         Ok(Response::new(Box::pin(
             answers.take_until(Box::pin(self.stopping())),
         )))
@@ -111,7 +131,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<Streaming<proto::HeartbeatBatch>>,
     ) -> Result<Response<Self::HeartbeatsStream>, Status> {
         let incoming = self.accept(request)?;
-        let answers = heartbeats::answer(self.groups.clone(), incoming);
+        let strangers = self.strangers.clone();
+        let answers = heartbeats::answer(self.groups.clone(), strangers, incoming);
         Ok(Response::new(Box::pin(
             answers.take_until(Box::pin(self.stopping())),
         )))
@@ -123,11 +144,9 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
         self.check_votes(vote.leadership_transfer)?;
-        let response = self
-            .raft(group)?
-            .vote(vote)
-            .await
-            .map_err(|error| stopped(&error))?;
+        let raft = self.raft(group)?;
+        self.strangers.admit_candidate(group, &raft, vote.vote)?;
+        let response = raft.vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))
     }
 
@@ -137,11 +156,9 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
         self.check_votes(false)?;
-        let response = self
-            .raft(group)?
-            .pre_vote(vote)
-            .await
-            .map_err(|error| stopped(&error))?;
+        let raft = self.raft(group)?;
+        self.strangers.admit_candidate(group, &raft, vote.vote)?;
+        let response = raft.pre_vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))
     }
 
@@ -151,6 +168,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
         let (group, transfer) = from_message::transfer_leader_request(self.accept(request)?)?;
         let raft = self.raft(group)?;
+        let from = *transfer.from_leader();
+        self.strangers.admit_leader(group, &raft, from)?;
         let response = raft.handle_transfer_leader(transfer).await;
         let response = response.map_err(|fatal| fatal_status(&fatal))?;
         Ok(Response::new(to_message::transfer_leader_response(
@@ -182,7 +201,7 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<proto::SnapshotOffer>,
     ) -> Result<Response<proto::SnapshotOfferResponse>, Status> {
         let offer = self.accept(request)?;
-        let answer = snapshot::offer(&self.groups, offer).await?;
+        let answer = snapshot::offer(&self.groups, &self.strangers, offer).await?;
         Ok(Response::new(answer))
     }
 
@@ -191,7 +210,7 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<Streaming<proto::SnapshotChunk>>,
     ) -> Result<Response<proto::SnapshotResponse>, Status> {
         let chunks = self.accept(request)?;
-        let answer = snapshot::receive(&self.groups, chunks).await?;
+        let answer = snapshot::receive(&self.groups, &self.strangers, chunks).await?;
         Ok(Response::new(answer))
     }
 }

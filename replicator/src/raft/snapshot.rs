@@ -2,7 +2,7 @@
 
 mod directory;
 mod incoming;
-mod listing;
+pub(super) mod listing;
 #[cfg(test)]
 mod tests;
 mod transfer;

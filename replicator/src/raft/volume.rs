@@ -123,14 +123,14 @@ impl Volume {
                     .to_owned(),
             });
         };
-        if let Some(holder) = holder {
-            holder.speaks_for(request.session);
-        }
         // Only the leader knows what nobody has open, and who is silent.
-        if is_duty(&decoded.operation) {
+        if decoded.operation.is_duty() {
             return Err(Refusal::Malformed {
                 reason: "only the leader itself decides this".to_owned(),
             });
+        }
+        if let Some(holder) = holder {
+            holder.speaks_for(request.session);
         }
         let command = self.with_space(command, decoded);
         let proposal = holdfast_proto::encode_proposal_command(command);
@@ -194,14 +194,6 @@ impl Volume {
         let reply = holdfast_proto::encode_reply(reply);
         Ok((AnswerBody::Reply(reply), given))
     }
-}
-
-/// What a leader proposes by itself, and no mount may ask for.
-fn is_duty(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Reclaim(_) | Operation::ExpireSession(_) | Operation::RefusePastTerm
-    )
 }
 
 fn malformed(error: &holdfast_proto::Malformed) -> Refusal {

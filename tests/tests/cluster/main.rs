@@ -10,6 +10,7 @@
 )]
 
 mod append;
+mod bad_input;
 mod beside;
 mod copies;
 mod crowd;

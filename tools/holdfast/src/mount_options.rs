@@ -214,10 +214,16 @@ fn split(string: &str) -> Vec<String> {
     words
 }
 
+/// As long as anybody waits: a clock has an end, and what is longer would not be reached but overflow.
+const SECONDS_MAX: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// `0.5`: seconds.
 fn seconds(value: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(value.parse().ok()?).ok()
+    let seconds = Duration::try_from_secs_f64(value.parse().ok()?).ok()?;
+    (seconds <= SECONDS_MAX).then_some(seconds)
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

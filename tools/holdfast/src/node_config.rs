@@ -19,6 +19,9 @@ const PORT: u16 = 7420;
 /// A leader must be replaced well within a session lease.
 const LEASE_ELECTIONS: u32 = 4;
 
+/// No time of the settings is longer: a clock has an end, and what lies behind it would not be reached but overflow.
+const TIME_MAX: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// What a node is told, from all sources.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeConfig {
@@ -221,6 +224,14 @@ impl NodeConfig {
             !self.bootstrap || self.join.is_empty(),
             "a node either makes a cluster (bootstrap) or joins one (join), not both"
         );
+        let times = [heartbeat, election_min, election_max, session_lease];
+        ensure!(
+            times.iter().all(|time| *time <= TIME_MAX)
+                && self.snapshots.interval <= TIME_MAX
+                && self.snapshots.spacing <= TIME_MAX,
+            "no time may be longer than {} seconds",
+            TIME_MAX.as_secs()
+        );
         ensure!(
             Duration::ZERO < heartbeat
                 && heartbeat * 2 <= election_min
@@ -324,5 +335,7 @@ fn read(path: &Path) -> anyhow::Result<File> {
     toml::from_str(&text).with_context(|| format!("{} is not understood", path.display()))
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::{Copies, Fates, share};
+use crate::raft::client_service::Place;
 use crate::raft::type_config::GroupId;
 
 /// Copies of so many inodes; with one more all are taken back.
@@ -24,7 +25,8 @@ const SESSIONS_MAX: usize = 16;
 /// What leaves on a stream.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    Response(proto::CallResponse),
+    /// With what it takes until it has left.
+    Response(proto::CallResponse, Place),
     Copies(proto::Copies),
     Nodes(Vec<proto::Endpoint>),
 }

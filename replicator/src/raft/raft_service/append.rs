@@ -7,6 +7,7 @@ use holdfast_proto as proto;
 use openraft::raft::AppendEntriesRequest;
 use tonic::{Status, Streaming};
 
+use super::strangers::Strangers;
 use super::{Groups, fatal_status, not_here};
 use crate::raft::convert::{AppendAnswer, MalformedMessage, from_message, to_message};
 use crate::raft::type_config::{GroupId, TypeConfig};
@@ -17,12 +18,13 @@ type Answer = Result<proto::AppendResponse, Status>;
 /// Raft does not take, or with the error of the stream that they came from.
 pub(super) fn answer<G: Groups>(
     groups: G,
+    strangers: Strangers,
     mut incoming: Streaming<proto::AppendRequest>,
 ) -> impl Stream<Item = Answer> + Send + 'static {
     // The sender waits for our headers before it sends the first request.
     let begin = async move {
         match incoming.message().await {
-            Ok(Some(first)) => begin(&groups, first, incoming).unwrap_or_else(ended_by),
+            Ok(Some(first)) => begin(&groups, strangers, first, incoming).unwrap_or_else(ended_by),
             Ok(None) => stream::empty().boxed(),
             Err(status) => ended_by(status),
         }
@@ -32,15 +34,22 @@ pub(super) fn answer<G: Groups>(
 
 fn begin<G: Groups>(
     groups: &G,
+    strangers: Strangers,
     first: proto::AppendRequest,
     incoming: Streaming<proto::AppendRequest>,
 ) -> Result<stream::BoxStream<'static, Answer>, Status> {
     let (group, first) = from_message::append_request(first)?;
     let raft = groups.group_raft(group).ok_or_else(|| not_here(group))?;
+    strangers.admit_leader(group, &raft, first.vote)?;
+    let asked = raft.clone();
     let failed: Arc<OnceLock<Status>> = Arc::default();
     let failure = Arc::clone(&failed);
     let further = incoming.scan(failure, move |failure, message| {
         let request = message.and_then(|message| further_request(group, message));
+        let request = request.and_then(|request| {
+            strangers.admit_leader(group, &asked, request.vote)?;
+            Ok(request)
+        });
         std::future::ready(request.map_err(|status| failure.set(status)).ok())
     });
     let requests = stream::once(std::future::ready(first)).chain(further);

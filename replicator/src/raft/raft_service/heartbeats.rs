@@ -8,6 +8,7 @@ use openraft::raft::{AppendEntriesResponse, StreamAppendError};
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+use super::strangers::Strangers;
 use super::{Groups, not_here};
 use crate::raft::convert::{AppendAnswer, MalformedMessage, from_message, to_message};
 
@@ -19,10 +20,11 @@ const ANSWERS_MAX: usize = 4096;
 /// The answers to `incoming`.
 pub(super) fn answer<G: Groups>(
     groups: G,
+    strangers: Strangers,
     incoming: Streaming<proto::HeartbeatBatch>,
 ) -> impl Stream<Item = Result<proto::HeartbeatAnswers, Status>> + Send + 'static {
     let (answers, ready) = mpsc::channel(ANSWERS_MAX);
-    tokio::spawn(handle(groups, incoming, answers));
+    tokio::spawn(handle(groups, strangers, incoming, answers));
     stream::unfold(ready, |mut ready| async move {
         let mut answers = Vec::new();
         let count = ready.recv_many(&mut answers, ANSWERS_MAX).await;
@@ -33,6 +35,7 @@ pub(super) fn answer<G: Groups>(
 /// Until the peer ends the stream, or nobody takes the answers.
 async fn handle<G: Groups>(
     groups: G,
+    strangers: Strangers,
     mut incoming: Streaming<proto::HeartbeatBatch>,
     answers: mpsc::Sender<proto::HeartbeatAnswer>,
 ) {
@@ -44,10 +47,14 @@ async fn handle<G: Groups>(
         // What cannot be read any more ends the stream, and so does its end.
         let Ok(Some(batch)) = message else { return };
         for heartbeat in batch.heartbeats {
-            let (groups, answers) = (groups.clone(), answers.clone());
+            // Those under way have their places: a peer that takes no answers is not listened to for more.
+            let Ok(place) = answers.clone().reserve_owned().await else {
+                return;
+            };
+            let (groups, strangers) = (groups.clone(), strangers.clone());
             tokio::spawn(async move {
                 let answer = match heartbeat.request {
-                    Some(request) => decide(&groups, request).await,
+                    Some(request) => decide(&groups, &strangers, request).await,
                     None => Err(MalformedMessage("a heartbeat without a request").to_string()),
                 };
                 let answer = answer.unwrap_or_else(AppendAnswer::Failed);
@@ -55,8 +62,7 @@ async fn handle<G: Groups>(
                     call: heartbeat.call,
                     response: Some(to_message::append_response(answer)),
                 };
-                // The stream may have ended meanwhile.
-                drop(answers.send(answer).await);
+                drop(place.send(answer));
             });
         }
     }
@@ -65,6 +71,7 @@ async fn handle<G: Groups>(
 /// A malformed heartbeat fails alone: the others of the stream have nothing to do with it.
 pub(in crate::raft) async fn decide<G: Groups>(
     groups: &G,
+    strangers: &Strangers,
     request: proto::AppendRequest,
 ) -> Result<AppendAnswer, String> {
     let (group, request) =
@@ -72,6 +79,9 @@ pub(in crate::raft) async fn decide<G: Groups>(
     let raft = groups
         .group_raft(group)
         .ok_or_else(|| not_here(group).message().to_owned())?;
+    strangers
+        .admit_leader(group, &raft, request.vote)
+        .map_err(|status| status.message().to_owned())?;
     let previous = request.prev_log_id;
     let last = request
         .entries

@@ -7,6 +7,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::storage::Snapshot;
 use tonic::Status;
 
+use super::strangers::Strangers;
 use super::{GroupRaft, Groups, fatal_status, not_here};
 use crate::raft::convert::{MalformedMessage, from_message, to_message};
 use crate::raft::network::CHUNK_BYTES;
@@ -17,6 +18,7 @@ use crate::raft::type_config::{GroupId, LogId, Vote};
 /// Where the sender goes on; a later vote than its own says that it must not.
 pub(in crate::raft) async fn offer<G: Groups>(
     groups: &G,
+    strangers: &Strangers,
     message: proto::SnapshotOffer,
 ) -> Result<proto::SnapshotOfferResponse, Status> {
     let group = GroupId(message.group);
@@ -31,6 +33,7 @@ pub(in crate::raft) async fn offer<G: Groups>(
         .collect();
     let raft = groups.group_raft(group).ok_or_else(|| not_here(group))?;
     let store = groups.group_store(group).ok_or_else(|| not_here(group))?;
+    strangers.admit_leader(group, &raft, vote)?;
     let current = current_vote(&raft);
     let (file, offset) = if current > vote {
         (0, 0)
@@ -49,6 +52,7 @@ pub(in crate::raft) async fn offer<G: Groups>(
 /// behind the bytes that were kept.
 pub(in crate::raft) async fn receive<G: Groups>(
     groups: &G,
+    strangers: &Strangers,
     mut chunks: impl Stream<Item = Result<proto::SnapshotChunk, Status>> + Unpin,
 ) -> Result<proto::SnapshotResponse, Status> {
     let nothing = MalformedMessage("a snapshot without a beginning");
@@ -59,6 +63,7 @@ pub(in crate::raft) async fn receive<G: Groups>(
     check_leadership(vote, last_log_id)?;
     let raft = groups.group_raft(group).ok_or_else(|| not_here(group))?;
     let store = groups.group_store(group).ok_or_else(|| not_here(group))?;
+    strangers.admit_leader(group, &raft, vote)?;
     let incoming = store.incoming();
     let mut next = Some(opening);
     while let Some(chunk) = next {
@@ -112,6 +117,11 @@ fn current_vote(raft: &GroupRaft) -> Vote {
 }
 
 fn keep(incoming: &Incoming, chunk: &proto::SnapshotChunk) -> Result<(), IncomingError> {
+    incoming.write(chunk.file as usize, chunk.offset, &unpacked(chunk)?)
+}
+
+/// The bytes of a chunk; however long it says it is, they are no more than the greatest chunk has.
+pub(in crate::raft) fn unpacked(chunk: &proto::SnapshotChunk) -> Result<Vec<u8>, IncomingError> {
     let refused = |reason: &str| IncomingError::Refused(reason.to_owned());
     let length = chunk.length as usize;
     if length > CHUNK_BYTES {
@@ -122,7 +132,7 @@ fn keep(incoming: &Incoming, chunk: &proto::SnapshotChunk) -> Result<(), Incomin
     if bytes.len() != length || crc32fast::hash(&bytes) != chunk.checksum {
         return Err(refused("a chunk is damaged"));
     }
-    incoming.write(chunk.file as usize, chunk.offset, &bytes)
+    Ok(bytes)
 }
 
 /// Runs what writes and syncs files where it holds up nobody.

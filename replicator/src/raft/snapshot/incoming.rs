@@ -123,6 +123,9 @@ impl Incoming {
             files: listed.collect(),
         };
         offer.check_names().map_err(IncomingError::Refused)?;
+        let length = offer.length();
+        let length =
+            length.ok_or_else(|| refused("its files are longer than there are numbers"))?;
         let shared = &self.shared;
         let mut state = shared.state.lock();
         if let Some(current) = shared.snapshots.current()
@@ -150,7 +153,7 @@ impl Incoming {
             Phase::Idle | Phase::Receiving(_) | Phase::Received(..) => {}
         }
         shared.forget(&mut state);
-        shared.check_space(offer.files.iter().map(|file| file.length).sum())?;
+        shared.check_space(length)?;
         let transfer = shared.begin(&mut state, offer)?;
         let place = (transfer.file, transfer.offset);
         state.phase = Phase::Receiving(transfer);

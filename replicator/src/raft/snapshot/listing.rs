@@ -20,7 +20,7 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// Which of the files it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ListingKind {
+pub(in crate::raft) enum ListingKind {
     /// Lists a whole snapshot, beside its files.
     Meta,
     /// Lists what is being received; the checksums are not known yet.
@@ -29,7 +29,7 @@ pub(super) enum ListingKind {
 
 impl ListingKind {
     /// Its name.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::raft) fn name(self) -> &'static str {
         match self {
             ListingKind::Meta => "META",
             ListingKind::Offer => "OFFER",
@@ -46,25 +46,25 @@ impl ListingKind {
 
 /// What a snapshot consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listing {
+pub(in crate::raft) struct Listing {
     /// Its place in the log.
-    pub(super) meta: SnapshotMeta,
+    pub(in crate::raft) meta: SnapshotMeta,
     /// Without the listing itself.
-    pub(super) files: Vec<ListedFile>,
+    pub(in crate::raft) files: Vec<ListedFile>,
 }
 
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedFile {
-    pub(super) name: String,
-    pub(super) length: u64,
+pub(in crate::raft) struct ListedFile {
+    pub(in crate::raft) name: String,
+    pub(in crate::raft) length: u64,
     /// CRC-32 of its bytes.
-    pub(super) checksum: u32,
+    pub(in crate::raft) checksum: u32,
 }
 
 impl Listing {
     /// As it is written.
-    pub(super) fn encode(&self, kind: ListingKind) -> Vec<u8> {
+    pub(in crate::raft) fn encode(&self, kind: ListingKind) -> Vec<u8> {
         let meta = to_message::snapshot_meta(&self.meta).encode_to_vec();
         let mut bytes = Vec::with_capacity(64 + meta.len() + 64 * self.files.len());
         bytes.extend_from_slice(&kind.magic());
@@ -84,7 +84,7 @@ impl Listing {
     }
 
     /// Reads it; a fault when a byte is not as it was written.
-    pub(super) fn decode(kind: ListingKind, bytes: &[u8]) -> Result<Listing, Fault> {
+    pub(in crate::raft) fn decode(kind: ListingKind, bytes: &[u8]) -> Result<Listing, Fault> {
         let corrupt = |detail: &str| Fault::corrupt(format!("snapshot/{}", kind.name()), detail);
         let cut = || corrupt("it was cut");
         let (body, mut checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().map_or_else(
@@ -115,8 +115,14 @@ impl Listing {
         Ok(Listing { meta, files })
     }
 
+    /// Bytes of all files; `None` when there is no such number.
+    pub(in crate::raft) fn length(&self) -> Option<u64> {
+        let mut files = self.files.iter();
+        files.try_fold(0_u64, |sum, file| sum.checked_add(file.length))
+    }
+
     /// Whether every name is one of a file in the directory, and a file of its own.
-    pub(super) fn check_names(&self) -> Result<(), String> {
+    pub(in crate::raft) fn check_names(&self) -> Result<(), String> {
         let mut names: Vec<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()) {

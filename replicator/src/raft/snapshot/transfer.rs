@@ -39,6 +39,7 @@ impl Transfer {
     pub(super) fn resume(path: PathBuf) -> Option<Transfer> {
         let bytes = fs::read(path.join(ListingKind::Offer.name())).ok()?;
         let offer = Listing::decode(ListingKind::Offer, &bytes).ok()?;
+        offer.length()?;
         let mut transfer = Transfer::new(path, offer);
         while let Some(listed) = transfer.offer.files.get(transfer.file) {
             let there = fs::metadata(transfer.path.join(&listed.name));

@@ -65,7 +65,7 @@ impl Stream {
     fn receive(&mut self) -> Option<proto::Copies> {
         match self.incoming.try_recv().ok()? {
             Sent::Copies(copies) => Some(copies),
-            Sent::Response(_) | Sent::Nodes(_) => panic!("nobody answers here"),
+            Sent::Response(..) | Sent::Nodes(_) => panic!("nobody answers here"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use holdfast_metadata::{
@@ -26,6 +26,7 @@ use tonic::transport::server::TcpIncoming;
 use super::super::{MESSAGE_BYTES_MAX, Peers};
 use super::PATIENCE;
 use super::proxy::Proxy;
+use crate::raft::complaints::Complaints;
 use crate::raft::log::{LogDatabase, LogOptions};
 use crate::raft::machine::{GroupKind, GroupMachine, GroupStore, Machine};
 use crate::raft::poison::Poison;
@@ -84,7 +85,9 @@ impl Node {
             groups.clone(),
             identity(id),
             watch::channel(false).1,
-            Instant::now().into(),
+            tokio::time::Instant::now(),
+            Duration::from_secs(1),
+            Complaints::default(),
         ))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);

@@ -214,3 +214,14 @@ async fn bytes_that_the_snapshot_does_not_have_are_found_and_it_is_received_anew
     assert_eq!(scene.offer(&incoming), (0, 0));
     receive(&follower, &scene.sent).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_longer_together_than_there_are_numbers_are_refused() {
+    let scene = Scene::new().await;
+    let follower = scene.follower();
+    let incoming = follower.incoming();
+    let huge = ["a", "b"].map(|name| (name.to_owned(), u64::MAX));
+    assert!(is_refused(&incoming.offer(&scene.sent.meta, &huge)));
+    // Nothing of it is left that a restart would stumble over.
+    assert_eq!(scene.offer(&incoming), (0, 0));
+}

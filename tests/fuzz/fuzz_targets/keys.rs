@@ -1,0 +1,6 @@
+//! The target `keys` of `holdfast_tests::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (holdfast_tests::fuzz::target("keys").run)(bytes);
+});

@@ -1,0 +1,6 @@
+//! The target `snapshots` of `holdfast_tests::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (holdfast_tests::fuzz::target("snapshots").run)(bytes);
+});
