@@ -20,6 +20,7 @@ mod runtime;
 mod service;
 mod story;
 mod tests;
+mod watch;
 mod witness;
 mod workload;
 mod world;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Answer, CancelLock, Command, Credentials, InodeId, OpenSession, Operation, Outcome, PosixError,
-    Query, Reply, RequestId, SessionId, SetLock, TicketState, Unlock,
+    Answer, CancelLock, Command, Credentials, FileKind, OpenSession, Operation, Outcome,
+    PosixError, Query, Reply, RequestId, SessionId, SetLock, TicketState, Unlock,
 };
 use holdfast_proto::{decode_outcome, decode_reply, encode_command, encode_query};
 use parking_lot::Mutex;
@@ -19,7 +19,7 @@ use super::network::Network;
 use super::random::Random;
 use super::story::Story;
 use super::witness::Witness;
-use super::workload;
+use super::workload::{self, Known};
 use crate::call::{AnswerBody, CallBody};
 use crate::refusal::Refusal;
 use crate::remote::Memory;
@@ -39,7 +39,7 @@ pub(super) struct Surroundings {
     pub(super) story: Story,
     pub(super) witness: Witness,
     /// Inodes that somebody has heard of.
-    pub(super) known: Arc<Mutex<Vec<InodeId>>>,
+    pub(super) known: Arc<Mutex<Known>>,
     pub(super) nodes: u64,
     pub(super) is_ending: Arc<AtomicBool>,
 }
@@ -149,7 +149,7 @@ impl Client {
 
     fn lose(&self, session: SessionId) {
         let mut seat = self.seat.lock();
-        if seat.session == session && seat.is_open {
+        if seat.session == session {
             self.around.story.tell(&format!(
                 "client {} has lost session {}",
                 self.id, session.0
@@ -168,7 +168,7 @@ impl Client {
         let outcome = self.run(open, 0, usize::MAX).await;
         if matches!(outcome, Some(Ok(_))) {
             self.seat.lock().is_open = true;
-        } else {
+        } else if outcome != Some(Err(PosixError::SessionGone)) {
             self.around
                 .witness
                 .accuse(|| format!("session {} cannot be opened: {outcome:?}", session.0));
@@ -204,7 +204,7 @@ impl Client {
 
     async fn lock(&mut self) {
         let known = self.around.known.lock().clone();
-        if known.is_empty() {
+        if known.files.is_empty() {
             return;
         }
         let lock = workload::lock(&mut self.random, &known, self.id);
@@ -338,22 +338,23 @@ impl Client {
             shown(&outcome)
         ));
         match &outcome {
-            Ok(Answer::Entry { attributes, .. }) => self.learn(attributes.ino),
+            Ok(Answer::Entry { attributes, .. }) => {
+                let is_directory = attributes.kind == FileKind::Directory;
+                self.around.known.lock().learn(attributes.ino, is_directory);
+            }
+            Ok(
+                Answer::Removed {
+                    ino,
+                    orphaned: true,
+                }
+                | Answer::Renamed {
+                    orphaned: Some(ino),
+                },
+            ) => self.around.known.lock().forget(*ino),
             Err(PosixError::SessionGone) => self.lose(session),
             Ok(_) | Err(_) => {}
         }
         Some(outcome)
-    }
-
-    fn learn(&self, ino: InodeId) {
-        let mut known = self.around.known.lock();
-        if !known.contains(&ino) {
-            known.push(ino);
-            if known.len() > 12 {
-                // The first are locked, and stay.
-                known.remove(3);
-            }
-        }
     }
 
     async fn ask(&mut self, body: CallBody, tries: usize) -> Option<AnswerBody> {

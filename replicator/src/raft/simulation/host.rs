@@ -102,10 +102,6 @@ impl Host {
         }
     }
 
-    pub(in crate::raft) fn is_dead(&self) -> bool {
-        self.shared.lock().is_dead
-    }
-
     /// Nothing of it runs until it goes on; time passes meanwhile.
     pub(in crate::raft) fn stop(&self) {
         self.shared.lock().is_stopped = true;

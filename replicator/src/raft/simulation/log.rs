@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::{Notify, oneshot};
 
-use super::platter::{Image, Platter, Write};
+use super::platter::{Bug, Image, Platter, Write};
 use super::witness::Witness;
 use crate::raft::convert::{from_message, to_message};
 use crate::raft::runtime;
@@ -83,13 +83,6 @@ impl SimulatedLog {
         SimulatedLog { shared }
     }
 
-    /// The index of the last entry.
-    pub(super) fn last_index(&self) -> u64 {
-        let state = self.shared.state.lock();
-        let last = state.visible.entries.keys().next_back().copied();
-        last.unwrap_or_default()
-    }
-
     fn change(&self, write: Write, done: Done) -> io::Result<()> {
         let mut state = self.shared.state.lock();
         if state.has_failed {
@@ -121,13 +114,13 @@ impl Shared {
         }
         let (writes, waiters): (Vec<Write>, Vec<Done>) = batch.into_iter().unzip();
         let is_synced = writes.iter().any(Write::is_synced);
-        let (takes, is_lying) = {
+        let (takes, bug) = {
             let mut platter = self.platter.lock();
             platter.unsynced.extend(writes);
-            (platter.sync_takes(), platter.is_lying)
+            (platter.sync_takes(), platter.bug)
         };
         let mut result = Ok(());
-        if is_synced && !is_lying {
+        if is_synced && bug != Some(Bug::NoSync) {
             tokio::time::sleep(takes).await;
             let mut platter = self.platter.lock();
             if std::mem::take(&mut platter.is_failing) {

@@ -73,7 +73,6 @@ pub(super) struct Node {
 pub(super) struct Process {
     pub(super) host: Host,
     pub(super) group: Arc<Group>,
-    pub(super) log: SimulatedLog,
     crash: crash::Crash,
 }
 
@@ -99,11 +98,6 @@ impl Process {
         let crashed = self.crash.crashed();
         let crashed = crashed.then(|| "its filesystem is gone".to_owned());
         crashed.or(running.err().map(|fatal| fatal.to_string()))
-    }
-
-    /// Whether a fault that was planned has struck.
-    pub(super) fn is_crashed(&self) -> bool {
-        self.crash.crashed()
     }
 }
 
@@ -145,18 +139,13 @@ impl Node {
         let started = host.spawn(boot.run()).await;
         let started = started.map_err(|error| error.to_string()).flatten();
         match started {
-            Ok((group, log, service)) => {
+            Ok((group, service)) => {
                 let door = Door {
                     host: host.clone(),
                     service,
                 };
                 network.listen(self.id, door);
-                self.process = Some(Process {
-                    host,
-                    group,
-                    log,
-                    crash,
-                });
+                self.process = Some(Process { host, group, crash });
                 Ok(())
             }
             Err(error) => {
@@ -246,7 +235,7 @@ struct Boot {
     disk: Disk,
 }
 
-type Booted = (Arc<Group>, SimulatedLog, Arc<Service>);
+type Booted = (Arc<Group>, Arc<Service>);
 
 impl Boot {
     /// As `node.rs` and `registry.rs` start a volume.
@@ -272,7 +261,7 @@ impl Boot {
             network: self.network,
             own: self.id,
         };
-        let group = Group::start(GROUP, &options, log.clone(), store, network, &disk).await;
+        let group = Group::start(GROUP, &options, log, store, network, &disk).await;
         let group = group.map_err(|refusal| refusal.to_string())?;
         let own = identity(self.id);
         let peers = Peers::new(own.clone());
@@ -301,6 +290,6 @@ impl Boot {
             volume,
             _stopping: stopping,
         };
-        Ok((group, log, Arc::new(service)))
+        Ok((group, Arc::new(service)))
     }
 }

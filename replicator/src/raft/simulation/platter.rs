@@ -65,8 +65,16 @@ pub(super) struct Platter {
     pub(super) sync_micros: (u64, u64),
     /// The next sync fails.
     pub(super) is_failing: bool,
-    /// A bug to be found: what is written counts as synced.
-    pub(super) is_lying: bool,
+    pub(super) bug: Option<Bug>,
+}
+
+/// What a log may do wrong, to see that it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// What is written counts as synced.
+    NoSync,
+    /// Votes are never written.
+    NoVotes,
 }
 
 /// How a process ends.
@@ -86,7 +94,7 @@ impl Platter {
             random,
             sync_micros: (100, 1500),
             is_failing: false,
-            is_lying: false,
+            bug: None,
         }
     }
 
@@ -98,7 +106,9 @@ impl Platter {
     /// Everything that was written is durable.
     pub(super) fn synced(&mut self) {
         for write in std::mem::take(&mut self.unsynced) {
-            self.durable.apply(write);
+            if self.bug != Some(Bug::NoVotes) || !matches!(write, Write::Vote(_)) {
+                self.durable.apply(write);
+            }
         }
     }
 

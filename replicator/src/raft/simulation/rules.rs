@@ -30,9 +30,16 @@ struct Acknowledged {
 
 /// The first rule that is broken.
 pub(super) fn check(entries: &[Entry], history: &History, machine: &Machine) -> Result<(), String> {
+    let Machine::Volume(machine) = machine else {
+        return Err("not a volume".to_owned());
+    };
+    let position = machine.position().map_err(|fault| fault.to_string())?;
     let mut replay = Replay::new();
-    for entry in entries {
-        replay.apply(entry)?;
+    for (number, entry) in entries.iter().enumerate() {
+        // The state tells the term and the members of the last entry.
+        let is_last = number + 1 == entries.len();
+        let record = position.clone().filter(|_| is_last);
+        replay.apply(entry, record.unwrap_or_default())?;
     }
     let acknowledged = exactly_once::check(&history.changes(), &replay.effects)?;
     replay.check_final(machine)?;

@@ -10,6 +10,7 @@ use openraft::impls::TokioRuntime;
 use openraft::rt::deterministic_rng::DeterministicRng;
 
 use super::host::Host;
+use super::watch::OrderedWatch;
 
 type Seeded = DeterministicRng<TokioRuntime>;
 
@@ -27,7 +28,7 @@ impl AsyncRuntime for Runtime {
         <TokioRuntime as AsyncRuntime>::Timeout<R, T>;
     type ThreadLocalRng = <Seeded as AsyncRuntime>::ThreadLocalRng;
     type Mpsc = <TokioRuntime as AsyncRuntime>::Mpsc;
-    type Watch = <TokioRuntime as AsyncRuntime>::Watch;
+    type Watch = OrderedWatch;
     type Oneshot = <TokioRuntime as AsyncRuntime>::Oneshot;
     type Mutex<T: OptionalSend + 'static> = <TokioRuntime as AsyncRuntime>::Mutex<T>;
 

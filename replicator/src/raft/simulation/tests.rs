@@ -6,10 +6,13 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::nemesis;
+use super::platter::Bug;
 use super::world::World;
 
 /// Fresh seeds of one run, unless `SEEDS` says how many.
 const SEEDS: u64 = 24;
+/// Seeds that have to find a bug.
+const SEARCH: u64 = 40;
 /// Of a story, in the message of a failure.
 const LINES_MAX: usize = 300;
 
@@ -108,22 +111,27 @@ fn one_seed_is_one_story() {
     assert_eq!(first.hash, second.hash, "seed {seed}: {differs:?}");
 }
 
-/// Seeds until one finds it.
-fn find(prepare: impl Fn(&mut World)) -> String {
-    for seed in 1..=40 {
-        if let Err(violation) = run(seed, &prepare).result {
+/// Of seeds whose log has this bug, what the first says that finds it.
+fn find(bug: Bug) -> String {
+    for seed in 1..=SEARCH {
+        let planted = run(seed, |world| {
+            for node in &world.nodes {
+                node.platter.lock().bug = Some(bug);
+            }
+        });
+        if let Err(violation) = planted.result {
             return violation;
         }
     }
-    panic!("40 seeds did not find it");
+    panic!("{SEARCH} seeds did not find it");
 }
 
 #[test]
 fn a_log_that_is_acknowledged_before_it_is_synced_is_found() {
-    let violation = find(|world| {
-        for node in &world.nodes {
-            node.platter.lock().is_lying = true;
-        }
-    });
-    println!("{violation}");
+    println!("{}", find(Bug::NoSync));
+}
+
+#[test]
+fn votes_that_are_forgotten_in_a_crash_are_found() {
+    println!("{}", find(Bug::NoVotes));
 }

@@ -16,25 +16,53 @@ fn name(random: &mut Random) -> FileName {
     FileName::new(random.pick::<&[u8]>(&NAMES)).unwrap()
 }
 
-/// The root as often as all others together.
-fn directory(random: &mut Random, known: &[InodeId]) -> InodeId {
-    if known.is_empty() || random.percent(50) {
-        InodeId::ROOT
-    } else {
-        *random.pick(known)
+/// Inodes that somebody has heard of, the latest last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) files: Vec<InodeId>,
+    directories: Vec<InodeId>,
+}
+
+impl Known {
+    pub(super) fn learn(&mut self, ino: InodeId, is_directory: bool) {
+        let inodes = if is_directory {
+            &mut self.directories
+        } else {
+            &mut self.files
+        };
+        if !inodes.contains(&ino) {
+            inodes.push(ino);
+        }
+        if inodes.len() > 5 {
+            inodes.remove(0);
+        }
+    }
+
+    pub(super) fn forget(&mut self, ino: InodeId) {
+        self.files.retain(|known| *known != ino);
+        self.directories.retain(|known| *known != ino);
     }
 }
 
-fn inode(random: &mut Random, known: &[InodeId]) -> InodeId {
-    if known.is_empty() {
+/// The root as often as all others together.
+fn directory(random: &mut Random, known: &Known) -> InodeId {
+    if known.directories.is_empty() || random.percent(50) {
         InodeId::ROOT
     } else {
-        *random.pick(known)
+        *random.pick(&known.directories)
+    }
+}
+
+fn inode(random: &mut Random, known: &Known) -> InodeId {
+    if known.files.is_empty() || random.percent(5) {
+        directory(random, known)
+    } else {
+        *random.pick(&known.files)
     }
 }
 
 /// A change of the tree.
-pub(super) fn operation(random: &mut Random, known: &[InodeId]) -> Operation {
+pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
     let mode = Mode::new(0o644);
     let umask = Mode::new(0o022);
     let parent = directory(random, known);
@@ -123,7 +151,7 @@ pub(super) fn operation(random: &mut Random, known: &[InodeId]) -> Operation {
 }
 
 /// A question about the tree.
-pub(super) fn query(random: &mut Random, known: &[InodeId]) -> Query {
+pub(super) fn query(random: &mut Random, known: &Known) -> Query {
     let ino = inode(random, known);
     match random.below(6) {
         0 => Query::Attributes { ino },
@@ -150,11 +178,11 @@ pub(super) fn query(random: &mut Random, known: &[InodeId]) -> Query {
 }
 
 /// A lock that others may be in the way of.
-pub(super) fn lock(random: &mut Random, known: &[InodeId], owner: u64) -> SetLock {
+pub(super) fn lock(random: &mut Random, known: &Known, owner: u64) -> SetLock {
     let start = random.below(4);
     let space = *random.pick(&[LockSpace::Posix, LockSpace::Flock]);
     SetLock {
-        ino: *random.pick(&known[..known.len().min(3)]),
+        ino: *random.pick(&known.files[..known.files.len().min(2)]),
         space,
         owner: LockOwner(owner),
         range: match space {

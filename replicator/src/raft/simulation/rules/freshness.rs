@@ -1,5 +1,7 @@
 //! Nothing is answered from before what was answered before: the order of the log agrees with the order of time.
 
+use bytes::Bytes;
+
 use super::Acknowledged;
 use super::replay::Replay;
 use crate::raft::simulation::history::Read;
@@ -49,7 +51,7 @@ pub(super) fn check(
         .collect();
     let mut replay = Replay::new();
     for entry in entries {
-        replay.apply(entry)?;
+        replay.apply(entry, Bytes::new())?;
         let index = entry.log_id.index;
         for window in &mut windows {
             if (window.first..=window.last).contains(&index)

@@ -4,14 +4,13 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 use holdfast_metadata::{
-    Digest, Engine, LogIndex, MemoryEngine, Operation, Position, PosixError, Query, Reply,
-    StateMachine, digest, load_position,
+    Answer, Command, Engine, LogIndex, MemoryEngine, Operation, Outcome, Position, PosixError,
+    Query, Reply, RocksEngine, StateMachine, digest,
 };
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 
 use super::{Effects, key};
-use crate::raft::machine::Machine;
 use crate::raft::machine::of_term::of_term;
 use crate::raft::simulation::node::FORMAT;
 use crate::raft::type_config::{Entry, Proposal};
@@ -32,7 +31,8 @@ impl Replay {
         }
     }
 
-    pub(super) fn apply(&mut self, entry: &Entry) -> Result<(), String> {
+    /// With what the position has besides the index.
+    pub(super) fn apply(&mut self, entry: &Entry, record: Bytes) -> Result<(), String> {
         let index = entry.log_id.index;
         if index != self.next {
             return Err(format!("entry {} is committed nowhere", self.next));
@@ -47,12 +47,12 @@ impl Replay {
                 ProposalBody::Catalog(_) => return Err("a command of the catalog".to_owned()),
             },
         };
-        let position = |index| Position {
+        let position = Position {
             index: LogIndex(index + 1),
-            record: Bytes::new(),
+            record,
         };
         let Some(command) = commands.into_iter().next() else {
-            return self.run(position(index), &[]).map(drop);
+            return self.run(position, &[]).map(drop);
         };
         let of_sessions = matches!(
             command.operation,
@@ -64,13 +64,13 @@ impl Replay {
             let known = self.effects.get(&key(request));
             if known.is_some_and(|(_, outcome)| *outcome != Err(PosixError::SessionGone)) {
                 // It had its effect.
-                return self.run(position(index), &[]).map(drop);
+                return self.run(position, &[]).map(drop);
             }
-            let outcome = self.run(position(index), &[command])?;
+            let outcome = self.run(position, &[command])?;
             self.effects.insert(key(request), (index, outcome));
         } else {
             let request = command.request;
-            let outcome = self.run(position(index), &[command])?;
+            let outcome = self.run(position, &[command])?;
             if let Some(request) = request {
                 self.effects.insert(key(request), (index, outcome));
             }
@@ -78,15 +78,11 @@ impl Replay {
         Ok(())
     }
 
-    fn run(
-        &self,
-        position: Position,
-        commands: &[holdfast_metadata::Command],
-    ) -> Result<holdfast_metadata::Outcome, String> {
+    fn run(&self, position: Position, commands: &[Command]) -> Result<Outcome, String> {
         let applied = self.machine.apply_at(position, commands);
         let applied = applied.map_err(|fault| fault.to_string())?;
         let outcome = applied.outcomes.into_iter().next();
-        Ok(outcome.unwrap_or(Ok(holdfast_metadata::Answer::Done)))
+        Ok(outcome.unwrap_or(Ok(Answer::Done)))
     }
 
     pub(super) fn answer(&self, query: &Query) -> Result<Reply, PosixError> {
@@ -94,27 +90,15 @@ impl Replay {
     }
 
     /// A node that has applied everything has the state that comes of each request once.
-    pub(super) fn check_final(&self, machine: &Machine) -> Result<(), String> {
-        let Machine::Volume(volume) = machine else {
-            return Err("not a volume".to_owned());
-        };
-        let record = load_position(&volume.engine().view()).map_err(|fault| fault.to_string())?;
-        let position = Position {
-            index: LogIndex(self.next),
-            record: record.unwrap_or_default(),
-        };
-        // It differs only in what a position has besides the index.
-        let applied = self.machine.apply_at(position, &[]);
-        applied.map_err(|fault| fault.to_string())?;
-        let expected: Digest = digest(&self.machine.engine().view()).unwrap();
-        let found = digest(&volume.engine().view()).unwrap();
+    pub(super) fn check_final(&self, machine: &StateMachine<RocksEngine>) -> Result<(), String> {
+        let expected = digest(&self.machine.engine().view()).unwrap();
+        let found = digest(&machine.engine().view()).unwrap();
         if expected == found {
-            Ok(())
-        } else {
-            Err(format!(
-                "the state is {found}, and each request once makes {expected}"
-            ))
+            return Ok(());
         }
+        Err(format!(
+            "the state is {found}, and each request once makes {expected}"
+        ))
     }
 }
 
