@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod counters;
 pub mod errno;
 pub mod holds;
+pub mod linearizability;
 pub mod locking;
 pub mod mount_table;
 pub mod mounted;
