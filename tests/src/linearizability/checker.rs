@@ -1,10 +1,11 @@
 //! The search for an order that explains a history.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use super::history::{Event, History};
+use super::history::{Event, History, Moment, Operation};
 use super::model::{Model, Next};
 
 /// How much may be spent on one history.
@@ -32,7 +33,10 @@ pub enum Verdict<S> {
         certain: Vec<(usize, S)>,
     },
     /// The limits did not suffice.
-    Undecided,
+    Undecided {
+        /// The index of the operation up to which an order was found.
+        reached: usize,
+    },
 }
 
 /// A place of the search: so many events have passed, and every operation that has returned is done.
@@ -68,6 +72,15 @@ struct Search<'a, M: Model> {
     deepest: usize,
 }
 
+/// What comes of an operation if all its steps are taken now.
+struct Walk<S, P> {
+    index: usize,
+    /// What it has seen before, and after each step.
+    seen: Vec<P>,
+    /// Nothing if it cannot end now; a state if it changes that.
+    end: Option<Option<S>>,
+}
+
 #[derive(Clone)]
 struct Arrivals<S> {
     states: Vec<S>,
@@ -76,6 +89,8 @@ struct Arrivals<S> {
 
 /// So many different states of one moment are kept.
 const STATES_MAX: usize = 4;
+/// More steps than an operation has, also if it begins anew.
+const STEPS_MAX: usize = 16;
 
 impl<'a, M: Model> Search<'a, M> {
     fn new(history: &'a History<M::Call, M::Outcome>, limits: Limits) -> Search<'a, M> {
@@ -131,7 +146,9 @@ impl<'a, M: Model> Search<'a, M> {
             if self.seen.len() > self.limits.places
                 || (self.seen.len().is_multiple_of(1024) && self.began.elapsed() > self.limits.time)
             {
-                return Verdict::Undecided;
+                return Verdict::Undecided {
+                    reached: self.reached(),
+                };
             }
             self.successors(&place, returning, &mut places);
         }
@@ -167,52 +184,122 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
+    /// What may happen before the operation returns that is to return next.
+    ///
+    /// What changes nothing and has its outcome ends at once: nobody is hindered by it. Otherwise something changes. What
+    /// others have seen before that counts only if they would not see the same afterwards.
     fn successors(
         &self,
         place: &Place<M::State, M::Progress>,
         returning: usize,
         places: &mut Vec<Place<M::State, M::Progress>>,
     ) {
-        let nothing = M::Progress::default();
-        let mut found = Vec::new();
-        let mut first = Vec::new();
+        let mut walks = Vec::new();
         for index in self.open.get(place.event).into_iter().flatten() {
-            let Some(operation) = self.history.operations.get(*index) else {
-                continue;
-            };
             if place.ahead.binary_search(index).is_ok() {
                 continue;
             }
-            let seen = place.progress.iter().find(|(one, _)| one == index);
-            let progress = seen.map_or(&nothing, |(_, progress)| progress);
-            for next in M::steps(&place.state, operation, progress) {
-                match next {
-                    // Nobody is hindered by it, so it need not be tried later.
-                    Next::Ends if operation.answer.is_some() => {
-                        places.push(ended(place, *index, None));
-                        return;
-                    }
-                    Next::Ends => {}
-                    Next::Changes(state) if *index == returning => {
-                        first.push(ended(place, *index, Some(state)));
-                    }
-                    Next::Changes(state) => found.push(ended(place, *index, Some(state))),
-                    Next::Goes(progress) if *index == returning => {
-                        first.push(gone(place, *index, progress));
-                    }
-                    Next::Goes(progress) => found.push(gone(place, *index, progress)),
-                }
+            let walk = self.walk(place, *index);
+            if matches!(walk.end, Some(None)) {
+                places.push(done(place, *index, place.state.clone()));
+                return;
+            }
+            walks.push(walk);
+        }
+        // What is looked at last is tried first.
+        walks.sort_by_key(|walk| Reverse(self.returned(walk.index)));
+        for walk in walks.iter().filter(|walk| walk.index != returning) {
+            self.change(place, walk, &walks, places);
+        }
+        for walk in walks.iter().filter(|walk| walk.index == returning) {
+            self.change(place, walk, &walks, places);
+        }
+    }
+
+    fn returned(&self, index: usize) -> Moment {
+        let operation = self.history.operations.get(index);
+        operation
+            .and_then(Operation::returned)
+            .unwrap_or(Moment::MAX)
+    }
+
+    /// What comes of all steps of an operation if they are taken now.
+    fn walk(
+        &self,
+        place: &Place<M::State, M::Progress>,
+        index: usize,
+    ) -> Walk<M::State, M::Progress> {
+        let seen = place.progress.iter().find(|(one, _)| *one == index);
+        let mut walk = Walk {
+            index,
+            seen: vec![
+                seen.map(|(_, progress)| progress.clone())
+                    .unwrap_or_default(),
+            ],
+            end: None,
+        };
+        let Some(operation) = self.history.operations.get(index) else {
+            return walk;
+        };
+        while walk.seen.len() < STEPS_MAX {
+            let progress = walk.seen.last().cloned().unwrap_or_default();
+            match M::step(&place.state, operation, &progress) {
+                Some(Next::Goes(progress)) => walk.seen.push(progress),
+                Some(Next::Ends) if operation.answer.is_some() => walk.end = Some(None),
+                Some(Next::Changes(state)) => walk.end = Some(Some(state)),
+                Some(Next::Ends) | None => {}
+            }
+            if walk.end.is_some() || walk.seen.last() == Some(&progress) {
+                break;
             }
         }
-        places.append(&mut found);
-        places.append(&mut first);
+        walk
+    }
+
+    /// An operation changes the state; each of the others has seen before that as much as makes a difference.
+    fn change(
+        &self,
+        place: &Place<M::State, M::Progress>,
+        walk: &Walk<M::State, M::Progress>,
+        walks: &[Walk<M::State, M::Progress>],
+        places: &mut Vec<Place<M::State, M::Progress>>,
+    ) {
+        let Some(Some(state)) = &walk.end else {
+            return;
+        };
+        let mut nexts = vec![done(place, walk.index, state.clone())];
+        if *state == place.state {
+            places.append(&mut nexts);
+            return;
+        }
+        for other in walks.iter().filter(|other| other.index != walk.index) {
+            let Some(operation) = self.history.operations.get(other.index) else {
+                continue;
+            };
+            let mut variants = Vec::new();
+            for pair in other.seen.windows(2) {
+                let [before, after] = pair else { continue };
+                let later = M::step(state, operation, before);
+                if !matches!(later, Some(Next::Goes(later)) if later == *after) {
+                    variants.extend(nexts.iter().map(|next| gone(next, other.index, after)));
+                }
+            }
+            variants.append(&mut nexts);
+            nexts = variants;
+        }
+        places.append(&mut nexts);
+    }
+
+    /// The operation whose return the search never got past.
+    fn reached(&self) -> usize {
+        match self.events.get(self.deepest) {
+            Some(Event::Returned(index) | Event::Invoked(index)) => *index,
+            None => 0,
+        }
     }
 
     fn refuted(self) -> Verdict<M::State> {
-        let culprit = match self.events.get(self.deepest) {
-            Some(Event::Returned(index) | Event::Invoked(index)) => *index,
-            None => 0,
-        };
+        let culprit = self.reached();
         let deepest = self.arrivals.get(self.deepest);
         let states = deepest.map_or_else(Vec::new, |arrivals| arrivals.states.clone());
         let certain = self.arrivals.into_iter().enumerate().take(self.deepest + 1);
@@ -228,7 +315,7 @@ impl<'a, M: Model> Search<'a, M> {
     }
 }
 
-fn ended<S: Clone, P: Clone>(place: &Place<S, P>, index: usize, state: Option<S>) -> Place<S, P> {
+fn done<S: Clone, P: Clone>(place: &Place<S, P>, index: usize, state: S) -> Place<S, P> {
     let mut ahead = place.ahead.clone();
     let at = ahead.binary_search(&index).unwrap_or_else(|at| at);
     ahead.insert(at, index);
@@ -237,15 +324,15 @@ fn ended<S: Clone, P: Clone>(place: &Place<S, P>, index: usize, state: Option<S>
         event: place.event,
         ahead,
         progress: progress.cloned().collect(),
-        state: state.unwrap_or_else(|| place.state.clone()),
+        state,
     }
 }
 
-fn gone<S: Clone, P: Clone>(place: &Place<S, P>, index: usize, to: P) -> Place<S, P> {
+fn gone<S: Clone, P: Clone>(place: &Place<S, P>, index: usize, to: &P) -> Place<S, P> {
     let mut next = place.clone();
     match next.progress.binary_search_by_key(&index, |(one, _)| *one) {
-        Ok(at) => next.progress[at].1 = to,
-        Err(at) => next.progress.insert(at, (index, to)),
+        Ok(at) => next.progress[at].1 = to.clone(),
+        Err(at) => next.progress.insert(at, (index, to.clone())),
     }
     next
 }

@@ -65,37 +65,34 @@ impl Model for LockTable {
     type State = LockTable;
     type Progress = ();
 
-    fn steps(
+    fn step(
         table: &LockTable,
         operation: &Operation<LockCall, LockOutcome>,
         (): &(),
-    ) -> Vec<Next<LockTable, ()>> {
+    ) -> Option<Next<LockTable, ()>> {
         let is_refused = match operation.outcome() {
             None | Some(LockOutcome::Done) => false,
             Some(LockOutcome::Failed(Errno::EAGAIN)) => true,
-            Some(LockOutcome::Failed(_)) => return Vec::new(),
+            Some(LockOutcome::Failed(_)) => return None,
         };
         match (operation.call, is_refused) {
             (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode), false) => {
                 let is_exclusive = mode == LockMode::Exclusive;
-                if table.conflicts(owner, is_exclusive) {
-                    return Vec::new();
-                }
-                let held = table.with(|held| held.insert(owner, is_exclusive));
-                vec![Next::Changes(held)]
+                let is_free = !table.conflicts(owner, is_exclusive);
+                is_free.then(|| Next::Changes(table.with(|held| held.insert(owner, is_exclusive))))
             }
             (LockCall::Try(owner, mode), true) => {
                 let is_right = table.conflicts(owner, mode == LockMode::Exclusive);
-                is_right.then_some(Next::Ends).into_iter().collect()
+                is_right.then_some(Next::Ends)
             }
             (LockCall::Unlock(owner), false) => {
-                vec![Next::Changes(table.with(|held| held.remove(&owner)))]
+                Some(Next::Changes(table.with(|held| held.remove(&owner))))
             }
             (LockCall::Expire(mount), false) => {
                 let kept = table.with(|held| held.retain(|owner, _| owner.mount != mount));
-                vec![Next::Changes(kept)]
+                Some(Next::Changes(kept))
             }
-            (LockCall::Wait(..) | LockCall::Unlock(_) | LockCall::Expire(_), true) => Vec::new(),
+            (LockCall::Wait(..) | LockCall::Unlock(_) | LockCall::Expire(_), true) => None,
         }
     }
 
@@ -172,7 +169,7 @@ mod tests {
         match check::<LockTable>(&history, &LockTable::default(), limits) {
             Verdict::Explained(_) => true,
             Verdict::Refuted { .. } => false,
-            Verdict::Undecided => panic!("undecided"),
+            Verdict::Undecided { .. } => panic!("undecided"),
         }
     }
 

@@ -27,13 +27,13 @@ pub trait Model {
     /// What an operation under way has seen.
     type Progress: Clone + Debug + Default + Eq + Hash;
 
-    /// Everything that the next step of the operation may be, so that its outcome is still possible. Without an outcome:
-    /// everything that could come of it.
-    fn steps(
+    /// What comes of the next step of the operation if it is taken now; nothing if its outcome is then not possible, or, of
+    /// one without an outcome, if nothing changes.
+    fn step(
         state: &Self::State,
         operation: &Operation<Self::Call, Self::Outcome>,
         progress: &Self::Progress,
-    ) -> Vec<Next<Self::State, Self::Progress>>;
+    ) -> Option<Next<Self::State, Self::Progress>>;
 
     /// Whether the operation may have changed something.
     fn may_change(operation: &Operation<Self::Call, Self::Outcome>) -> bool;

@@ -3,6 +3,7 @@
 //! Paths have one name or two, which is enough for whatever happens between directories. Errors are exact, with two
 //! exceptions that Linux has on every filesystem with more than one machine: see `walk`.
 
+mod rename;
 mod tree;
 mod walk;
 
@@ -15,7 +16,10 @@ use std::fmt::{self, Display, Formatter};
 use nix::errno::Errno;
 
 pub use self::tree::{Kind, Tree};
-pub use self::walk::{Errors, Namespace};
+pub use self::walk::Namespace;
+
+/// Errors that are right at one moment: if there are several, any of them.
+type Errors = Vec<Errno>;
 
 /// A name: one letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! The few operations of a history that cannot be explained, for people.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::checker::{Limits, Verdict, check};
 use super::history::{Event, History, Operation};
@@ -12,8 +12,10 @@ const ATTEMPT: Limits = Limits {
     places: 50_000,
     time: Duration::from_secs(2),
 };
-/// So many operations are tried at most.
-const ATTEMPTS_MAX: usize = 300;
+/// What may be spent on all of them.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// So many moments are tried as the beginning.
+const BEGINNINGS: usize = 8;
 /// So many answers before the culprit the window begins at the latest, if it can.
 const ANSWERS: usize = 12;
 
@@ -57,6 +59,7 @@ impl<M: Model> Window<M> {
         };
         let events = history.events();
         let is_answer = |event: &Event| matches!(event, Event::Returned(_));
+        let mut tried = 0;
         for (event, state) in certain.iter().rev() {
             let passed = events.get(..*event).unwrap_or_default();
             let end = events
@@ -65,6 +68,10 @@ impl<M: Model> Window<M> {
             let within = events.get(*event..end).unwrap_or_default();
             if within.iter().filter(|one| is_answer(one)).count() < ANSWERS {
                 continue;
+            }
+            tried += 1;
+            if tried > BEGINNINGS {
+                break;
             }
             let over = |one: &Operation<M::Call, M::Outcome>| {
                 passed.iter().any(|event| match event {
@@ -84,13 +91,12 @@ impl<M: Model> Window<M> {
     }
 
     fn leave_out(&mut self) {
+        let began = Instant::now();
         let ids: Vec<u32> = self.history.operations.iter().map(|one| one.id).collect();
-        for id in ids
-            .into_iter()
-            .rev()
-            .filter(|id| *id != self.culprit)
-            .take(ATTEMPTS_MAX)
-        {
+        for id in ids.into_iter().rev().filter(|id| *id != self.culprit) {
+            if began.elapsed() > PATIENCE {
+                return;
+            }
             let without = self.history.operations.iter().filter(|one| one.id != id);
             let without = History::new(without.cloned().collect());
             let changes = self
@@ -137,7 +143,7 @@ fn refutes<M: Model>(
             states,
             ..
         } if history.operations[index].id == culprit => Some(states),
-        Verdict::Refuted { .. } | Verdict::Explained(_) | Verdict::Undecided => None,
+        Verdict::Refuted { .. } | Verdict::Explained(_) | Verdict::Undecided { .. } => None,
     }
 }
 

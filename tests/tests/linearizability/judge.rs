@@ -40,13 +40,15 @@ pub(crate) fn judge<M: Model>(
     }
     let saved = saved(what);
     history.save(&saved).unwrap();
-    match Window::<M>::new(&history, initial, &verdict) {
-        Some(window) => panic!("{what}: {window}\nall of it is in {}", saved.display()),
-        None => panic!(
-            "{what}: {operations} operations could not be judged within {LIMITS:?}; they are in {}",
+    if let Verdict::Undecided { reached } = verdict {
+        panic!(
+            "{what}: {operations} operations could not be judged within {LIMITS:?}: no way was found past {} of {}",
+            history.operations[reached],
             saved.display()
-        ),
+        );
     }
+    let window = Window::<M>::new(&history, initial, &verdict).unwrap();
+    panic!("{what}: {window}\nall of it is in {}", saved.display());
 }
 
 fn saved(what: &str) -> PathBuf {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::Name;
 
@@ -45,9 +47,28 @@ impl Node {
 
 /// An arena with everything in it. An inode has the id of the operation that made it, and is there as long as it has a
 /// name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// The search keeps very many of them and compares them all the time: they share what they can, and each is hashed once.
+#[derive(Debug, Clone)]
 pub struct Tree {
-    nodes: BTreeMap<u32, Node>,
+    nodes: Nodes,
+    hash: u64,
+}
+
+type Nodes = Arc<BTreeMap<u32, Arc<Node>>>;
+
+impl PartialEq for Tree {
+    fn eq(&self, other: &Tree) -> bool {
+        self.hash == other.hash && self.nodes == other.nodes
+    }
+}
+
+impl Eq for Tree {}
+
+impl Hash for Tree {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
 }
 
 /// The arena itself.
@@ -56,15 +77,31 @@ pub(super) const ARENA: u32 = 0;
 impl Default for Tree {
     fn default() -> Tree {
         let arena = Node::new(Kind::Directory, 0o755, 0);
-        Tree {
-            nodes: BTreeMap::from([(ARENA, arena)]),
-        }
+        Tree::new(Arc::new(BTreeMap::from([(ARENA, Arc::new(arena))])))
     }
 }
 
 impl Tree {
+    fn new(nodes: Nodes) -> Tree {
+        let mut hasher = DefaultHasher::new();
+        nodes.hash(&mut hasher);
+        Tree {
+            hash: hasher.finish(),
+            nodes,
+        }
+    }
+
+    /// The tree after a change.
+    fn changed(&self, change: impl FnOnce(&mut Change)) -> Tree {
+        let mut changed = Change {
+            nodes: (*self.nodes).clone(),
+        };
+        change(&mut changed);
+        Tree::new(Arc::new(changed.nodes))
+    }
+
     pub(super) fn node(&self, ino: u32) -> Option<&Node> {
-        self.nodes.get(&ino)
+        self.nodes.get(&ino).map(|node| &**node)
     }
 
     /// What a name of a directory leads to; nothing if either is not there.
@@ -103,72 +140,52 @@ impl Tree {
 
     /// Makes an inode with its first name.
     pub(super) fn make(&self, place: (u32, Name), ino: u32, node: Node) -> Tree {
-        let mut tree = self.clone();
-        tree.nodes.insert(ino, node);
-        tree.name(place, Some(ino));
-        tree
+        self.changed(|tree| {
+            tree.nodes.insert(ino, Arc::new(node));
+            tree.name(place, Some(ino));
+        })
     }
 
     /// Gives an inode one more name.
     pub(super) fn link(&self, place: (u32, Name), ino: u32) -> Tree {
-        let mut tree = self.clone();
-        tree.name(place, Some(ino));
-        tree
+        self.changed(|tree| tree.name(place, Some(ino)))
     }
 
     /// Takes a name away, and the inode with it if it was the last.
     pub(super) fn remove(&self, place: (u32, Name)) -> Tree {
-        let mut tree = self.clone();
-        let ino = tree.lookup(place.0, place.1);
-        tree.name(place, None);
-        tree.forget(ino);
-        tree
+        let ino = self.lookup(place.0, place.1);
+        self.changed(|tree| {
+            tree.name(place, None);
+            tree.forget(ino);
+        })
     }
 
     /// Moves a name, over what the new one was.
     pub(super) fn rename(&self, old: (u32, Name), new: (u32, Name)) -> Tree {
-        let mut tree = self.clone();
-        let (moved, replaced) = (tree.lookup(old.0, old.1), tree.lookup(new.0, new.1));
-        tree.name(old, None);
-        tree.name(new, moved);
-        tree.forget(replaced);
-        tree
+        let (moved, replaced) = (self.lookup(old.0, old.1), self.lookup(new.0, new.1));
+        self.changed(|tree| {
+            tree.name(old, None);
+            tree.name(new, moved);
+            tree.forget(replaced);
+        })
     }
 
     /// Has two names change places.
     pub(super) fn exchange(&self, one: (u32, Name), other: (u32, Name)) -> Tree {
-        let mut tree = self.clone();
-        let (here, there) = (tree.lookup(one.0, one.1), tree.lookup(other.0, other.1));
-        tree.name(one, there);
-        tree.name(other, here);
-        tree
+        let (here, there) = (self.lookup(one.0, one.1), self.lookup(other.0, other.1));
+        self.changed(|tree| {
+            tree.name(one, there);
+            tree.name(other, here);
+        })
     }
 
     /// Changes an inode; nothing if it is not there.
     pub(super) fn with(&self, ino: u32, change: impl FnOnce(&mut Node)) -> Tree {
-        let mut tree = self.clone();
-        if let Some(node) = tree.nodes.get_mut(&ino) {
-            change(node);
-        }
-        tree
-    }
-
-    fn name(&mut self, place: (u32, Name), ino: Option<u32>) {
-        if let Some(directory) = self.nodes.get_mut(&place.0) {
-            match ino {
-                Some(ino) => directory.names.insert(place.1, ino),
-                None => directory.names.remove(&place.1),
-            };
-        }
-    }
-
-    fn forget(&mut self, ino: Option<u32>) {
-        if let Some(ino) = ino {
-            let mut names = self.nodes.values().flat_map(|node| node.names.values());
-            if !names.any(|named| *named == ino) {
-                self.nodes.remove(&ino);
+        self.changed(|tree| {
+            if let Some(node) = tree.nodes.get_mut(&ino) {
+                change(Arc::make_mut(node));
             }
-        }
+        })
     }
 
     fn show(&self, f: &mut Formatter<'_>, directory: u32) -> fmt::Result {
@@ -202,5 +219,31 @@ impl Tree {
 impl Display for Tree {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.show(f, ARENA)
+    }
+}
+
+/// A tree that is being changed.
+struct Change {
+    nodes: BTreeMap<u32, Arc<Node>>,
+}
+
+impl Change {
+    fn name(&mut self, place: (u32, Name), ino: Option<u32>) {
+        if let Some(directory) = self.nodes.get_mut(&place.0) {
+            let names = &mut Arc::make_mut(directory).names;
+            match ino {
+                Some(ino) => names.insert(place.1, ino),
+                None => names.remove(&place.1),
+            };
+        }
+    }
+
+    fn forget(&mut self, ino: Option<u32>) {
+        if let Some(ino) = ino {
+            let mut names = self.nodes.values().flat_map(|node| node.names.values());
+            if !names.any(|named| *named == ino) {
+                self.nodes.remove(&ino);
+            }
+        }
     }
 }

@@ -14,18 +14,16 @@ use nix::errno::Errno;
 
 use super::super::history::Operation;
 use super::super::model::{Model, Next};
+use super::rename::rename;
 use super::tree::{ARENA, Kind, Node, Tree};
-use super::{Call, Exchange, Name, Outcome, Path, XattrMode};
-
-/// Errors that are right at one moment: if there are several, any of them.
-pub type Errors = Vec<Errno>;
+use super::{Call, Errors, Name, Outcome, Path, XattrMode};
 
 /// The model of an arena.
 #[derive(Debug)]
 pub enum Namespace {}
 
 /// What LOOKUP found: the inode, and what it is.
-type Found = Option<(u32, Kind)>;
+pub(super) type Found = Option<(u32, Kind)>;
 type Step = Next<Tree, Vec<Found>>;
 type Asked = Operation<Call, Outcome>;
 
@@ -39,7 +37,7 @@ enum Look {
 }
 
 /// What comes after all LOOKUPs.
-enum Act {
+pub(super) enum Act {
     Fails(Errors),
     /// It holds an inode without a name.
     Gone,
@@ -53,7 +51,7 @@ impl Model for Namespace {
     type State = Tree;
     type Progress = Vec<Found>;
 
-    fn steps(tree: &Tree, asked: &Asked, progress: &Vec<Found>) -> Vec<Step> {
+    fn step(tree: &Tree, asked: &Asked, progress: &Vec<Found>) -> Option<Step> {
         if let Call::Link(old, _) = asked.call
             && let Some(None) = progress.get(usize::from(old.directory.is_some()))
         {
@@ -63,7 +61,7 @@ impl Model for Namespace {
         let looks = looks(asked.call);
         let Some(look) = looks.get(progress.len()) else {
             if may_be_busy(asked, made_or_removed(tree, asked.call, progress)) {
-                return vec![Next::Ends];
+                return Some(Next::Ends);
             }
             return decide(asked, act(tree, asked, progress));
         };
@@ -81,7 +79,7 @@ impl Model for Namespace {
         let found = tree.lookup(directory, name);
         let found = found.and_then(|ino| Some((ino, tree.kind(ino)?)));
         if may_be_busy(asked, found) {
-            return vec![Next::Ends];
+            return Some(Next::Ends);
         }
         if !is_last {
             match found {
@@ -93,7 +91,7 @@ impl Model for Namespace {
         }
         let mut seen = progress.clone();
         seen.push(found);
-        vec![Next::Goes(seen)]
+        Some(Next::Goes(seen))
     }
 
     fn may_change(asked: &Asked) -> bool {
@@ -185,30 +183,27 @@ fn made_or_removed(tree: &Tree, call: Call, seen: &[Found]) -> Found {
     Some((ino, tree.kind(ino)?))
 }
 
-/// What may be if this comes of the last step.
-fn decide(asked: &Asked, act: Act) -> Vec<Step> {
+/// What may be if this comes of the step.
+fn decide(asked: &Asked, act: Act) -> Option<Step> {
     let Some(outcome) = asked.outcome() else {
         return match act {
-            Act::Changes(tree) => vec![Next::Changes(tree)],
-            Act::Gone => vec![Next::Goes(Vec::new())],
-            Act::Fails(_) | Act::Ends(_) => Vec::new(),
+            Act::Changes(tree) => Some(Next::Changes(tree)),
+            Act::Gone => Some(Next::Goes(Vec::new())),
+            Act::Fails(_) | Act::Ends(_) => None,
         };
     };
-    let ends = if full_disk(asked.call, outcome) {
-        true
-    } else {
-        match (&act, outcome) {
-            (Act::Changes(tree), Outcome::Done) => return vec![Next::Changes(tree.clone())],
+    let ends = full_disk(asked.call, outcome)
+        || match (&act, outcome) {
             (Act::Fails(errors), Outcome::Failed(errno)) => errors.contains(errno),
             (Act::Ends(right), outcome) => right == outcome,
             (Act::Gone, outcome) => if_gone(asked.call, outcome),
             (Act::Changes(_) | Act::Fails(_), _) => false,
-        }
-    };
+        };
     match act {
-        _ if ends => vec![Next::Ends],
-        Act::Gone => vec![Next::Goes(Vec::new())],
-        Act::Fails(_) | Act::Ends(_) | Act::Changes(_) => Vec::new(),
+        _ if ends => Some(Next::Ends),
+        Act::Changes(tree) => (*outcome == Outcome::Done).then_some(Next::Changes(tree)),
+        Act::Gone => Some(Next::Goes(Vec::new())),
+        Act::Fails(_) | Act::Ends(_) => None,
     }
 }
 
@@ -385,97 +380,4 @@ fn link(tree: &Tree, old: Path, new: Path, seen: &[Found]) -> Act {
         return Act::Gone;
     }
     Act::Changes(tree.link((parent, new.name), ino))
-}
-
-fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen: &[Found]) -> Act {
-    let parent = |path: Path, at: usize| match path.directory {
-        Some(_) => seen
-            .get(at)
-            .copied()
-            .flatten()
-            .map_or(ARENA, |(ino, _)| ino),
-        None => ARENA,
-    };
-    let from = (parent(old, 0), old.name);
-    let to = (parent(new, usize::from(old.directory.is_some())), new.name);
-    let last = |back: usize| seen.len().checked_sub(back).and_then(|at| seen.get(at));
-    let (source, target) = (last(2).copied().flatten(), last(1).copied().flatten());
-    // What the kernel sees by itself: first in what it has looked up, with no other eyes than the cluster has later.
-    let errors = rename_errors(tree, (source, target), (from.0, to.0), how, false);
-    if !errors.is_empty() {
-        return Act::Fails(errors);
-    }
-    if same_inode(source, target) {
-        return Act::Ends(Outcome::Done);
-    }
-    if tree.node(from.0).is_none() || tree.node(to.0).is_none() {
-        return Act::Gone;
-    }
-    let found = |place: (u32, Name)| {
-        let ino = tree.lookup(place.0, place.1)?;
-        Some((ino, tree.kind(ino)?))
-    };
-    let (source, target) = (found(from), found(to));
-    let errors = rename_errors(tree, (source, target), (from.0, to.0), how, true);
-    if !errors.is_empty() {
-        return Act::Fails(errors);
-    }
-    if same_inode(source, target) {
-        return Act::Ends(Outcome::Done);
-    }
-    match how {
-        Exchange::Exchange => Act::Changes(tree.exchange(from, to)),
-        Exchange::Replace | Exchange::NoReplace => Act::Changes(tree.rename(from, to)),
-    }
-}
-
-fn same_inode(one: Found, other: Found) -> bool {
-    one.is_some() && one == other
-}
-
-/// Everything that is wrong with a rename of what was found in these directories.
-fn rename_errors(
-    tree: &Tree,
-    (source, target): (Found, Found),
-    (from, to): (u32, u32),
-    how: Exchange,
-    is_cluster: bool,
-) -> Errors {
-    let Some((source, source_kind)) = source else {
-        return vec![Errno::ENOENT];
-    };
-    let within =
-        |inner: u32, outer: u32| inner == outer || (is_cluster && tree.is_within(inner, outer));
-    let is_directory = |kind: Kind| kind == Kind::Directory;
-    let mut errors = Vec::new();
-    if is_directory(source_kind) && within(to, source) {
-        errors.push(Errno::EINVAL);
-    }
-    let Some((target, target_kind)) = target else {
-        if how == Exchange::Exchange {
-            errors.push(Errno::ENOENT);
-        }
-        return errors;
-    };
-    match how {
-        Exchange::NoReplace => errors.push(Errno::EEXIST),
-        Exchange::Exchange => {
-            if is_directory(target_kind) && within(from, target) {
-                errors.push(Errno::EINVAL);
-            }
-        }
-        Exchange::Replace if source == target => {}
-        Exchange::Replace => {
-            match (is_directory(source_kind), is_directory(target_kind)) {
-                (true, false) => errors.push(Errno::ENOTDIR),
-                (false, true) => errors.push(Errno::EISDIR),
-                (true, true) | (false, false) => {}
-            }
-            let is_full = tree.node(target).is_some_and(|node| !node.names.is_empty());
-            if is_directory(target_kind) && (from == target || (is_cluster && is_full)) {
-                errors.push(Errno::ENOTEMPTY);
-            }
-        }
-    }
-    errors
 }

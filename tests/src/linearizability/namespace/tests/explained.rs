@@ -112,7 +112,7 @@ fn the_limits_of_the_search_are_no_verdict() {
         ..LIMITS
     };
     let verdict = check::<Namespace>(&history, &Tree::default(), limits);
-    assert!(matches!(verdict, Verdict::Undecided), "{verdict:?}");
+    assert!(matches!(verdict, Verdict::Undecided { .. }), "{verdict:?}");
 }
 
 #[test]
