@@ -77,8 +77,16 @@ struct Walk<S, P> {
     index: usize,
     /// What it has seen before, and after each step.
     seen: Vec<P>,
-    /// Nothing if it cannot end now; a state if it changes that.
-    end: Option<Option<S>>,
+    end: End<S>,
+}
+
+enum End<S> {
+    /// It cannot end now.
+    Nowhere,
+    /// It ends and changes nothing.
+    Same,
+    /// It ends with this state.
+    Other(S),
 }
 
 #[derive(Clone)]
@@ -186,8 +194,10 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// What may happen before the operation returns that is to return next.
     ///
-    /// What changes nothing and has its outcome ends at once: nobody is hindered by it. Otherwise something changes. What
-    /// others have seen before that counts only if they would not see the same afterwards.
+    /// What never changes anything and has its outcome ends at once: nobody is hindered by it. (Not so what might have
+    /// changed something: a `rename` of two names of one inode does nothing, but others may need it to happen later, when
+    /// they are not.) Otherwise something changes. What others have seen before that counts only if they would not see the
+    /// same afterwards.
     fn successors(
         &self,
         place: &Place<M::State, M::Progress>,
@@ -200,7 +210,7 @@ impl<'a, M: Model> Search<'a, M> {
                 continue;
             }
             let walk = self.walk(place, *index);
-            if matches!(walk.end, Some(None)) {
+            if matches!(walk.end, End::Same) && !self.may_change(*index) {
                 places.push(done(place, *index, place.state.clone()));
                 return;
             }
@@ -214,6 +224,13 @@ impl<'a, M: Model> Search<'a, M> {
         for walk in walks.iter().filter(|walk| walk.index == returning) {
             self.change(place, walk, &walks, places);
         }
+    }
+
+    fn may_change(&self, index: usize) -> bool {
+        self.history
+            .operations
+            .get(index)
+            .is_some_and(M::may_change)
     }
 
     fn returned(&self, index: usize) -> Moment {
@@ -236,7 +253,7 @@ impl<'a, M: Model> Search<'a, M> {
                 seen.map(|(_, progress)| progress.clone())
                     .unwrap_or_default(),
             ],
-            end: None,
+            end: End::Nowhere,
         };
         let Some(operation) = self.history.operations.get(index) else {
             return walk;
@@ -245,11 +262,11 @@ impl<'a, M: Model> Search<'a, M> {
             let progress = walk.seen.last().cloned().unwrap_or_default();
             match M::step(&place.state, operation, &progress) {
                 Some(Next::Goes(progress)) => walk.seen.push(progress),
-                Some(Next::Ends) if operation.answer.is_some() => walk.end = Some(None),
-                Some(Next::Changes(state)) => walk.end = Some(Some(state)),
+                Some(Next::Ends) if operation.answer.is_some() => walk.end = End::Same,
+                Some(Next::Changes(state)) => walk.end = End::Other(state),
                 Some(Next::Ends) | None => {}
             }
-            if walk.end.is_some() || walk.seen.last() == Some(&progress) {
+            if !matches!(walk.end, End::Nowhere) || walk.seen.last() == Some(&progress) {
                 break;
             }
         }
@@ -264,8 +281,10 @@ impl<'a, M: Model> Search<'a, M> {
         walks: &[Walk<M::State, M::Progress>],
         places: &mut Vec<Place<M::State, M::Progress>>,
     ) {
-        let Some(Some(state)) = &walk.end else {
-            return;
+        let state = match &walk.end {
+            End::Nowhere => return,
+            End::Same => &place.state,
+            End::Other(state) => state,
         };
         let mut nexts = vec![done(place, walk.index, state.clone())];
         if *state == place.state {

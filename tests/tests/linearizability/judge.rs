@@ -1,5 +1,6 @@
 //! Whether what was recorded can be explained.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
@@ -13,11 +14,21 @@ const LIMITS: Limits = Limits {
 };
 
 /// What was found of one history.
-#[derive(Debug)]
 pub(crate) struct Judged {
-    pub(crate) operations: usize,
-    pub(crate) places: usize,
-    pub(crate) took: Duration,
+    operations: usize,
+    places: usize,
+    took: Duration,
+}
+
+impl Display for Judged {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (operations, places) = (self.operations, self.places);
+        write!(
+            f,
+            "{operations} operations ({places} places, {:?})",
+            self.took
+        )
+    }
 }
 
 /// Fails the test unless an order explains the history; then shows what contradicts itself, and saves all of it.

@@ -120,19 +120,24 @@ pub(crate) fn run(
             invoked: *invoked,
         }));
     }
-    let mut judged = Vec::new();
+    println!(
+        "{what}: worked {worked:.1?}, unknown {:?}",
+        shared.recorder.unknown()
+    );
     for (arena, operations) in names.into_iter().enumerate() {
         let what = format!("{what}, arena {arena}");
-        judged.push(judge::<Namespace>(&what, operations, &Tree::default()));
+        println!(
+            "{what}: {}",
+            judge::<Namespace>(&what, operations, &Tree::default())
+        );
     }
     for (lock, operations) in locks.into_iter().enumerate() {
         let what = format!("{what}, lock {lock}");
-        judged.push(judge::<LockTable>(&what, operations, &LockTable::default()));
+        println!(
+            "{what}: {}",
+            judge::<LockTable>(&what, operations, &LockTable::default())
+        );
     }
-    println!(
-        "{what}: worked {worked:?}; (operations, places, time): {judged:?}; unknown: {:?}",
-        shared.recorder.unknown()
-    );
 }
 
 /// Makes the directory of a round on one mount.

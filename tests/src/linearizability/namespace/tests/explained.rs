@@ -154,3 +154,26 @@ fn a_directory_that_another_mount_moved_may_be_busy() {
         .fails((60, 70), stat("a"), Errno::ESTALE)
         .is_refuted_at(4);
 }
+
+#[test]
+fn what_did_nothing_at_first_may_do_something_later() {
+    // The rename does nothing while both are names of one file; after the exchange it does.
+    let exchange = Call::Rename(path("b"), path("c"), Exchange::Exchange);
+    let renamed = || {
+        Planted::default()
+            .done((0, 10), create("a"))
+            .done((11, 12), Call::Link(path("a"), path("b")))
+            .done((13, 14), create("c"))
+            .done((20, 90), rename("a", "b"))
+            .done((20, 80), exchange)
+    };
+    renamed()
+        .fails((100, 110), stat("a"), Errno::ENOENT)
+        .is_explained();
+    renamed()
+        .says((100, 110), stat("a"), file(2, 0))
+        .is_explained();
+    renamed()
+        .says((100, 110), stat("a"), file(1, 0))
+        .is_refuted_at(6);
+}
