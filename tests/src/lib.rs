@@ -5,6 +5,7 @@
 //! * `conformance`: pjdfstest, fsx and stress-ng;
 //! * `crash`: kill -9 and damaged data directories;
 //! * `cluster`: several nodes: fail-over, partitions, snapshots, membership;
+//! * `linearizability`: histories of concurrent operations through mounts under faults, and whether one order explains them;
 //! * `scale`: a directory of a million files.
 //!
 //! **Invariant:** no test can hang the machine. Every [`Mounted`] has a watchdog that kills its daemon,
@@ -23,6 +24,7 @@ pub mod counters;
 pub mod errno;
 pub mod fuzz;
 pub mod holds;
+pub mod linearizability;
 pub mod locking;
 pub mod mount_table;
 pub mod mounted;

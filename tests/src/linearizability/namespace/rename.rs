@@ -1,0 +1,101 @@
+//! What `rename` may answer: first what the kernel sees in what it has looked up, then what the cluster sees.
+
+use nix::errno::Errno;
+
+use super::tree::{ARENA, Kind, Tree};
+use super::walk::{Act, Found};
+use super::{Errors, Exchange, Name, Outcome, Path};
+
+/// The last step, after the names of both paths were looked up.
+pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen: &[Found]) -> Act {
+    let parent = |path: Path, at: usize| match path.directory {
+        Some(_) => seen
+            .get(at)
+            .copied()
+            .flatten()
+            .map_or(ARENA, |(ino, _)| ino),
+        None => ARENA,
+    };
+    let from = (parent(old, 0), old.name);
+    let to = (parent(new, usize::from(old.directory.is_some())), new.name);
+    let last = |back: usize| seen.len().checked_sub(back).and_then(|at| seen.get(at));
+    let (source, target) = (last(2).copied().flatten(), last(1).copied().flatten());
+    // What the kernel sees by itself: first in what it has looked up, with no other eyes than the cluster has later.
+    let errors = rename_errors(tree, (source, target), (from.0, to.0), how, false);
+    if !errors.is_empty() {
+        return Act::Fails(errors);
+    }
+    if same_inode(source, target) {
+        return Act::Ends(Outcome::Done);
+    }
+    if tree.node(from.0).is_none() || tree.node(to.0).is_none() {
+        return Act::Gone;
+    }
+    let found = |place: (u32, Name)| {
+        let ino = tree.lookup(place.0, place.1)?;
+        Some((ino, tree.kind(ino)?))
+    };
+    let (source, target) = (found(from), found(to));
+    let errors = rename_errors(tree, (source, target), (from.0, to.0), how, true);
+    if !errors.is_empty() {
+        return Act::Fails(errors);
+    }
+    if same_inode(source, target) {
+        return Act::Ends(Outcome::Done);
+    }
+    match how {
+        Exchange::Exchange => Act::Changes(tree.exchange(from, to)),
+        Exchange::Replace | Exchange::NoReplace => Act::Changes(tree.rename(from, to)),
+    }
+}
+
+fn same_inode(one: Found, other: Found) -> bool {
+    one.is_some() && one == other
+}
+
+/// Everything that is wrong with a rename of what was found in these directories.
+fn rename_errors(
+    tree: &Tree,
+    (source, target): (Found, Found),
+    (from, to): (u32, u32),
+    how: Exchange,
+    is_cluster: bool,
+) -> Errors {
+    let Some((source, source_kind)) = source else {
+        return vec![Errno::ENOENT];
+    };
+    let within =
+        |inner: u32, outer: u32| inner == outer || (is_cluster && tree.is_within(inner, outer));
+    let is_directory = |kind: Kind| kind == Kind::Directory;
+    let mut errors = Vec::new();
+    if is_directory(source_kind) && within(to, source) {
+        errors.push(Errno::EINVAL);
+    }
+    let Some((target, target_kind)) = target else {
+        if how == Exchange::Exchange {
+            errors.push(Errno::ENOENT);
+        }
+        return errors;
+    };
+    match how {
+        Exchange::NoReplace => errors.push(Errno::EEXIST),
+        Exchange::Exchange => {
+            if is_directory(target_kind) && within(from, target) {
+                errors.push(Errno::EINVAL);
+            }
+        }
+        Exchange::Replace if source == target => {}
+        Exchange::Replace => {
+            match (is_directory(source_kind), is_directory(target_kind)) {
+                (true, false) => errors.push(Errno::ENOTDIR),
+                (false, true) => errors.push(Errno::EISDIR),
+                (true, true) | (false, false) => {}
+            }
+            let is_full = tree.node(target).is_some_and(|node| !node.names.is_empty());
+            if is_directory(target_kind) && (from == target || (is_cluster && is_full)) {
+                errors.push(Errno::ENOTEMPTY);
+            }
+        }
+    }
+    errors
+}

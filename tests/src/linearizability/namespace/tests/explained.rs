@@ -1,0 +1,179 @@
+//! Good histories that are hard to explain, and what is shown of bad ones.
+
+use super::*;
+
+#[test]
+fn an_unknown_outcome_may_come_late_or_never() {
+    let lost = || {
+        Planted::default()
+            .unknown(0, create("a"))
+            .fails((10, 20), stat("a"), Errno::ENOENT)
+    };
+    lost().is_explained();
+    lost().says((30, 40), stat("a"), file(1, 0)).is_explained();
+    lost().done((30, 40), create("a")).is_explained();
+    lost()
+        .fails((30, 40), create("a"), Errno::EEXIST)
+        .is_explained();
+    lost()
+        .says((30, 40), stat("a"), file(1, 0))
+        .done((50, 60), unlink("a"))
+        .says((70, 80), stat("a"), file(1, 0))
+        .is_refuted_at(5);
+}
+
+#[test]
+fn many_unknown_outcomes_are_decided_in_time() {
+    let mut planted = Planted::default().done((0, 1), create("a"));
+    for number in 0..12 {
+        planted = planted.unknown(2, Call::Truncate(path("a"), number + 1));
+    }
+    for number in (0..12).rev() {
+        let moment = 10 * (20 - Moment::from(number));
+        planted = planted.says((moment, moment + 5), stat("a"), file(1, number + 1));
+    }
+    planted.is_explained();
+}
+
+#[test]
+fn concurrent_operations_may_happen_in_any_order_that_their_answers_allow() {
+    // The create waits for the unlink, the unlink for the link, and the stat sees the second name go.
+    Planted::default()
+        .done((0, 10), create("a"))
+        .done((20, 90), create("a"))
+        .done((20, 90), unlink("a"))
+        .done((20, 90), Call::Link(path("a"), path("b")))
+        .says((20, 90), stat("b"), file(2, 0))
+        .says((20, 90), stat("b"), file(1, 0))
+        .is_explained();
+    Planted::default()
+        .done((0, 10), create("a"))
+        .done((20, 90), rename("a", "b"))
+        .done((20, 90), rename("b", "c"))
+        .done((20, 90), rename("c", "a"))
+        .says((100, 110), Call::List(None), names(&[("a", Kind::File)]))
+        .is_explained();
+}
+
+#[test]
+fn a_path_is_walked_name_by_name() {
+    // It goes through the directory before that is renamed, and asks for the file after.
+    let walked = || {
+        Planted::default()
+            .done((0, 10), mkdir("a"))
+            .done((20, 30), create("a/x"))
+            .done((40, 50), rename("a", "b"))
+    };
+    walked()
+        .says((45, 70), stat("a/x"), file(1, 0))
+        .is_explained();
+    walked()
+        .says((60, 70), stat("a/x"), file(1, 0))
+        .is_refuted_at(4);
+    // What is found under the name is asked for by its inode, which may have been renamed and changed meanwhile.
+    Planted::default()
+        .done((0, 10), create("a"))
+        .done((30, 40), rename("a", "b"))
+        .done((50, 60), Call::Truncate(path("b"), 5))
+        .says((20, 70), stat("a"), file(1, 5))
+        .is_explained();
+}
+
+#[test]
+fn who_holds_an_inode_that_lost_its_name_may_be_told_so() {
+    let gone = || {
+        Planted::default()
+            .done((0, 10), create("a"))
+            .done((20, 60), unlink("a"))
+    };
+    for outcome in [
+        file(1, 0),
+        file(0, 0),
+        Outcome::Failed(Errno::ENOENT),
+        Outcome::Failed(Errno::ESTALE),
+    ] {
+        gone().says((30, 50), stat("a"), outcome).is_explained();
+    }
+    gone()
+        .says((70, 80), stat("a"), file(0, 0))
+        .is_refuted_at(3);
+}
+
+#[test]
+fn the_limits_of_the_search_are_no_verdict() {
+    let mut planted = Planted::default().done((0, 1), create("a"));
+    for number in 0..12 {
+        planted = planted.unknown(2, Call::Truncate(path("a"), number + 1));
+    }
+    let planted = planted.says((10, 20), stat("a"), file(1, 99));
+    let history = History::new(planted.0);
+    let limits = Limits {
+        places: 1000,
+        ..LIMITS
+    };
+    let verdict = check::<Namespace>(&history, &Tree::default(), limits);
+    assert!(matches!(verdict, Verdict::Undecided { .. }), "{verdict:?}");
+}
+
+#[test]
+fn a_window_shows_what_is_needed_and_no_more() {
+    let mut planted = Planted::default();
+    for number in 0..40 {
+        let moment = number * 100;
+        planted = planted
+            .done((moment, moment + 10), create("a"))
+            .says((moment + 20, moment + 30), stat("a"), file(1, 0))
+            .fails((moment + 25, moment + 35), stat("b"), Errno::ENOENT)
+            .done((moment + 40, moment + 50), unlink("a"));
+    }
+    let planted = planted
+        .says((5000, 5010), stat("a"), file(1, 0))
+        .done((6000, 6010), create("a"));
+    let (verdict, history) = (planted.verdict(), History::new(planted.0));
+    let window = Window::<Namespace>::new(&history, &Tree::default(), &verdict).unwrap();
+    assert_eq!(window.culprit, 161, "{window}");
+    // Names come and go in pairs, of which none is left out alone; looks that do not count are.
+    assert!(window.history.operations.len() <= 8, "{window}");
+}
+
+#[test]
+fn a_directory_that_another_mount_moved_may_be_busy() {
+    let moved = || {
+        Planted::default()
+            .done((0, 10), mkdir("a"))
+            .done((20, 30), mkdir("b"))
+            .done((40, 50), rename("a", "b/x"))
+    };
+    moved()
+        .fails((60, 70), mkdir("b/x"), Errno::ESTALE)
+        .is_explained();
+    moved()
+        .fails((60, 70), stat("b/x"), Errno::ESTALE)
+        .is_explained();
+    moved()
+        .fails((60, 70), stat("a"), Errno::ESTALE)
+        .is_refuted_at(4);
+}
+
+#[test]
+fn what_did_nothing_at_first_may_do_something_later() {
+    // The rename does nothing while both are names of one file; after the exchange it does.
+    let exchange = Call::Rename(path("b"), path("c"), Exchange::Exchange);
+    let renamed = || {
+        Planted::default()
+            .done((0, 10), create("a"))
+            .done((11, 12), Call::Link(path("a"), path("b")))
+            .done((13, 14), create("c"))
+            .done((20, 90), rename("a", "b"))
+            .done((20, 80), exchange)
+    };
+    renamed()
+        .fails((100, 110), stat("a"), Errno::ENOENT)
+        .is_explained();
+    renamed()
+        .says((100, 110), stat("a"), file(2, 0))
+        .is_explained();
+    renamed()
+        .says((100, 110), stat("a"), file(1, 0))
+        .is_refuted_at(6);
+}

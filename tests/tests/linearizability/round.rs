@@ -1,0 +1,219 @@
+//! One round: mounts, arenas, clients, a nemesis; and then the verdict.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use holdfast_tests::cluster::ClusterMount;
+use holdfast_tests::linearizability::{LockCall, LockTable, Moment, Namespace, Operation, Tree};
+use holdfast_tests::poll::becomes_true;
+use holdfast_tests::process::signal;
+use holdfast_tests::{Cluster, Random};
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+
+use crate::clients::{Client, LockKind, LockOperation, NameOperation, Shared};
+use crate::judge::judge;
+
+pub(crate) const MOUNTS: usize = 3;
+const ARENAS: usize = 2;
+/// On each mount in each arena.
+const CLIENTS: usize = 2;
+const LOCKS: [LockKind; 2] = [LockKind::Ofd, LockKind::Flock];
+/// Operations may wait so long for a cluster that is whole again, on a loaded machine of two cores.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// So many operations are enough before a fault, and after one.
+const ENOUGH: u32 = 300;
+
+/// What a nemesis may touch.
+pub(crate) struct Round<'a> {
+    pub(crate) cluster: &'a mut Cluster,
+    mounts: &'a Mutex<Vec<Option<ClusterMount>>>,
+    shared: &'a Shared,
+    /// From when on the sessions of which mounts may end.
+    endings: Vec<(usize, Moment)>,
+}
+
+impl Round<'_> {
+    /// Waits until clients have done something.
+    #[track_caller]
+    pub(crate) fn work(&self) {
+        let before = self.shared.recorder.count();
+        let goes_on = becomes_true(PATIENCE, || self.shared.recorder.count() > before + ENOUGH);
+        let waiting = self.shared.recorder.under_way();
+        assert!(goes_on, "nothing goes on: {waiting:#?}");
+    }
+
+    /// Lets a fault last, whatever the clients can do meanwhile.
+    pub(crate) fn last(&self, time: Duration) {
+        let began = Instant::now();
+        becomes_true(time, || began.elapsed() >= time);
+    }
+
+    /// Freezes a mount, or lets it go on.
+    pub(crate) fn signal_mount(&self, mount: usize, what: Signal) {
+        if let Some(Some(one)) = self.mounts.lock().unwrap().get(mount) {
+            signal(one.pid(), what);
+        }
+    }
+
+    /// Kills a mount.
+    pub(crate) fn kill_mount(&self, mount: usize) {
+        if let Some(mut one) = self.mounts.lock().unwrap()[mount].take() {
+            one.kill();
+        }
+    }
+
+    /// From so much later on the cluster may end the session of a mount.
+    pub(crate) fn may_expire(&mut self, mount: usize, later: Duration) {
+        let moment = self.shared.recorder.moment(later);
+        self.endings.push((mount, moment));
+    }
+}
+
+/// Runs clients while a nemesis is at work, and judges what they recorded.
+#[track_caller]
+pub(crate) fn run(
+    what: &str,
+    cluster: &mut Cluster,
+    (random, options): (&mut Random, &str),
+    nemesis: impl FnOnce(&mut Round<'_>),
+) {
+    static ROUNDS: AtomicU32 = AtomicU32::new(0);
+    let began = Instant::now();
+    let name = format!("round-{}", ROUNDS.fetch_add(1, Ordering::SeqCst));
+    umask(Mode::empty());
+    let nodes = cluster.ids();
+    let mounts: Vec<_> = (0..MOUNTS)
+        .map(|mount| cluster.mount(nodes[mount % nodes.len()], options))
+        .collect();
+    make(&mounts[0].path(&name));
+    let roots: Vec<PathBuf> = mounts.iter().map(|mount| mount.path(&name)).collect();
+    let mounts = Mutex::new(mounts.into_iter().map(Some).collect());
+    let shared = Shared::default();
+    let mut round = Round {
+        cluster,
+        mounts: &mounts,
+        shared: &shared,
+        endings: Vec::new(),
+    };
+    let (mut names, mut locks) = work(what, &roots, random, (&mut round, nemesis));
+    let endings = round.endings;
+    let worked = began.elapsed();
+    // A mount that lives sees what has become of everything.
+    let living = mounts.lock().unwrap().iter().position(Option::is_some);
+    for (arena, names) in names.iter_mut().enumerate() {
+        let client = client(random, living.unwrap(), &roots, &format!("arena-{arena}"));
+        names.extend(client.look(&shared));
+    }
+    drop(mounts);
+    for operations in &mut locks {
+        operations.extend(endings.iter().map(|(mount, invoked)| Operation {
+            id: shared.recorder.id(),
+            client: "cluster".to_owned(),
+            call: LockCall::Expire(*mount),
+            answer: None,
+            invoked: *invoked,
+        }));
+    }
+    println!(
+        "{what}: worked {worked:.1?}, unknown {:?}",
+        shared.recorder.unknown()
+    );
+    for (arena, operations) in names.into_iter().enumerate() {
+        let what = format!("{what}, arena {arena}");
+        println!(
+            "{what}: {}",
+            judge::<Namespace>(&what, operations, &Tree::default())
+        );
+    }
+    for (lock, operations) in locks.into_iter().enumerate() {
+        let what = format!("{what}, lock {lock}");
+        println!(
+            "{what}: {}",
+            judge::<LockTable>(&what, operations, &LockTable::default())
+        );
+    }
+}
+
+/// Makes the directory of a round on one mount.
+fn make(root: &Path) {
+    fs::create_dir(root).unwrap();
+    for arena in 0..ARENAS {
+        fs::create_dir(root.join(format!("arena-{arena}"))).unwrap();
+    }
+    for lock in 0..LOCKS.len() {
+        fs::write(root.join(format!("lock-{lock}")), "").unwrap();
+    }
+}
+
+fn client(random: &mut Random, mount: usize, roots: &[PathBuf], place: &str) -> Client {
+    let seed = random.number();
+    Client {
+        mount,
+        name: format!("{mount}.{:03}", seed % 1000),
+        directory: roots[mount].join(place),
+        random: Random::new(seed),
+    }
+}
+
+/// What the clients recorded in each arena, and of each lock.
+type Recorded = (Vec<Vec<NameOperation>>, Vec<Vec<LockOperation>>);
+
+#[track_caller]
+fn work<'a>(
+    what: &str,
+    roots: &[PathBuf],
+    random: &mut Random,
+    (round, nemesis): (&mut Round<'a>, impl FnOnce(&mut Round<'a>)),
+) -> Recorded {
+    let (shared, mounts) = (round.shared, round.mounts);
+    thread::scope(|scope| {
+        let (mut arenas, mut locks) = (Vec::new(), Vec::new());
+        for arena in 0..ARENAS {
+            let clients = (0..MOUNTS * CLIENTS).map(|number| {
+                let place = format!("arena-{arena}");
+                let client = client(random, number % MOUNTS, roots, &place);
+                scope.spawn(|| client.use_names(shared))
+            });
+            arenas.push(clients.collect::<Vec<_>>());
+        }
+        for (lock, kind) in LOCKS.iter().enumerate() {
+            let clients = (0..MOUNTS).map(|mount| {
+                let client = client(random, mount, roots, &format!("lock-{lock}"));
+                scope.spawn(|| client.use_lock(shared, *kind))
+            });
+            locks.push(clients.collect::<Vec<_>>());
+        }
+        let fought = catch_unwind(AssertUnwindSafe(|| nemesis(round)));
+        shared.is_over.store(true, Ordering::SeqCst);
+        let has_ended = becomes_true(PATIENCE, || {
+            arenas.iter().flatten().all(ScopedJoinHandle::is_finished)
+                && locks.iter().flatten().all(ScopedJoinHandle::is_finished)
+        });
+        let waiting = shared.recorder.under_way();
+        if !has_ended || fought.is_err() {
+            // Their system calls end with their mounts.
+            for mount in mounts.lock().unwrap().iter_mut() {
+                drop(mount.take());
+            }
+        }
+        if let Err(panic) = fought {
+            resume_unwind(panic);
+        }
+        assert!(has_ended, "{what}: these never returned: {waiting:#?}");
+        (collect(arenas), collect(locks))
+    })
+}
+
+fn collect<T>(groups: Vec<Vec<ScopedJoinHandle<'_, Vec<T>>>>) -> Vec<Vec<T>> {
+    let joined = |group: Vec<ScopedJoinHandle<'_, Vec<T>>>| {
+        let parts = group.into_iter().map(|one| one.join().unwrap());
+        parts.flatten().collect()
+    };
+    groups.into_iter().map(joined).collect()
+}
