@@ -343,6 +343,17 @@ async fn settle(
         .ok_or_else(|| NodeError::Empty(directory.path().to_owned()))
 }
 
+async fn open_log(directory: &NodeDirectory, poison: Poison) -> Result<LogDatabase, NodeError> {
+    let path = directory.log();
+    let opened = tokio::task::spawn_blocking(move || {
+        LogDatabase::open(&path, &LogOptions::on_disk_of(&path), poison)
+    });
+    let opened = opened
+        .await
+        .map_err(|error| NodeError::Options(error.to_string()))?;
+    Ok(opened?)
+}
+
 async fn assemble(
     directory: NodeDirectory,
     options: NodeOptions,
@@ -353,16 +364,7 @@ async fn assemble(
     let poison = Poison::new();
     let lease = options.timing.election_max;
     let votes_from = tokio::time::Instant::now() + lease;
-    let path = directory.log();
-    let opened = {
-        let poison = poison.clone();
-        tokio::task::spawn_blocking(move || {
-            LogDatabase::open(&path, &LogOptions::on_disk_of(&path), poison)
-        })
-    };
-    let log = opened
-        .await
-        .map_err(|error| NodeError::Options(error.to_string()))??;
+    let log = open_log(&directory, poison.clone()).await?;
     let groups = directory.groups();
     durable::create_directories(&groups).map_err(|error| NodeError::io(&groups, error))?;
     let (disk, watcher) = NodeDisk::watch(directory.path());

@@ -91,6 +91,27 @@ fn volume() -> StateMachine<MemoryEngine> {
         mode: Mode::new(0o755),
     };
     let machine = StateMachine::open(MemoryEngine::new(), format).unwrap();
+    for (sequence, (session, operation)) in (1..).zip(operations()) {
+        let command = Command {
+            request: Some(RequestId {
+                session,
+                sequence,
+                acknowledged: 0,
+            }),
+            now: Timestamp::default(),
+            credentials: Credentials::ROOT,
+            operation,
+        };
+        let outcomes = machine.apply_next(&[command]).unwrap();
+        for outcome in outcomes {
+            drop(outcome.unwrap());
+        }
+    }
+    machine
+}
+
+/// What makes the volume, and in which session.
+fn operations() -> Vec<(SessionId, Operation)> {
     let name = |name: &str| FileName::new(name.as_bytes()).unwrap();
     let parent = InodeId::ROOT;
     let (mode, umask) = (Mode::new(0o755), Mode::new(0));
@@ -149,23 +170,7 @@ fn volume() -> StateMachine<MemoryEngine> {
         ]
         .map(|operation| (OTHER, operation)),
     );
-    for (sequence, (session, operation)) in (1..).zip(operations) {
-        let command = Command {
-            request: Some(RequestId {
-                session,
-                sequence,
-                acknowledged: 0,
-            }),
-            now: Timestamp::default(),
-            credentials: Credentials::ROOT,
-            operation,
-        };
-        let outcomes = machine.apply_next(&[command]).unwrap();
-        outcomes
-            .into_iter()
-            .for_each(|outcome| drop(outcome.unwrap()));
-    }
-    machine
+    operations
 }
 
 fn write(ino: InodeId) -> Operation {

@@ -11,8 +11,11 @@ use holdfast_metadata::record::{
 };
 use holdfast_metadata::{Cookie, Fault, InodeId, LockOwner, LockSpace, SessionId, Turn};
 
+/// The name of a kind, and what must hold for its bytes.
+pub(super) type Kind = (&'static str, fn(&[u8]));
+
 /// One check a kind of value; the first byte of an input chooses it.
-pub(super) const KINDS: [(&str, fn(&[u8])); 20] = [
+pub(super) const KINDS: [Kind; 20] = [
     ("dentry", |b| same(b, Dentry::decode, Dentry::encode)),
     ("order", |b| same(b, OrderEntry::decode, OrderEntry::encode)),
     ("extent_block", |b| same(b, Extent::decode, Extent::encode)),

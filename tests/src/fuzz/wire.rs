@@ -6,8 +6,10 @@ use bytes::Bytes;
 use holdfast_proto as proto;
 use holdfast_proto::Malformed;
 
+use super::records::Kind;
+
 /// One check a decoder; the first byte of an input chooses it.
-pub(super) const KINDS: [(&str, fn(&[u8])); 15] = [
+pub(super) const KINDS: [Kind; 15] = [
     ("command", |b| {
         same(b, proto::decode_command, proto::encode_command);
     }),

@@ -138,7 +138,7 @@ fn a_stream_without_end_is_bounded() {
         // Until the node takes no more, or has hung up.
         stream.set_write_timeout(Some(PATIENCE / 10)).unwrap();
         let taken = (0..20_000).take_while(|_| stream.write_all(&piece).is_ok());
-        println!("{path}: {} MiB", taken.count() * piece.len() >> 20);
+        println!("{path}: {} MiB", (taken.count() * piece.len()) >> 20);
         calm.assert_unharmed(&cluster, path);
     }
 }

@@ -1,5 +1,7 @@
 //! Who speaks as a node and is none, of this cluster or of this group.
 
+use std::time::Duration;
+
 use holdfast_proto::raft_client::RaftClient;
 use holdfast_proto::{
     AppendRequest, Entry, Heartbeat, HeartbeatBatch, LogId, Member, Membership, SnapshotChunk,
@@ -8,16 +10,23 @@ use holdfast_proto::{
 };
 use holdfast_tests::Cluster;
 use holdfast_tests::cluster::{CATALOG, VOLUME, channel, headers};
+use holdfast_tests::poll::becomes_true;
 use tonic::{Code, Request, Status};
 
-use super::{Calm, NO_VOLUME, lines};
+use super::{Calm, GROWTH_BYTES, NO_VOLUME, lines, resident};
 
 /// A number of no node.
 const STRANGER: u64 = 66;
 /// An election a second since the beginning of the world.
 const FAR: u64 = 1 << 62;
 const TIMES: usize = 20;
+/// A node that keeps what it is sent has it by then.
+const TO_GROW: Duration = Duration::from_secs(3);
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as the fields of the messages are"
+)]
 fn vote(term: u64, node: u64, committed: bool) -> Option<Vote> {
     Some(Vote {
         term,
@@ -27,6 +36,10 @@ fn vote(term: u64, node: u64, committed: bool) -> Option<Vote> {
 }
 
 /// Later than everything that was written.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as the fields of the messages are"
+)]
 fn last(term: u64) -> Option<LogId> {
     Some(LogId {
         term,
@@ -95,7 +108,7 @@ fn a_stranger_with_a_later_term_deposes_nobody() {
     for id in cluster.ids() {
         for group in [CATALOG, VOLUME] {
             for term in [1000, FAR] {
-                for leadership_transfer in [false, true] {
+                for leadership_transfer in [true, false] {
                     let request = VoteRequest {
                         group,
                         vote: vote(term, STRANGER, false),
@@ -270,6 +283,12 @@ fn heartbeats_whose_answers_nobody_takes_are_bounded() {
         assert!(!first.answers.is_empty());
         answers
     });
+    let grows = || resident(&cluster) > calm.resident + GROWTH_BYTES;
+    assert!(
+        !becomes_true(TO_GROW, grows),
+        "{} MiB",
+        resident(&cluster) >> 20
+    );
     calm.assert_unharmed(&cluster, "four million heartbeats");
     drop(held);
 }
