@@ -150,7 +150,10 @@ mod tests {
     const DONE: LockOutcome = LockOutcome::Done;
     const REFUSED: LockOutcome = LockOutcome::Failed(Errno::EAGAIN);
 
-    fn is_explained(asked: &[(Moment, LockCall, Option<(LockOutcome, Moment)>)]) -> bool {
+    /// When it was invoked, what was asked for, and what was answered when.
+    type Asked = (Moment, LockCall, Option<(LockOutcome, Moment)>);
+
+    fn is_explained(asked: &[Asked]) -> bool {
         let operations = asked
             .iter()
             .zip(1..)

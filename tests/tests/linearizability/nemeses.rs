@@ -7,7 +7,7 @@ use holdfast_tests::cluster::ClusterSetup;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
 
-use crate::round::{Round, run};
+use crate::round::{Round, last, run};
 
 /// Mounts that are silent for so long lose their locks.
 const LEASE: Duration = Duration::from_secs(3);
@@ -116,7 +116,7 @@ fn operations_while_nodes_are_frozen_are_linearizable() {
             for id in &ids {
                 round.cluster.pause(*id);
             }
-            round.last(LONG);
+            last(LONG);
             let leader = ids.iter().position(|id| *id == 1).unwrap_or_default();
             ids.swap(0, leader);
             for id in ids {
@@ -212,13 +212,13 @@ fn operations_while_mounts_are_frozen_or_killed_are_linearizable() {
                 // Its lease was renewed a moment before.
                 round.may_expire(1, LEASE / 4);
                 round.signal_mount(1, Signal::SIGSTOP);
-                round.last(time);
+                last(time);
                 round.signal_mount(1, Signal::SIGCONT);
             }
             round.work();
             round.may_expire(2, LEASE / 4);
             round.kill_mount(2);
-            round.last(LEASE + LONG);
+            last(LEASE + LONG);
             round.work();
         };
         run("mounts harmed", &mut cluster, (random, OPTIONS), harm);
@@ -228,7 +228,7 @@ fn operations_while_mounts_are_frozen_or_killed_are_linearizable() {
             round.signal_mount(0, Signal::SIGSTOP);
             let leader = round.cluster.leader();
             round.cluster.kill(leader);
-            round.last(LONG);
+            last(LONG);
             round.cluster.restart(leader);
             round.signal_mount(0, Signal::SIGCONT);
             round.cluster.wait_settled();

@@ -9,7 +9,9 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterMount;
-use holdfast_tests::linearizability::{LockCall, LockTable, Moment, Namespace, Operation, Tree};
+use holdfast_tests::linearizability::{
+    Call, LockCall, LockTable, Moment, Namespace, Operation, Tree,
+};
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::process::signal;
 use holdfast_tests::{Cluster, Random};
@@ -48,12 +50,6 @@ impl Round<'_> {
         assert!(goes_on, "nothing goes on: {waiting:#?}");
     }
 
-    /// Lets a fault last, whatever the clients can do meanwhile.
-    pub(crate) fn last(&self, time: Duration) {
-        let began = Instant::now();
-        becomes_true(time, || began.elapsed() >= time);
-    }
-
     /// Freezes a mount, or lets it go on.
     pub(crate) fn signal_mount(&self, mount: usize, what: Signal) {
         if let Some(Some(one)) = self.mounts.lock().unwrap().get(mount) {
@@ -73,6 +69,12 @@ impl Round<'_> {
         let moment = self.shared.recorder.moment(later);
         self.endings.push((mount, moment));
     }
+}
+
+/// Lets a fault last, whatever the clients can do meanwhile.
+pub(crate) fn last(time: Duration) {
+    let began = Instant::now();
+    becomes_true(time, || began.elapsed() >= time);
 }
 
 /// Runs clients while a nemesis is at work, and judges what they recorded.
@@ -111,6 +113,18 @@ pub(crate) fn run(
         names.extend(client.look(&shared));
     }
     drop(mounts);
+    for operations in &mut names {
+        let again: Vec<_> = operations
+            .iter()
+            .filter(|one| may_be_made_again(one, &endings))
+            .map(|one| Operation {
+                id: shared.recorder.id(),
+                answer: None,
+                ..one.clone()
+            })
+            .collect();
+        operations.extend(again);
+    }
     for operations in &mut locks {
         operations.extend(endings.iter().map(|(mount, invoked)| Operation {
             id: shared.recorder.id(),
@@ -138,6 +152,18 @@ pub(crate) fn run(
             judge::<LockTable>(&what, operations, &LockTable::default())
         );
     }
+}
+
+/// After `open` has made a file the kernel asks for its attributes. If the session of the mount has ended between the two,
+/// and others have removed the file, it is told ESTALE, and begins the whole call anew.
+fn may_be_made_again(one: &NameOperation, endings: &[(usize, Moment)]) -> bool {
+    let is_create = matches!(one.call, Call::Create(..));
+    let is_cut = |(mount, moment): &(usize, Moment)| {
+        one.client.starts_with(&format!("{mount}."))
+            && one.invoked <= *moment
+            && one.returned().is_some_and(|returned| returned >= *moment)
+    };
+    is_create && endings.iter().any(is_cut)
 }
 
 /// Makes the directory of a round on one mount.

@@ -58,14 +58,14 @@ impl Planted {
     }
 
     #[track_caller]
-    fn is_explained(self) {
+    fn explained(self) {
         let verdict = self.verdict();
         assert!(matches!(verdict, Verdict::Explained(_)), "{verdict:?}");
     }
 
     /// The operation of this number is the first that nothing explains.
     #[track_caller]
-    fn is_refuted_at(self, number: u32) {
+    fn refuted_at(self, number: u32) {
         let (verdict, history) = (self.verdict(), History::new(self.0));
         let window = Window::<Namespace>::new(&history, &Tree::default(), &verdict);
         let window = window.unwrap_or_else(|| panic!("{verdict:?}"));

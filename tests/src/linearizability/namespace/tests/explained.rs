@@ -9,17 +9,17 @@ fn an_unknown_outcome_may_come_late_or_never() {
             .unknown(0, create("a"))
             .fails((10, 20), stat("a"), Errno::ENOENT)
     };
-    lost().is_explained();
-    lost().says((30, 40), stat("a"), file(1, 0)).is_explained();
-    lost().done((30, 40), create("a")).is_explained();
+    lost().explained();
+    lost().says((30, 40), stat("a"), file(1, 0)).explained();
+    lost().done((30, 40), create("a")).explained();
     lost()
         .fails((30, 40), create("a"), Errno::EEXIST)
-        .is_explained();
+        .explained();
     lost()
         .says((30, 40), stat("a"), file(1, 0))
         .done((50, 60), unlink("a"))
         .says((70, 80), stat("a"), file(1, 0))
-        .is_refuted_at(5);
+        .refuted_at(5);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn many_unknown_outcomes_are_decided_in_time() {
         let moment = 10 * (20 - Moment::from(number));
         planted = planted.says((moment, moment + 5), stat("a"), file(1, number + 1));
     }
-    planted.is_explained();
+    planted.explained();
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn concurrent_operations_may_happen_in_any_order_that_their_answers_allow() {
         .done((20, 90), Call::Link(path("a"), path("b")))
         .says((20, 90), stat("b"), file(2, 0))
         .says((20, 90), stat("b"), file(1, 0))
-        .is_explained();
+        .explained();
     Planted::default()
         .done((0, 10), create("a"))
         .done((20, 90), rename("a", "b"))
         .done((20, 90), rename("b", "c"))
         .done((20, 90), rename("c", "a"))
         .says((100, 110), Call::List(None), names(&[("a", Kind::File)]))
-        .is_explained();
+        .explained();
 }
 
 #[test]
@@ -64,19 +64,17 @@ fn a_path_is_walked_name_by_name() {
             .done((20, 30), create("a/x"))
             .done((40, 50), rename("a", "b"))
     };
-    walked()
-        .says((45, 70), stat("a/x"), file(1, 0))
-        .is_explained();
+    walked().says((45, 70), stat("a/x"), file(1, 0)).explained();
     walked()
         .says((60, 70), stat("a/x"), file(1, 0))
-        .is_refuted_at(4);
+        .refuted_at(4);
     // What is found under the name is asked for by its inode, which may have been renamed and changed meanwhile.
     Planted::default()
         .done((0, 10), create("a"))
         .done((30, 40), rename("a", "b"))
         .done((50, 60), Call::Truncate(path("b"), 5))
         .says((20, 70), stat("a"), file(1, 5))
-        .is_explained();
+        .explained();
 }
 
 #[test]
@@ -92,11 +90,9 @@ fn who_holds_an_inode_that_lost_its_name_may_be_told_so() {
         Outcome::Failed(Errno::ENOENT),
         Outcome::Failed(Errno::ESTALE),
     ] {
-        gone().says((30, 50), stat("a"), outcome).is_explained();
+        gone().says((30, 50), stat("a"), outcome).explained();
     }
-    gone()
-        .says((70, 80), stat("a"), file(0, 0))
-        .is_refuted_at(3);
+    gone().says((70, 80), stat("a"), file(0, 0)).refuted_at(3);
 }
 
 #[test]
@@ -146,13 +142,13 @@ fn a_directory_that_another_mount_moved_may_be_busy() {
     };
     moved()
         .fails((60, 70), mkdir("b/x"), Errno::ESTALE)
-        .is_explained();
+        .explained();
     moved()
         .fails((60, 70), stat("b/x"), Errno::ESTALE)
-        .is_explained();
+        .explained();
     moved()
         .fails((60, 70), stat("a"), Errno::ESTALE)
-        .is_refuted_at(4);
+        .refuted_at(4);
 }
 
 #[test]
@@ -169,11 +165,11 @@ fn what_did_nothing_at_first_may_do_something_later() {
     };
     renamed()
         .fails((100, 110), stat("a"), Errno::ENOENT)
-        .is_explained();
+        .explained();
     renamed()
         .says((100, 110), stat("a"), file(2, 0))
-        .is_explained();
+        .explained();
     renamed()
         .says((100, 110), stat("a"), file(1, 0))
-        .is_refuted_at(6);
+        .refuted_at(6);
 }

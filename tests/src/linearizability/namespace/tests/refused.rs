@@ -8,7 +8,7 @@ fn a_stat_that_finds_what_was_acknowledged_to_be_removed_is_refused() {
         .done((0, 10), create("a"))
         .done((20, 30), unlink("a"))
         .says((40, 50), stat("a"), file(1, 0))
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -16,7 +16,7 @@ fn two_exclusive_creates_that_both_succeed_are_refused() {
     Planted::default()
         .done((0, 30), create("a"))
         .done((10, 20), create("a"))
-        .is_refuted_at(1);
+        .refuted_at(1);
 }
 
 #[test]
@@ -24,11 +24,11 @@ fn an_acknowledged_create_that_vanished_is_refused() {
     Planted::default()
         .done((0, 10), create("a"))
         .fails((20, 30), stat("a"), Errno::ENOENT)
-        .is_refuted_at(2);
+        .refuted_at(2);
     Planted::default()
         .done((0, 10), create("a"))
         .says((20, 30), Call::List(None), names(&[]))
-        .is_refuted_at(2);
+        .refuted_at(2);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_lost_rename_is_refused() {
         .done((0, 10), create("a"))
         .done((20, 30), rename("a", "b"))
         .says((40, 50), stat("a"), file(1, 0))
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -50,21 +50,21 @@ fn a_rename_seen_half_is_refused() {
     for half in [vec![], vec![("a", Kind::File), ("b", Kind::File)]] {
         begun()
             .says((30, 40), Call::List(None), names(&half))
-            .is_refuted_at(3);
+            .refuted_at(3);
     }
     // Two looks are two moments: here the rename happens between them.
     begun()
         .says((30, 40), stat("a"), file(1, 0))
         .says((50, 60), stat("b"), file(1, 0))
-        .is_explained();
+        .explained();
     begun()
         .fails((30, 40), stat("a"), Errno::ENOENT)
         .fails((50, 60), stat("b"), Errno::ENOENT)
-        .is_refuted_at(4);
+        .refuted_at(4);
     begun()
         .says((30, 40), stat("b"), file(1, 0))
         .says((50, 60), stat("a"), file(1, 0))
-        .is_refuted_at(4);
+        .refuted_at(4);
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn an_exchange_that_loses_one_of_the_two_is_refused() {
             Call::List(None),
             names(&[("d", Kind::File), ("a", Kind::Directory)]),
         )
-        .is_explained();
+        .explained();
     begun()
         .says((30, 40), Call::List(None), names(&[("d", Kind::File)]))
-        .is_refuted_at(4);
+        .refuted_at(4);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_listing_that_misses_a_name_that_was_there_throughout_is_refused() {
         .done((0, 10), create("a"))
         .done((20, 60), create("b"))
         .says((30, 40), Call::List(None), names(&[("b", Kind::File)]))
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -107,11 +107,11 @@ fn a_reader_that_goes_back_in_time_is_refused() {
     truncated()
         .says((30, 40), stat("a"), file(1, 0))
         .says((50, 60), stat("a"), file(1, 7))
-        .is_explained();
+        .explained();
     truncated()
         .says((30, 40), stat("a"), file(1, 7))
         .says((50, 60), stat("a"), file(1, 0))
-        .is_refuted_at(4);
+        .refuted_at(4);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_one_reader_saw_another_may_not_see_undone() {
         .unknown(0, create("a"))
         .says((30, 40), stat("a"), file(1, 0))
         .fails((50, 60), Call::GetXattr(path("a")), Errno::ENOENT)
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -129,11 +129,11 @@ fn a_directory_that_is_made_before_its_parent_is_refused() {
         .done((0, 90), mkdir("a"))
         .done((20, 30), mkdir("a/b"))
         .fails((40, 50), stat("a"), Errno::ENOENT)
-        .is_refuted_at(3);
+        .refuted_at(3);
     Planted::default()
         .done((10, 20), mkdir("a/b"))
         .done((30, 40), mkdir("a"))
-        .is_refuted_at(1);
+        .refuted_at(1);
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn a_directory_that_is_removed_with_something_in_it_is_refused() {
         .done((0, 10), mkdir("a"))
         .done((20, 30), create("a/b"))
         .done((40, 50), Call::Rmdir(path("a")))
-        .is_refuted_at(3);
+        .refuted_at(3);
     Planted::default()
         .done((0, 10), mkdir("a"))
         .fails((40, 50), Call::Rmdir(path("a")), Errno::ENOTEMPTY)
-        .is_refuted_at(2);
+        .refuted_at(2);
 }
 
 #[test]
@@ -157,13 +157,13 @@ fn two_directories_that_end_up_within_each_other_are_refused() {
             .done((11, 12), mkdir("b"))
             .done((20, 60), rename("a", "b/c"))
     };
-    made().done((30, 70), rename("b", "a/c")).is_refuted_at(4);
+    made().done((30, 70), rename("b", "a/c")).refuted_at(4);
     made()
         .fails((30, 70), rename("b", "a/c"), Errno::ENOENT)
-        .is_explained();
+        .explained();
     made()
         .fails((30, 70), rename("b", "a/c"), Errno::EINVAL)
-        .is_explained();
+        .explained();
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn wrong_counts_of_links_are_refused() {
         .done((0, 10), create("a"))
         .done((20, 30), Call::Link(path("a"), path("b")))
         .says((40, 50), stat("a"), file(1, 0))
-        .is_refuted_at(3);
+        .refuted_at(3);
     let directories = || {
         Planted::default()
             .done((0, 10), mkdir("a"))
@@ -180,10 +180,10 @@ fn wrong_counts_of_links_are_refused() {
     };
     directories()
         .says((40, 50), stat("a"), directory(3, 1))
-        .is_explained();
+        .explained();
     directories()
         .says((40, 50), stat("a"), directory(2, 1))
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn an_error_that_was_true_at_no_moment_is_refused() {
         Planted::default()
             .done((0, 10), create("a"))
             .fails((20, 30), call, errno)
-            .is_refuted_at(2);
+            .refuted_at(2);
     }
 }
 
@@ -210,7 +210,7 @@ fn a_change_that_was_refused_and_happened_all_the_same_is_refused() {
     Planted::default()
         .fails((0, 10), create("a"), Errno::ENOSPC)
         .says((20, 30), stat("a"), file(1, 0))
-        .is_refuted_at(2);
+        .refuted_at(2);
 }
 
 #[test]
@@ -223,10 +223,10 @@ fn a_change_that_happens_twice_is_refused() {
             .fails((30, 40), stat("a"), Errno::ENOENT)
             .done((50, 60), create("a"))
     };
-    twice().says((70, 80), stat("a"), file(1, 0)).is_explained();
+    twice().says((70, 80), stat("a"), file(1, 0)).explained();
     twice()
         .fails((70, 80), stat("a"), Errno::ENOENT)
-        .is_refuted_at(5);
+        .refuted_at(5);
 }
 
 #[test]
@@ -237,12 +237,12 @@ fn an_attribute_that_was_never_set_is_refused() {
         .done((20, 50), value(1))
         .fails((20, 50), value(2), Errno::EEXIST)
         .says((60, 70), Call::GetXattr(path("a")), Outcome::Number(2))
-        .is_refuted_at(4);
+        .refuted_at(4);
     Planted::default()
         .done((0, 10), create("a"))
         .done((20, 50), value(1))
         .done((20, 50), value(2))
-        .is_refuted_at(3);
+        .refuted_at(3);
 }
 
 #[test]
@@ -253,5 +253,5 @@ fn a_file_that_took_the_place_of_another_is_not_the_other() {
         .done((20, 30), symlink)
         .done((40, 50), rename("b", "a"))
         .says((60, 70), Call::Readlink(path("a")), Outcome::Number(17))
-        .is_refuted_at(4);
+        .refuted_at(4);
 }
