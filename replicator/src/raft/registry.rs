@@ -20,14 +20,14 @@ use tokio::task::JoinHandle;
 use super::attendance::Attendance;
 use super::everyone::Everyone;
 use super::group::Group;
-use super::log::{GroupLog, LogDatabase};
+use super::log::LogDatabase;
 use super::machine::{GroupKind, GroupStore, Machine};
 use super::network::{HeartbeatCounts, Peers};
 use super::node_disk::NodeDisk;
 use super::options::NodeOptions;
 use super::poison::Poison;
 use super::raft_service::Groups;
-use super::type_config::{GroupId, Peer};
+use super::type_config::{GroupId, Peer, TypeConfig};
 use super::volume::Volume;
 use crate::fault_point::{FaultPoint, reach};
 use crate::refusal::{Endpoint, Refusal};
@@ -359,21 +359,36 @@ impl Registry {
 }
 
 /// What the log has let go of must be in the state: nothing else on this node has it.
-async fn check_state(id: GroupId, store: &GroupStore, log: &mut GroupLog) -> Result<(), Fault> {
+///
+/// A power failure may also leave a state that is ahead of its log: an entry is applied when a quorum has synced it, which
+/// may be without this node. openraft then lets the log begin behind the state, so a snapshot must be as late as that: who
+/// leads with an older one has nothing to bring a follower up with.
+pub(in crate::raft) async fn check_state(
+    id: GroupId,
+    store: &GroupStore,
+    log: &mut impl RaftLogStorage<TypeConfig>,
+) -> Result<(), Fault> {
     let kept = log.get_log_state().await;
     let kept = kept.map_err(|error| Fault::Io(error.to_string()))?;
     let applied = store.on_applied().borrow().0;
     match kept.last_purged_log_id {
-        Some(purged) if applied < purged.index => Err(Fault::corrupt(
-            format!("state of group {id}"),
-            format!(
-                "it ends at entry {applied}, and the log begins after entry {}: a part of the data directory is \
-                 missing. Remove the node from the cluster, and let a new one join",
-                purged.index
-            ),
-        )),
-        Some(_) | None => Ok(()),
+        Some(purged) if applied < purged.index => {
+            return Err(Fault::corrupt(
+                format!("state of group {id}"),
+                format!(
+                    "it ends at entry {applied}, and the log begins after entry {}: a part of the data directory is \
+                     missing. Remove the node from the cluster, and let a new one join",
+                    purged.index
+                ),
+            ));
+        }
+        Some(_) | None => {}
     }
+    if kept.last_log_id.map_or(0, |last| last.index) < applied {
+        tracing::info!(group = %id, applied, "the state is ahead of the log: taking a snapshot of it");
+        store.snapshot().await?;
+    }
+    Ok(())
 }
 
 impl Groups for Registry {

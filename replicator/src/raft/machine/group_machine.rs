@@ -10,7 +10,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::apply::Chunk;
 use super::position::AppliedState;
-use super::{GroupStore, Shared};
+use super::{GroupStore, Shared, io_fault};
 use crate::raft::runtime;
 use crate::raft::snapshot::SnapshotDirectory;
 use crate::raft::type_config::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
@@ -61,6 +61,16 @@ impl GroupMachine {
         }
         self.applied = Some(applied.answer());
         Ok(())
+    }
+}
+
+impl GroupStore {
+    /// Takes a snapshot before openraft is started.
+    pub(in crate::raft) async fn snapshot(&self) -> Result<(), Fault> {
+        let built = run_blocking(&self.shared, Shared::build).await;
+        built
+            .map(drop)
+            .map_err(|error| io_fault("snapshots", &error))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::raft::node_disk::NodeDisk;
 use crate::raft::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
 use crate::raft::poison::Poison;
 use crate::raft::raft_service::{Groups, RaftService};
+use crate::raft::registry;
 use crate::raft::type_config::GroupId;
 use crate::raft::volume::Volume;
 
@@ -256,7 +257,9 @@ impl Boot {
         let store = GroupStore::open_on(self.disk, &self.directory, kind, Poison::new());
         let store = store.map_err(|fault| fault.to_string())?;
         let disk = NodeDisk::new(&self.directory);
-        let log = SimulatedLog::open(self.platter, self.witness);
+        let mut log = SimulatedLog::open(self.platter, self.witness);
+        let checked = registry::check_state(GROUP, &store, &mut log).await;
+        checked.map_err(|fault| fault.to_string())?;
         let network = PeerFactory {
             network: self.network,
             own: self.id,
