@@ -72,6 +72,12 @@ impl<G: Groups> RaftService<G> {
         }
     }
 
+    /// Whom it listens to.
+    #[cfg(test)]
+    pub(in crate::raft) fn strangers(&self) -> &Strangers {
+        &self.strangers
+    }
+
     fn check_votes(&self, is_wanted: bool) -> Result<(), Status> {
         if is_wanted || Instant::now() >= self.votes_from {
             return Ok(());

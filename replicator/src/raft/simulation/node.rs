@@ -21,6 +21,7 @@ use super::random::Random;
 use super::service::{Service, identity};
 use super::witness::Witness;
 use crate::raft::attendance::Attendance;
+use crate::raft::complaints::Complaints;
 use crate::raft::everyone::Everyone;
 use crate::raft::group::{Group, GroupRaft};
 use crate::raft::machine::disk::{Disk, crash};
@@ -286,7 +287,9 @@ impl Boot {
         let volume = Volume::new(&record, Arc::clone(&group), everyone, disk, attendance);
         let groups = OneGroup(Arc::clone(&group));
         let (stopping, left) = watch::channel(false);
-        let raft = RaftService::new(groups.clone(), own, left, votes_from);
+        let complaints = Complaints::default();
+        let lease = TIMING.election_max;
+        let raft = RaftService::new(groups.clone(), own, left, votes_from, lease, complaints);
         let service = Service {
             groups,
             raft,

@@ -68,7 +68,7 @@ impl Service {
     }
 
     pub(super) async fn append(&self, message: proto::AppendRequest) -> proto::AppendResponse {
-        let answer = heartbeats::decide(&self.groups, message).await;
+        let answer = heartbeats::decide(&self.groups, self.raft.strangers(), message).await;
         to_message::append_response(answer.unwrap_or_else(AppendAnswer::Failed))
     }
 
@@ -76,7 +76,7 @@ impl Service {
         &self,
         message: proto::SnapshotOffer,
     ) -> Result<proto::SnapshotOfferResponse, Status> {
-        snapshot::offer(&self.groups, message).await
+        snapshot::offer(&self.groups, self.raft.strangers(), message).await
     }
 
     /// The chunks that arrive; the stream breaks behind them when they are not all.
@@ -87,7 +87,8 @@ impl Service {
     ) -> Result<proto::SnapshotResponse, Status> {
         let broken = is_broken.then(|| Err(Status::unavailable("the connection broke")));
         let chunks = chunks.into_iter().map(Ok).chain(broken);
-        snapshot::receive(&self.groups, futures_util::stream::iter(chunks)).await
+        let chunks = futures_util::stream::iter(chunks);
+        snapshot::receive(&self.groups, self.raft.strangers(), chunks).await
     }
 
     pub(super) async fn call(
