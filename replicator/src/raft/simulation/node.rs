@@ -190,7 +190,9 @@ impl Node {
             }
             let state = self.directory.join(name);
             let logs = names_in(&state).into_iter();
-            let Some(last) = logs.filter(|name| name.ends_with(".log")).max() else {
+            let is_log =
+                |name: &String| Path::new(name).extension().is_some_and(|end| end == "log");
+            let Some(last) = logs.filter(is_log).max() else {
                 continue;
             };
             let path = state.join(last);

@@ -223,9 +223,8 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
     ) -> Result<VoteResponse<TypeConfig>, Failure> {
         let message = travelled(&to_message::vote_request(GROUP, &request));
         let own = self.own;
-        let asked = self.network.ask(own, self.peer, move |service| {
-            let message = message.clone();
-            async move { service.vote(own, message).await }
+        let asked = self.network.ask(own, self.peer, move |service| async move {
+            service.vote(own, message).await
         });
         let answer = self.within(RPCTypes::Vote, &option, asked).await?;
         from_message::vote_response(answer).map_err(unreachable)
@@ -238,9 +237,8 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
     ) -> Result<VoteResponse<TypeConfig>, Failure> {
         let message = travelled(&to_message::vote_request(GROUP, &request));
         let own = self.own;
-        let asked = self.network.ask(own, self.peer, move |service| {
-            let message = message.clone();
-            async move { service.pre_vote(own, message).await }
+        let asked = self.network.ask(own, self.peer, move |service| async move {
+            service.pre_vote(own, message).await
         });
         let answer = self.within(RPCTypes::Vote, &option, asked).await?;
         from_message::vote_response(answer).map_err(unreachable)
@@ -272,9 +270,8 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
     ) -> Result<TransferLeaderResponse<TypeConfig>, Failure> {
         let message = travelled(&to_message::transfer_leader_request(GROUP, &request));
         let own = self.own;
-        let asked = self.network.ask(own, self.peer, move |service| {
-            let message = message.clone();
-            async move { service.transfer_leader(own, message).await }
+        let asked = self.network.ask(own, self.peer, move |service| async move {
+            service.transfer_leader(own, message).await
         });
         let answer = self
             .within(RPCTypes::TransferLeader, &option, asked)

@@ -83,16 +83,14 @@ impl AsyncRuntime for Runtime {
         self.0.block_on(future)
     }
 
-    fn spawn_blocking<F, T>(run: F) -> impl Future<Output = Result<T, io::Error>> + Send
+    async fn spawn_blocking<F, T>(run: F) -> Result<T, io::Error>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        async {
-            crate::raft::runtime::blocking(run)
-                .await
-                .map_err(io::Error::other)
-        }
+        crate::raft::runtime::blocking(run)
+            .await
+            .map_err(io::Error::other)
     }
 }
 

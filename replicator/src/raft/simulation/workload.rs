@@ -108,30 +108,37 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
             umask,
             device: 0,
         }),
-        16 => Operation::SetAttributes(SetAttributes {
+        _ => change_of(ino, random, known),
+    }
+}
+
+/// A change of what is behind a name.
+fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
+    match random.below(8) {
+        0 => Operation::SetAttributes(SetAttributes {
             mode: Some(Mode::new(random.below(0o1000) as u32)),
             size: random.percent(50).then_some(random.below(5000)),
             ..SetAttributes::nothing(ino)
         }),
-        17 => Operation::SetXattr(SetXattr {
+        1 => Operation::SetXattr(SetXattr {
             ino,
             name: b"user.x"[..].into(),
             value: Bytes::from(random.next().to_be_bytes().to_vec()),
             mode: *random.pick(&[SetXattrMode::Either, SetXattrMode::Create]),
         }),
-        18 => Operation::RemoveXattr(RemoveXattr {
+        2 => Operation::RemoveXattr(RemoveXattr {
             ino,
             name: b"user.x"[..].into(),
         }),
-        19 => Operation::TouchAtime(TouchAtime { ino }),
-        20 => Operation::CopyRange(CopyRange {
+        3 => Operation::TouchAtime(TouchAtime { ino }),
+        4 => Operation::CopyRange(CopyRange {
             source: ino,
             source_offset: 0,
             destination: inode(random, known),
             destination_offset: 8192,
             length: 100,
         }),
-        21 => Operation::Fallocate(Fallocate {
+        5 => Operation::Fallocate(Fallocate {
             ino,
             offset: 0,
             length: 4096,

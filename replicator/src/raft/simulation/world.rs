@@ -140,12 +140,12 @@ impl World {
         self.ticks += 1;
         for number in 0..self.nodes.len() {
             let node = &self.nodes[number];
-            if let Some(process) = &node.process {
-                if let Some(why) = process.has_failed() {
-                    self.story
-                        .tell(&format!("node {} has stopped: {why}", node.id));
-                    self.crash(number, Crash::PowerFailure).await;
-                }
+            if let Some(process) = &node.process
+                && let Some(why) = process.has_failed()
+            {
+                self.story
+                    .tell(&format!("node {} has stopped: {why}", node.id));
+                self.crash(number, Crash::PowerFailure).await;
             }
         }
         let now = Instant::now();
@@ -155,7 +155,7 @@ impl World {
             self.restarts.remove(&id);
             self.start(id as usize - 1).await?;
         }
-        self.compare().await?;
+        self.compare()?;
         let panicked = Host::take_panic();
         match panicked.or_else(|| self.witness.violation()) {
             Some(violation) => Err(violation),
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// Replicas that have applied the same have the same state, and it obeys its rules.
-    async fn compare(&mut self) -> Result<(), String> {
+    fn compare(&mut self) -> Result<(), String> {
         for node in &self.nodes {
             let Some(group) = node.group().filter(|_| self.ticks % 5 == node.id) else {
                 continue;
