@@ -11,8 +11,9 @@ BUILD_PACKAGES := g++ libclang1-14 libclang-common-14-dev fuse3
 TEST_PACKAGES := acl attr e2fsprogs iproute2 nftables sqlite3 stress-ng
 PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
+LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install test packages test-tools
+.PHONY: run stop build install test sim jepsen coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -50,6 +51,26 @@ install: build
 
 test: packages test-tools
 	$(CARGO) xtask verify
+
+SUITES := --release --workspace --all-features
+
+# Simulated clusters, each with a seed of its own; `HOLDFAST_SEED=N make sim` repeats one.
+SEEDS ?= 200
+sim: packages
+	SEEDS=$(SEEDS) $(CARGO) test $(SUITES) --lib simulated_clusters -- --nocapture
+
+# Histories of real mounts of a cluster to which things happen.
+MINUTES ?= 30
+jepsen: packages test-tools
+	$(CARGO) build $(SUITES) --bins
+	MINUTES=$(MINUTES) $(CARGO) test $(SUITES) --test linearizability -- --nocapture --test-threads 1
+
+# Lines that tests reach; a build of its own, without optimisation.
+coverage: packages
+	@rustup component add llvm-tools
+	CARGO_TARGET_DIR=$(TARGET)/tools/build $(CARGO) install --quiet --locked --root $(TARGET)/tools $(LLVM_COV)
+	PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/coverage $(CARGO) llvm-cov --package holdfast-metadata --package holdfast-replicator \
+		--all-features --summary-only --ignore-filename-regex '(tests|testing|simulation|fuzz)'
 
 packages:
 	@tools/xtask/install-packages $(BUILD_PACKAGES)

@@ -12,7 +12,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
 
 /// Foreign packages that only some layers may know: the state and the log are both kept in RocksDB.
 const CONFINED: [(&str, &[&str]); 3] = [
-    ("fuser", &["fs"]),
+    ("fuser", &["fs", "tests"]),
     ("rocksdb", &["metadata", "replicator"]),
     ("openraft", &["replicator"]),
 ];
