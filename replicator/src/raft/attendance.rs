@@ -61,6 +61,8 @@ impl Drop for Duties {
 /// What a parked call waits for.
 struct Place {
     term: u64,
+    /// See [`Ledger::reign`].
+    reign: u64,
     wake: Arc<Notify>,
 }
 
@@ -122,7 +124,7 @@ impl Attendance {
         if !shared.is_open(session).await? {
             return Ok(steps::gone());
         }
-        Ok(steps::alive(place.term, shared.lease, news))
+        Ok(steps::alive(place.reign, shared.lease, news))
     }
 
     /// How long a mount may be silent.
@@ -163,6 +165,7 @@ impl Shared {
             let wake = ledger.wake(session)?;
             Some(Place {
                 term: ledger.term(),
+                reign: ledger.reign(),
                 wake,
             })
         })?;

@@ -95,6 +95,7 @@ async fn begin(shared: &Shared, term: u64) -> Option<()> {
     };
     let sessions: Vec<SessionId> = sessions.iter().map(|session| session.session).collect();
     let ledger = steps::begin(term, shared.lease, orphans, &sessions, Instant::now());
+    let ledger = ledger.led_by(*shared.group.raft().node_id());
     *shared.ledger.lock() = Some(ledger);
     shared.work.notify_one();
     Some(())

@@ -18,10 +18,15 @@ use tokio::time::Instant;
 /// Most news of one answer.
 const NEWS_MAX: usize = 4096;
 
+/// So many bits of the name of a leadership are the number of its node.
+const NODE_BITS: u32 = 20;
+
 /// The memory of one term.
 #[derive(Debug)]
 pub(super) struct Ledger {
     term: u64,
+    /// Names this leadership to mounts: a term may have had another leader before.
+    reign: u64,
     lease: Duration,
     sessions: BTreeMap<SessionId, Attendee>,
     last_number: u64,
@@ -59,6 +64,7 @@ impl Ledger {
     pub(super) fn new(term: u64, lease: Duration) -> Ledger {
         Ledger {
             term,
+            reign: term,
             lease,
             sessions: BTreeMap::new(),
             last_number: 0,
@@ -68,8 +74,20 @@ impl Ledger {
         }
     }
 
+    /// The same, of this leader. openraft may have two of them in one term, one after the other, and what a mount has said to
+    /// the first is not about the news of the second.
+    pub(super) fn led_by(mut self, node: u64) -> Ledger {
+        self.reign = self.term.wrapping_shl(NODE_BITS) ^ node;
+        self
+    }
+
     pub(super) fn term(&self) -> u64 {
         self.term
+    }
+
+    /// What mounts are told as the term.
+    pub(super) fn reign(&self) -> u64 {
+        self.reign
     }
 
     /// A session is open: it has a full lease from now, if it was not known.
@@ -132,14 +150,14 @@ impl Ledger {
     /// A session calls. False when it is not known.
     pub(super) fn heard(&mut self, attend: &Attend, now: Instant) -> bool {
         let session = SessionId(attend.session);
-        let (term, last_number) = (self.term, self.last_number);
+        let (reign, last_number) = (self.reign, self.last_number);
         let Some(attendee) = self.sessions.get_mut(&session) else {
             return false;
         };
         attendee.heard = now;
-        // What it says of the news of another term is not about these; and a call that was delayed on
+        // What it says of the news of another leader is not about these; and a call that was delayed on
         // another road says what was true before.
-        if attend.term != term || attend.saying < attendee.saying {
+        if attend.term != reign || attend.saying < attendee.saying {
             return true;
         }
         attendee.saying = attend.saying;

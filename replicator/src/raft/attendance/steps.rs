@@ -70,8 +70,8 @@ pub(super) fn look(ledger: &Ledger, attend: &Attend, term: u64, is_over: bool) -
         return Finding::Deposed;
     }
     let session = SessionId(attend.session);
-    // Numbers of another term mean nothing in this one.
-    let is_of_term = attend.term == term;
+    // Numbers of another leader mean nothing to this one.
+    let is_of_term = attend.term == ledger.reign();
     let news = ledger.news_for(session, if is_of_term { attend.received } else { 0 });
     // What a mount has said it says again until it is answered.
     let has_said = !attend.held.is_empty() || !attend.released.is_empty();
@@ -84,9 +84,9 @@ pub(super) fn look(ledger: &Ledger, attend: &Attend, term: u64, is_over: bool) -
 }
 
 /// The answer to a call whose session is open.
-pub(super) fn alive(term: u64, lease: Duration, news: Vec<ToldNews>) -> Attended {
+pub(super) fn alive(reign: u64, lease: Duration, news: Vec<ToldNews>) -> Attended {
     Attended {
-        term,
+        term: reign,
         lease_milliseconds: lease.as_millis() as u64,
         is_gone: false,
         news,

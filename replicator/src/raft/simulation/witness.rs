@@ -17,8 +17,6 @@ pub(super) struct Witness {
 #[derive(Debug, Default)]
 struct Seen {
     committed: BTreeMap<u64, Entry>,
-    /// Who has led in a term.
-    leaders: BTreeMap<u64, u64>,
     /// The highest index in any log.
     longest: u64,
     violation: Option<String>,
@@ -40,13 +38,7 @@ impl Witness {
     /// A node has the entry in its log.
     pub(super) fn appended(&self, log_id: LogId) {
         let mut seen = self.seen.lock();
-        let (term, node) = (log_id.leader_id.term, log_id.leader_id.node_id);
         seen.longest = seen.longest.max(log_id.index);
-        let first = *seen.leaders.entry(term).or_insert(node);
-        if first != node {
-            let told = format!("nodes {first} and {node} have both led in term {term}");
-            seen.violation.get_or_insert(told);
-        }
     }
 
     /// Something that must not be was found.

@@ -58,6 +58,27 @@ fn an_orphan_is_reclaimed_when_every_session_has_said_that_it_is_closed() {
 }
 
 #[test]
+fn what_was_said_to_another_leader_of_the_same_term_is_not_about_the_news_of_this_one() {
+    let began = Instant::now();
+    let mut ledger = Ledger::new(TERM, LEASE).led_by(2);
+    ledger.found(A, began);
+    ledger.orphaned(X);
+    let mut says = |reign: u64| {
+        let attend = Attend {
+            session: A.0,
+            term: reign,
+            received: 1,
+            decided: 1,
+            ..Attend::default()
+        };
+        assert!(ledger.heard(&attend, began));
+        ledger.take_reclaimable(100)
+    };
+    assert_eq!(says(Ledger::new(TERM, LEASE).led_by(3).reign()), []);
+    assert_eq!(says(Ledger::new(TERM, LEASE).led_by(2).reign()), [X]);
+}
+
+#[test]
 fn an_orphan_that_is_open_somewhere_stays_until_it_is_released() {
     let mut scene = Scene::with(&[A, B]);
     scene.ledger.orphaned(X);
