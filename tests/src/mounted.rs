@@ -204,9 +204,8 @@ impl Mounted {
 
     /// Ends the daemon as a crash would, and clears the mountpoint.
     pub fn kill(&mut self) {
-        if let Some(mut daemon) = self.daemon.take() {
-            process::signal(daemon.id(), Signal::SIGKILL);
-            daemon.wait().unwrap();
+        if let Some(daemon) = self.daemon.take() {
+            process::kill_daemon(daemon, &self.mountpoint);
         }
         self.watchdog.watch(None);
         self.clear_mountpoint();

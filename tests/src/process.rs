@@ -1,9 +1,18 @@
 //! Signals to processes that the suites started, and what `/proc` tells of them.
 
 use std::fs;
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
 
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+
+use crate::poll::becomes_true;
+
+/// How long a daemon that is killed may take to end.
+const KILLED: Duration = Duration::from_secs(5);
 
 /// Sends a signal; a process that is gone already is no error.
 pub fn signal(pid: u32, signal: Signal) {
@@ -35,4 +44,21 @@ fn field(pid: u32, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = text.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Kills the daemon of a mount, and waits for its end. A thread of it that has the kernel drop pages may wait for whoever
+/// reads them, who waits for the daemon: neither ends before the kernel gives up the connection.
+#[track_caller]
+pub fn kill_daemon(mut daemon: Child, mountpoint: &Path) {
+    signal(daemon.id(), Signal::SIGKILL);
+    if !becomes_true(KILLED, || daemon.try_wait().unwrap().is_some()) {
+        give_up_connection(mountpoint);
+    }
+    daemon.wait().unwrap();
+}
+
+/// Lets whoever waits for the daemon of a mount have an error.
+pub fn give_up_connection(mountpoint: &Path) {
+    // It is in use, and stays mounted.
+    umount2(mountpoint, MntFlags::MNT_FORCE).ok();
 }

@@ -57,5 +57,6 @@ fn give_up(limit: Duration, pid: &Mutex<Option<u32>>, mountpoint: &Path) {
     );
     if let Some(pid) = *pid.lock().unwrap() {
         process::signal(pid, Signal::SIGKILL);
+        process::give_up_connection(mountpoint);
     }
 }

@@ -88,9 +88,8 @@ impl ClusterMount {
     /// Ends the daemon as a crash would.
     #[track_caller]
     pub fn kill(&mut self) {
-        let mut daemon = self.daemon.take().unwrap();
-        process::signal(daemon.id(), Signal::SIGKILL);
-        daemon.wait().unwrap();
+        let daemon = self.daemon.take().unwrap();
+        process::kill_daemon(daemon, self.root());
         self.watchdog.watch(None);
     }
 
