@@ -67,6 +67,12 @@ pub enum MountError {
         /// Why.
         reason: io::Error,
     },
+    /// Somebody was faster.
+    #[error("{} was unmounted before the mount was ready; mount it again", path.display())]
+    UnmountedEarly {
+        /// As it was given.
+        path: PathBuf,
+    },
     /// The kernel and the filesystem did not agree.
     #[error(
         "the kernel did not complete the FUSE handshake: {reason}; holdfast needs Linux 5.10 or later"

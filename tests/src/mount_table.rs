@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
+
 /// One line of `/proc/self/mountinfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -12,6 +14,12 @@ pub struct Entry {
     pub source: String,
     /// Options of the mount and of the filesystem, separated by commas.
     pub options: String,
+}
+
+/// Whether a FUSE filesystem is mounted there, and answers. Before it does, an unmount is a failure for its daemon.
+pub fn is_live(mountpoint: &Path) -> bool {
+    find(mountpoint).is_some_and(|entry| entry.kind.starts_with("fuse"))
+        && statvfs(mountpoint).is_ok()
 }
 
 /// The topmost mount on exactly this directory.

@@ -189,7 +189,7 @@ impl Mounted {
         let mut ended = false;
         let live = becomes_true(MOUNT_LIMIT, || {
             ended = child.try_wait().unwrap().is_some();
-            ended || self.is_live()
+            ended || mount_table::is_live(&self.mountpoint)
         });
         if live && !ended {
             self.daemon = Some(child);
@@ -295,10 +295,6 @@ impl Mounted {
         wait_until("all inodes are given back", Duration::from_mins(1), || {
             self.usage().inodes == then.inodes
         });
-    }
-
-    fn is_live(&self) -> bool {
-        mount_table::find(&self.mountpoint).is_some_and(|entry| entry.kind.starts_with("fuse"))
     }
 
     fn log_path(&self) -> PathBuf {

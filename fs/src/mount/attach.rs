@@ -95,6 +95,12 @@ fn attach_as_root<F: fuser::Filesystem>(
     };
     let config = session_config(options, acl);
     Session::from_fd(filesystem, OwnedFd::from(device), acl, config).map_err(|reason| {
+        // The connection ends while nobody else has it: with the mount.
+        if reason.kind() == io::ErrorKind::NotConnected {
+            return MountError::UnmountedEarly {
+                path: path.to_owned(),
+            };
+        }
         crate::unmount::detach(path);
         MountError::Handshake { reason }
     })
@@ -162,6 +168,9 @@ fn attach_as_user<F: fuser::Filesystem>(
     config.mount_options = user_options(options);
     Session::new(filesystem, path, &config).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => MountError::FusermountMissing,
+        io::ErrorKind::NotConnected => MountError::UnmountedEarly {
+            path: path.to_owned(),
+        },
         _ => MountError::NotPermitted {
             path: path.to_owned(),
             reason: error.to_string().trim_end().replace('\n', "; "),

@@ -62,8 +62,7 @@ impl ClusterMount {
         let mountpoint = &mount.mountpoint;
         let live = becomes_true(MOUNT_LIMIT, || {
             ended = daemon.try_wait().unwrap().is_some();
-            ended
-                || mount_table::find(mountpoint).is_some_and(|entry| entry.kind.starts_with("fuse"))
+            ended || mount_table::is_live(mountpoint)
         });
         assert!(live && !ended, "the mount does not come up");
         mount
