@@ -17,7 +17,6 @@ pub mod testing;
 mod watermark;
 
 pub use error::ReplicateError;
-#[cfg(feature = "testing")]
 pub use fault_point::FaultPoint;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
 #[cfg(feature = "testing")]

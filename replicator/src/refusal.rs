@@ -13,6 +13,24 @@ pub struct Endpoint {
     pub address: String,
 }
 
+impl From<holdfast_proto::Endpoint> for Endpoint {
+    fn from(message: holdfast_proto::Endpoint) -> Endpoint {
+        Endpoint {
+            id: message.id,
+            address: message.address,
+        }
+    }
+}
+
+impl From<Endpoint> for holdfast_proto::Endpoint {
+    fn from(endpoint: Endpoint) -> holdfast_proto::Endpoint {
+        holdfast_proto::Endpoint {
+            id: endpoint.id,
+            address: endpoint.address,
+        }
+    }
+}
+
 /// What a node, or the road to it, says instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

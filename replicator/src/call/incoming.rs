@@ -30,7 +30,7 @@ pub(super) async fn read(
                     queue.hears(kept.take(message.copies));
                 }
                 if !message.nodes.is_empty() {
-                    *nodes.lock() = message.nodes.into_iter().map(endpoint).collect();
+                    *nodes.lock() = message.nodes.into_iter().map(Endpoint::from).collect();
                 }
                 for response in message.responses {
                     queue.answer(response.call, understand(response));
@@ -61,7 +61,7 @@ pub(super) fn describe(status: &Status) -> String {
 }
 
 fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
-    let leader = response.leader.map(endpoint);
+    let leader = response.leader.map(Endpoint::from);
     let body = match response.body {
         Some(call_response::Body::Outcome(bytes)) => AnswerBody::Outcome(bytes),
         Some(call_response::Body::Reply(bytes)) => AnswerBody::Reply(bytes),
@@ -81,13 +81,6 @@ fn understand(response: CallResponse) -> Result<CallAnswer, Refusal> {
         space,
         lease: (lease > 0).then(|| Duration::from_millis(lease)),
     })
-}
-
-fn endpoint(endpoint: holdfast_proto::Endpoint) -> Endpoint {
-    Endpoint {
-        id: endpoint.id,
-        address: endpoint.address,
-    }
 }
 
 fn refused(refusal: &holdfast_proto::Refusal, leader: Option<Endpoint>) -> Refusal {

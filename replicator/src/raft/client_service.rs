@@ -153,7 +153,11 @@ async fn tell_nodes(mut nodes: watch::Receiver<Vec<Endpoint>>, answers: mpsc::Se
     nodes.mark_changed();
     while nodes.changed().await.is_ok() {
         let list = nodes.borrow_and_update().clone();
-        let told = Sent::Nodes(list.into_iter().map(endpoint).collect());
+        let told = Sent::Nodes(
+            list.into_iter()
+                .map(holdfast_proto::Endpoint::from)
+                .collect(),
+        );
         if answers.send(told).await.is_err() {
             return;
         }
@@ -189,7 +193,7 @@ fn answered(call: u64, answer: CallAnswer) -> CallResponse {
     CallResponse {
         call,
         body: Some(body),
-        leader: answer.leader.map(endpoint),
+        leader: answer.leader.map(holdfast_proto::Endpoint::from),
         space: answer.space.map(|space| holdfast_proto::Space {
             total: space.total,
             available: space.available,
@@ -217,16 +221,9 @@ fn refused(call: u64, refusal: Refusal) -> CallResponse {
     CallResponse {
         call,
         body: Some(call_response::Body::Refusal(refusal)),
-        leader: leader.map(endpoint),
+        leader: leader.map(holdfast_proto::Endpoint::from),
         space: None,
         lease_milliseconds: 0,
-    }
-}
-
-fn endpoint(endpoint: Endpoint) -> holdfast_proto::Endpoint {
-    holdfast_proto::Endpoint {
-        id: endpoint.id,
-        address: endpoint.address,
     }
 }
 

@@ -21,6 +21,8 @@ use parking_lot::Mutex;
 use tonic::transport::Channel;
 
 pub(crate) use self::group_network::GroupNetworkFactory;
+#[cfg(test)]
+pub(in crate::raft) use self::group_network::append_response;
 pub(crate) use self::heartbeats::HeartbeatCounts;
 use self::heartbeats::Heartbeats;
 use self::link::{Channels, Link};

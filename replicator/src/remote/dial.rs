@@ -105,8 +105,8 @@ impl Dialer {
                 address,
                 volume: response.volume,
                 stream,
-                nodes: response.nodes.into_iter().map(endpoint).collect(),
-                leader: response.leader.map(endpoint),
+                nodes: response.nodes.into_iter().map(Endpoint::from).collect(),
+                leader: response.leader.map(Endpoint::from),
             }),
             Err(reason) => Err(NodeFailure { address, reason }),
         }
@@ -168,13 +168,6 @@ impl Dialer {
             node: None,
             program: env!("CARGO_PKG_VERSION"),
         }
-    }
-}
-
-fn endpoint(endpoint: holdfast_proto::Endpoint) -> Endpoint {
-    Endpoint {
-        id: endpoint.id,
-        address: endpoint.address,
     }
 }
 

@@ -244,7 +244,7 @@ impl RaftNetworkV2<TypeConfig> for GroupNetwork {
 }
 
 /// What openraft makes of it again takes the place of a conflict from the request.
-fn append_response(
+pub(in crate::raft) fn append_response(
     answer: Result<AppendAnswer, MalformedMessage>,
     previous: Option<LogId>,
     last: Option<LogId>,

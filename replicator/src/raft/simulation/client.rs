@@ -11,6 +11,7 @@ use holdfast_metadata::{
 };
 use holdfast_proto::{decode_outcome, decode_reply, encode_command, encode_query};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::history::{History, Read};
@@ -60,6 +61,8 @@ pub(super) struct Client {
     host: Host,
     around: Surroundings,
     seat: Arc<Mutex<Seat>>,
+    /// The session of the seat is open.
+    opened: Arc<Notify>,
     random: Random,
     /// Who led when it was last heard.
     leader: u64,
@@ -79,6 +82,7 @@ impl Client {
                 sequence: 0,
                 lease_until: None,
             })),
+            opened: Arc::default(),
             random,
             leader: 1,
             old: Vec::new(),
@@ -113,7 +117,7 @@ impl Client {
                 (seat.session, seat.is_open)
             };
             if !is_open {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                self.opened.notified().await;
                 continue;
             }
             let said = memory.compose(session);
@@ -168,6 +172,7 @@ impl Client {
         let outcome = self.run(open, 0, usize::MAX).await;
         if matches!(outcome, Some(Ok(_))) {
             self.seat.lock().is_open = true;
+            self.opened.notify_one();
         } else if outcome != Some(Err(PosixError::SessionGone)) {
             self.around
                 .witness

@@ -13,6 +13,8 @@ use super::world::{NODES, World, peer};
 
 /// How long things go wrong.
 const CHAOS: Duration = Duration::from_secs(15);
+/// A node may have nothing to take a snapshot of, or a disk that hangs.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Until it is over, or a rule is broken.
 pub(super) async fn rage(world: &mut World) -> Result<(), String> {
@@ -177,9 +179,11 @@ fn snapshot(world: &mut World, number: usize) {
     ));
     let raft = process.group.raft().clone();
     process.host.spawn(async move {
+        let applied = raft.metrics().borrow_watched().last_applied;
         raft.trigger().snapshot().await.ok();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let held = raft.metrics().borrow_watched().snapshot;
+        let wait = raft.wait(Some(SNAPSHOT_PATIENCE));
+        let made = wait.metrics(|metrics| metrics.snapshot >= applied, "a snapshot");
+        let held = made.await.ok().and_then(|metrics| metrics.snapshot);
         if let Some(held) = held.filter(|_| purges) {
             raft.trigger().purge_log(held.index).await.ok();
         }

@@ -11,8 +11,8 @@ use holdfast_proto as proto;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError,
-    StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+    TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::type_config::TypeConfigExt;
 use openraft::{OptionalSend, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
@@ -24,9 +24,9 @@ use tonic::Status;
 use super::network::{Network, Reset};
 use super::node::GROUP;
 use crate::raft::convert::{AppendAnswer, from_message, to_message};
-use crate::raft::network::snapshot_chunks;
+use crate::raft::network::{append_response, snapshot_chunks};
 use crate::raft::snapshot::SnapshotDirectory;
-use crate::raft::type_config::{LogId, Peer, TypeConfig, Vote};
+use crate::raft::type_config::{Peer, TypeConfig, Vote};
 
 type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotDirectory>;
 type Failure = RPCError<TypeConfig>;
@@ -186,7 +186,7 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
         let Ok(answered) = tokio::time::timeout(timeout, asked).await else {
             return Err(self.timeout(RPCTypes::AppendEntries, timeout));
         };
-        append_response(answered?, previous, last)
+        append_response(from_message::append_response(answered?), previous, last)
     }
 
     fn stream_append<'s, S>(
@@ -388,27 +388,5 @@ impl<S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin> Session<S> {
             answered.send(result).ok();
         });
         self.under_way.push_back(answer);
-    }
-}
-
-fn append_response(
-    answer: proto::AppendResponse,
-    previous: Option<LogId>,
-    last: Option<LogId>,
-) -> Result<AppendEntriesResponse<TypeConfig>, Failure> {
-    match from_message::append_response(answer).map_err(unreachable)? {
-        AppendAnswer::Decided(Ok(matched)) if matched == last => Ok(AppendEntriesResponse::Success),
-        AppendAnswer::Decided(Ok(matched)) => Ok(AppendEntriesResponse::PartialSuccess(matched)),
-        AppendAnswer::Decided(Err(StreamAppendError::HigherVote(vote))) => {
-            Ok(AppendEntriesResponse::HigherVote(vote))
-        }
-        AppendAnswer::Decided(Err(StreamAppendError::Conflict(place))) => {
-            if previous == Some(place) {
-                Ok(AppendEntriesResponse::Conflict)
-            } else {
-                Err(unreachable("a conflict at a place that was not asked for"))
-            }
-        }
-        AppendAnswer::Failed(reason) => Err(unreachable(reason)),
     }
 }
