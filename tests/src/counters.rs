@@ -89,12 +89,9 @@ impl Counter {
                 start: self.offset as i64,
                 length: NUMBER as i64,
             },
-            LockKind::Flock => Bytes {
-                start: 0,
-                length: 0,
-            },
+            LockKind::Flock => Bytes::ALL,
         };
-        set_lock(&self.file, self.kind, bytes, mode)
+        set_lock(&self.file, self.kind, bytes, mode, true)
     }
 
     /// What it is now.

@@ -11,9 +11,9 @@ use crate::system;
 /// Which system call takes a lock, and whom it then belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockKind {
-    /// `F_SETLKW`: the process.
+    /// `F_SETLK`: the process.
     Fcntl,
-    /// `F_OFD_SETLKW`: the open file.
+    /// `F_OFD_SETLK`: the open file.
     Ofd,
     /// `flock(2)`: the open file. Always of the whole file.
     Flock,
@@ -28,12 +28,21 @@ pub struct Bytes {
     pub length: i64,
 }
 
-/// Waits for a lock, changes one into another mode, or gives it up if `mode` is `None`.
+impl Bytes {
+    /// All there are and ever will be.
+    pub const ALL: Bytes = Bytes {
+        start: 0,
+        length: 0,
+    };
+}
+
+/// Takes a lock, changes one into another mode, or gives it up if `mode` is `None`; `waits` for others, or fails.
 pub fn set_lock(
     file: &File,
     kind: LockKind,
     bytes: Bytes,
     mode: Option<LockMode>,
+    waits: bool,
 ) -> Result<(), Errno> {
     let range = libc::flock {
         l_type: match mode {
@@ -47,15 +56,18 @@ pub fn set_lock(
         l_pid: 0,
     };
     match kind {
-        LockKind::Fcntl => fcntl(file, FcntlArg::F_SETLKW(&range)).map(drop),
-        LockKind::Ofd => fcntl(file, FcntlArg::F_OFD_SETLKW(&range)).map(drop),
+        LockKind::Fcntl if waits => fcntl(file, FcntlArg::F_SETLKW(&range)).map(drop),
+        LockKind::Fcntl => fcntl(file, FcntlArg::F_SETLK(&range)).map(drop),
+        LockKind::Ofd if waits => fcntl(file, FcntlArg::F_OFD_SETLKW(&range)).map(drop),
+        LockKind::Ofd => fcntl(file, FcntlArg::F_OFD_SETLK(&range)).map(drop),
         LockKind::Flock => {
             let operation = match mode {
                 Some(LockMode::Shared) => libc::LOCK_SH,
                 Some(LockMode::Exclusive) => libc::LOCK_EX,
                 None => libc::LOCK_UN,
             };
-            let changed = system::flock(file, operation);
+            let patience = if waits { 0 } else { libc::LOCK_NB };
+            let changed = system::flock(file, operation | patience);
             changed.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
         }
     }

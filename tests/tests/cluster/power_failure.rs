@@ -59,6 +59,11 @@ fn name(number: u64) -> String {
     format!("file-{number}")
 }
 
+fn start() -> Cluster {
+    let setup = ClusterSetup::default().settings(SETTINGS);
+    setup.recorded().start(3)
+}
+
 /// Looks at everything at once: what one node does before it stands still, another may answer, but not the other way round.
 fn stand_still(cluster: &Cluster, maker: &Maker, volumes: &BTreeSet<String>) -> Standstill {
     let running = cluster.ids().into_iter();
@@ -123,10 +128,7 @@ fn live(cluster: &mut Cluster, maker: &Maker, random: &mut Random) -> Vec<Stands
 #[test]
 fn after_a_power_failure_of_all_nodes_everything_acknowledged_is_there() {
     let mut random = Random::announced();
-    let mut cluster = ClusterSetup::default()
-        .settings(SETTINGS)
-        .recorded()
-        .start(3);
+    let mut cluster = start();
     let client = cluster.client();
     let maker = Maker::default();
     let standstills = thread::scope(|scope| {
@@ -177,10 +179,7 @@ fn after_a_power_failure_of_all_nodes_everything_acknowledged_is_there() {
 #[test]
 fn a_node_whose_power_fails_goes_on_while_the_others_work() {
     let mut random = Random::announced();
-    let mut cluster = ClusterSetup::default()
-        .settings(SETTINGS)
-        .recorded()
-        .start(3);
+    let mut cluster = start();
     let client = cluster.client();
     let load = Load::start(&client, InodeId::ROOT, "file", 2);
     for round in 0..FAILURES {

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use holdfast_metadata::LockMode;
+use holdfast_tests::Random;
 use holdfast_tests::linearizability::{
     Call, Known, LockCall, LockOutcome, Operation, Outcome, Owner, Recorder, choose, known,
     look_at_all, perform,
 };
-use holdfast_tests::{Random, system};
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
+use holdfast_tests::locking::{Bytes, LockKind, set_lock};
 
 pub(crate) type NameOperation = Operation<Call, Outcome>;
 pub(crate) type LockOperation = Operation<LockCall, LockOutcome>;
@@ -133,7 +132,7 @@ impl Client {
         };
         let mut ask = |call: LockCall, mode: Option<LockMode>, waits: bool| {
             let who = (shared.recorder.id(), self.name.as_str());
-            let work = || match kind.change(file, mode, waits) {
+            let work = || match set_lock(file, kind, Bytes::ALL, mode, waits) {
                 Ok(()) => Known::Outcome(LockOutcome::Done),
                 Err(errno) => known(errno, LockOutcome::Failed),
             };
@@ -146,49 +145,6 @@ impl Client {
             Some(LockOutcome::Done) => ask(LockCall::Unlock(owner), None, false).is_some(),
             Some(LockOutcome::Failed(_)) => true,
             None => false,
-        }
-    }
-}
-
-/// Which system call takes locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LockKind {
-    Ofd,
-    Flock,
-}
-
-impl LockKind {
-    fn change(self, file: &File, mode: Option<LockMode>, waits: bool) -> Result<(), Errno> {
-        match self {
-            LockKind::Ofd => {
-                let range = libc::flock {
-                    l_type: match mode {
-                        Some(LockMode::Shared) => libc::F_RDLCK,
-                        Some(LockMode::Exclusive) => libc::F_WRLCK,
-                        None => libc::F_UNLCK,
-                    } as i16,
-                    l_whence: libc::SEEK_SET as i16,
-                    l_start: 0,
-                    l_len: 0,
-                    l_pid: 0,
-                };
-                let call = if waits {
-                    FcntlArg::F_OFD_SETLKW(&range)
-                } else {
-                    FcntlArg::F_OFD_SETLK(&range)
-                };
-                fcntl(file, call).map(drop)
-            }
-            LockKind::Flock => {
-                let operation = match mode {
-                    Some(LockMode::Shared) => libc::LOCK_SH,
-                    Some(LockMode::Exclusive) => libc::LOCK_EX,
-                    None => libc::LOCK_UN,
-                };
-                let patience = if waits { 0 } else { libc::LOCK_NB };
-                let changed = system::flock(file, operation | patience);
-                changed.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
-            }
         }
     }
 }

@@ -12,13 +12,14 @@ use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::linearizability::{
     Call, LockCall, LockTable, Moment, Namespace, Operation, Tree,
 };
+use holdfast_tests::locking::LockKind;
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::process::signal;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 
-use crate::clients::{Client, LockKind, LockOperation, NameOperation, Shared};
+use crate::clients::{Client, LockOperation, NameOperation, Shared};
 use crate::judge::judge;
 
 pub(crate) const MOUNTS: usize = 3;
