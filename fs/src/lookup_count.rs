@@ -75,6 +75,13 @@ impl LookupCounts {
         })
     }
 
+    /// Whether the kernel has it open.
+    pub(crate) fn is_open(&self, ino: InodeId) -> bool {
+        self.shard(ino, |shard| {
+            shard.get(&ino).is_some_and(|count| count.open > 0)
+        })
+    }
+
     /// The kernel closed it; true when that was the last use of an orphan.
     pub(crate) fn close(&self, ino: InodeId) -> bool {
         self.shard(ino, |shard| {

@@ -4,7 +4,7 @@ use holdfast_metadata::{
     Answer, Attributes, InodeId, Mode, Operation, PosixError, Query, Reply, SetAttributes,
     Timestamp, limits,
 };
-use holdfast_replicator::PosixMetadataReplicator;
+use holdfast_replicator::{PosixMetadataReplicator, ReplicateError};
 
 use super::{Caller, Filesystem, FilesystemError, now};
 use crate::open_files::{Handle, Use};
@@ -40,10 +40,21 @@ impl NewTime {
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn getattr(&self, ino: InodeId) -> Result<Attributes, FilesystemError> {
-        let attributes = self.attributes_of(Query::Attributes { ino }).await?;
+        let found = self.attributes_of(Query::Attributes { ino }).await;
+        let attributes = found.map_err(|error| self.lost_if_open(ino, error))?;
         // The root is never looked up; this is where its flags are seen.
         self.synchronous.note(&attributes);
         Ok(attributes)
+    }
+
+    /// What is open goes only with the session. The kernel would begin an `open` anew that has made the file already.
+    fn lost_if_open(&self, ino: InodeId, error: FilesystemError) -> FilesystemError {
+        match error {
+            FilesystemError::Posix(PosixError::InodeGone) if self.known.lookups.is_open(ino) => {
+                ReplicateError::SessionLost.into()
+            }
+            error => error,
+        }
     }
 
     /// `through` is the open file, of `ftruncate` for one.

@@ -9,9 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterMount;
-use holdfast_tests::linearizability::{
-    Call, LockCall, LockTable, Moment, Namespace, Operation, Tree,
-};
+use holdfast_tests::linearizability::{LockCall, LockTable, Moment, Namespace, Operation, Tree};
 use holdfast_tests::locking::LockKind;
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::process::signal;
@@ -114,18 +112,6 @@ pub(crate) fn run(
         names.extend(client.look(&shared));
     }
     drop(mounts);
-    for operations in &mut names {
-        let again: Vec<_> = operations
-            .iter()
-            .filter(|one| may_be_made_again(one, &endings))
-            .map(|one| Operation {
-                id: shared.recorder.id(),
-                answer: None,
-                ..one.clone()
-            })
-            .collect();
-        operations.extend(again);
-    }
     for operations in &mut locks {
         operations.extend(endings.iter().map(|(mount, invoked)| Operation {
             id: shared.recorder.id(),
@@ -153,18 +139,6 @@ pub(crate) fn run(
             judge::<LockTable>(&what, operations, &LockTable::default())
         );
     }
-}
-
-/// After `open` has made a file the kernel asks for its attributes. If the session of the mount has ended between the two,
-/// and others have removed the file, it is told ESTALE, and begins the whole call anew.
-fn may_be_made_again(one: &NameOperation, endings: &[(usize, Moment)]) -> bool {
-    let is_create = matches!(one.call, Call::Create(..));
-    let is_cut = |(mount, moment): &(usize, Moment)| {
-        one.client.starts_with(&format!("{mount}."))
-            && one.invoked <= *moment
-            && one.returned().is_some_and(|returned| returned >= *moment)
-    };
-    is_create && endings.iter().any(is_cut)
 }
 
 /// Makes the directory of a round on one mount.

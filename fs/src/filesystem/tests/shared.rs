@@ -245,6 +245,19 @@ fn a_file_that_is_gone_for_the_cluster_is_not_opened_again() {
     assert_eq!(errno(&opened.unwrap_err()), libc::ESTALE);
 }
 
+/// At ESTALE the kernel begins the whole `open(O_CREAT)` anew.
+#[test]
+fn what_was_open_when_its_session_ended_is_lost_and_not_stale() {
+    let mounted = Mounted::new();
+    let file = mounted.open("file");
+    mounted.remove_elsewhere("file");
+    mounted.reclaim_elsewhere(file.0);
+    is_eio(mounted.run(mounted.filesystem.getattr(file.0)));
+    mounted.close(file);
+    let closed = mounted.run(mounted.filesystem.getattr(file.0));
+    assert_eq!(errno(&closed.unwrap_err()), libc::ESTALE);
+}
+
 #[test]
 fn an_open_that_is_under_way_is_waited_for() {
     let mounted = Mounted::new();

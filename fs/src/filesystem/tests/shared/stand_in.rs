@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    LockMode, LockOwner, LockRange, LockSpace, Outcome, SessionId, Write, WritePosition,
+    LockMode, LockOwner, LockRange, LockSpace, Outcome, Reclaim, SessionId, Write, WritePosition,
 };
 use holdfast_replicator::{Attendant, Pending, ReplicateError, SharedVolume, Status};
 use parking_lot::Mutex;
@@ -199,15 +199,27 @@ impl Mounted {
 
     /// Another mount removes a file.
     pub(super) fn remove_elsewhere(&self, name: &str) {
-        let unlink = Operation::Unlink(holdfast_metadata::Unlink {
+        self.change_elsewhere(Operation::Unlink(holdfast_metadata::Unlink {
             parent: ROOT,
             name: file_name(name),
-        });
+        }));
+    }
+
+    /// The session has ended, and with it what it had open.
+    pub(super) fn reclaim_elsewhere(&self, ino: InodeId) {
+        self.end_session();
+        self.change_elsewhere(Operation::Reclaim(Reclaim {
+            inodes: vec![ino],
+            term: None,
+        }));
+    }
+
+    fn change_elsewhere(&self, operation: Operation) {
         let command = Command {
             request: None,
             now: now(),
             credentials: Credentials::ROOT,
-            operation: unlink,
+            operation,
         };
         at_once(self.cluster.replicate(command)).unwrap().unwrap();
     }
