@@ -21,6 +21,10 @@ pub(crate) fn verify(root: &Path) -> Result<()> {
     clippy.extend(BUILD);
     clippy.extend(["--", "-D", "warnings"]);
     step(root, "clippy", &clippy, &[])?;
+    // What users build has fewer features; it must not warn either.
+    let users = ["clippy", "--quiet", "--release", "--package", "holdfast"];
+    let users = [users.as_slice(), &["--", "-D", "warnings"]].concat();
+    step(root, "clippy of the command", &users, &[])?;
     let mut doc = vec!["doc", "--quiet", "--no-deps", "--document-private-items"];
     doc.extend(BUILD);
     step(root, "doc", &doc, &[("RUSTDOCFLAGS", "-D warnings")])?;
