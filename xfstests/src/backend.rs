@@ -11,9 +11,9 @@ use self::cluster::Cluster;
 use crate::arguments::Backend;
 use crate::interrupt::Interrupt;
 
-/// The names of the two trees, with which they are mounted and unmounted.
-pub(crate) const TEST: &str = "holdfast-test";
-pub(crate) const SCRATCH: &str = "holdfast-scratch";
+/// The names of the two trees.
+pub(crate) const TEST: &str = "test";
+pub(crate) const SCRATCH: &str = "scratch";
 
 /// Ends when it is dropped.
 #[derive(Debug)]

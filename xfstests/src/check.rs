@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 
 use crate::expectation::Endings;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{self, Interrupt};
 use crate::outcome::{Ended, Outcome};
 use crate::progress::{News, Progress};
 use crate::settings::Places;
@@ -85,7 +85,7 @@ impl Check<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let log = File::options().create(true).append(true).open(self.log())?;
         command.stderr(log).process_group(0);
-        command.spawn().context("cannot start check")
+        interrupt::spawn(&mut command).context("cannot start check")
     }
 
     fn follow(

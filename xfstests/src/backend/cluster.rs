@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use nix::sys::signal::Signal;
 
-use crate::interrupt::Interrupt;
+use crate::interrupt::{self, Interrupt};
 use crate::processes;
 
 /// How long the cluster may take to come up, and to end.
@@ -53,10 +53,8 @@ impl Cluster {
             .stdout(log.try_clone()?)
             .stderr(log);
         // ^C reaches everything in the terminal; the nodes are told when the mounts are gone.
-        let process = command
-            .process_group(0)
-            .spawn()
-            .context("cannot start the cluster")?;
+        let process =
+            interrupt::spawn(command.process_group(0)).context("cannot start the cluster")?;
         let mut cluster = Cluster {
             holdfast: holdfast.to_owned(),
             directory,
