@@ -12,8 +12,8 @@ use crate::arguments::Backend;
 use crate::interrupt::Interrupt;
 
 /// The names of the two trees.
-pub(crate) const TEST: &str = "test";
-pub(crate) const SCRATCH: &str = "scratch";
+pub(crate) const TEST: &str = "holdfast-test";
+pub(crate) const SCRATCH: &str = "holdfast-scratch";
 
 /// Ends when it is dropped.
 #[derive(Debug)]

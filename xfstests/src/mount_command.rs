@@ -16,7 +16,7 @@ pub(crate) struct MountCommand {
 
 impl MountCommand {
     /// `work` gets a link to the program, which by its name knows that mount(8) calls it. Mounting
-    /// TREE-NAME mounts `trees/TREE`.
+    /// SOURCE mounts the tree `trees/SOURCE`.
     pub(crate) fn install(
         holdfast: &Path,
         work: &Path,
@@ -51,6 +51,6 @@ fn script(link: &Path, trees: &str) -> String {
     let link = link.display();
     format!(
         "#!/bin/sh\n# Of a run of xfstests/run, which removes it.\nsource=$1\nshift\n\
-         exec '{link}' '{trees}/'\"${{source%%-*}}\" \"$@\" -o \"fstype=fuse,fsname=$source\"\n"
+         exec '{link}' '{trees}/'\"$source\" \"$@\" -o \"fstype=fuse,fsname=$source\"\n"
     )
 }

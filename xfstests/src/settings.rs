@@ -59,9 +59,9 @@ fn format(places: &Places, subtype: &str) -> String {
     let settings = [
         ("FSTYP", "fuse".to_owned()),
         ("FUSE_SUBTYP", format!(".{subtype}")),
-        ("TEST_DEV", format!("{TEST}-{subtype}")),
+        ("TEST_DEV", TEST.to_owned()),
         ("TEST_DIR", places.test.display().to_string()),
-        ("SCRATCH_DEV", format!("{SCRATCH}-{subtype}")),
+        ("SCRATCH_DEV", SCRATCH.to_owned()),
         ("SCRATCH_MNT", places.scratch.display().to_string()),
         ("MOUNT_OPTIONS", options.to_owned()),
         ("TEST_FS_MOUNT_OPTS", options.to_owned()),
@@ -83,7 +83,7 @@ mod tests {
         places.configure("holdfast-1").unwrap();
         let text = fs::read_to_string(&places.config).unwrap();
         assert!(
-            text.contains("export SCRATCH_DEV='scratch-holdfast-1'\n"),
+            text.contains("export SCRATCH_DEV='holdfast-scratch'\n"),
             "{text}"
         );
         assert!(
