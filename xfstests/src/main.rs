@@ -62,7 +62,10 @@ fn main() -> anyhow::Result<ExitCode> {
     if arguments.accept {
         expectation::accept(&arguments.lists, arguments.backend, &seen)?;
     }
-    let surprises = comparison::surprises(&tests, &seen, &expected, &excluded);
+    let mut surprises = comparison::surprises(&tests, &seen, &expected, &excluded);
+    if interrupt.is_told() {
+        surprises = vec!["told to end: only a part was run".to_owned()];
+    }
     println!();
     for line in &surprises {
         println!("{line}");
@@ -71,11 +74,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let excluded_count = selected.len() - tests.len();
     let table = comparison::table(backend, &groups, &seen, excluded_count, begin.elapsed());
     println!("\n{table}");
-    Ok(if surprises.is_empty() || arguments.accept {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(
+        if surprises.is_empty() || (arguments.accept && !interrupt.is_told()) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        },
+    )
 }
 
 fn without_excluded(
