@@ -11,7 +11,7 @@ pub(crate) fn errno(error: &FilesystemError) -> i32 {
         FilesystemError::Posix(error) => posix(*error),
         FilesystemError::Replicate(error) => replicate(error),
         FilesystemError::UnknownIoctl => libc::ENOTTY,
-        FilesystemError::UnexpectedAnswer => libc::EIO,
+        FilesystemError::UnexpectedAnswer | FilesystemError::ShutDown => libc::EIO,
         FilesystemError::Interrupted => libc::EINTR,
     }
 }

@@ -22,6 +22,7 @@ mod unlink;
 mod xattr;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_metadata::{
@@ -56,6 +57,8 @@ pub(crate) struct Filesystem<R> {
     synchronous: Arc<Synchronous>,
     /// Where they are not left to the kernel.
     locks: Option<Arc<Locks>>,
+    /// Told to answer nothing any more.
+    shut_down: AtomicBool,
 }
 
 /// Whether other mounts may change the same tree.
@@ -83,7 +86,15 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             atime,
             synchronous,
             locks,
+            shut_down: AtomicBool::new(false),
         }
+    }
+
+    fn check_not_shut_down(&self) -> Result<(), FilesystemError> {
+        if self.shut_down.load(Ordering::Acquire) {
+            return Err(FilesystemError::ShutDown);
+        }
+        Ok(())
     }
 
     fn is_alone(&self) -> bool {
@@ -123,6 +134,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         credentials: Credentials,
         operation: Operation,
     ) -> Result<Answer, FilesystemError> {
+        self.check_not_shut_down()?;
         let is_durable = self.synchronous.is_asked_for(&operation);
         let command = Command {
             request: None,
@@ -152,6 +164,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         credentials: Credentials,
         operation: Operation,
     ) -> Result<Answer, FilesystemError> {
+        self.check_not_shut_down()?;
         let command = Command {
             request: None,
             now,
@@ -162,6 +175,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     }
 
     async fn query(&self, query: Query) -> Result<Reply, FilesystemError> {
+        self.check_not_shut_down()?;
         Ok(self.replicator.query(query).await??)
     }
 

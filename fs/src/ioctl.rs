@@ -1,4 +1,4 @@
-//! The ioctls of `chattr`, `lsattr` and project quotas, as bytes.
+//! The ioctls of `chattr`, `lsattr`, project quotas and of shutting a mount down, as bytes.
 //!
 //! `struct fsxattr` is five `u32` (flags, extent size, extents, project, copy-on-write extent size)
 //! and 8 bytes of padding.
@@ -23,6 +23,9 @@ pub(crate) enum Ioctl {
         /// From now on.
         project: u32,
     },
+    /// `XFS_IOC_GOINGDOWN`, of ext4 `EXT4_IOC_SHUTDOWN`: whether to flush first the kernel does not pass on, because the
+    /// number says that the argument is an answer.
+    Shutdown,
 }
 
 const GET_FLAGS: u32 = 0x8008_6601;
@@ -31,6 +34,7 @@ const SET_FLAGS: u32 = 0x4008_6602;
 const SET_FLAGS_32: u32 = 0x4004_6602;
 const GET_EXTENDED: u32 = 0x801c_581f;
 const SET_EXTENDED: u32 = 0x401c_5820;
+const SHUTDOWN: u32 = 0x8004_587d;
 
 const EXTENDED_BYTES: usize = 28;
 
@@ -60,6 +64,7 @@ impl Ioctl {
                 flags: from_extended(number_at(data, 0)?)?,
                 project: number_at(data, 12)?,
             }),
+            SHUTDOWN => Ok(Ioctl::Shutdown),
             _ => Err(FilesystemError::UnknownIoctl),
         }
     }
@@ -68,7 +73,7 @@ impl Ioctl {
     pub(crate) fn changes(&self) -> bool {
         match self {
             Ioctl::SetFlags(_) | Ioctl::SetExtended { .. } => true,
-            Ioctl::GetFlags | Ioctl::GetExtended => false,
+            Ioctl::GetFlags | Ioctl::GetExtended | Ioctl::Shutdown => false,
         }
     }
 }

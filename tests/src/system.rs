@@ -66,6 +66,14 @@ impl Drop for Mapping {
     }
 }
 
+/// Tells the filesystem of a file to answer nothing any more (`XFS_IOC_GOINGDOWN`).
+pub fn shut_down(file: &File) -> io::Result<()> {
+    const GOING_DOWN: libc::c_ulong = 0x8004_587d;
+    let mut flags = 0_u32;
+    // SAFETY: the argument is a number of four bytes, which outlives the call.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), GOING_DOWN, &raw mut flags) })
+}
+
 /// `flock(2)`
 pub fn flock(file: &File, operation: c_int) -> io::Result<()> {
     // SAFETY: nothing but numbers.

@@ -16,4 +16,6 @@ pub(crate) enum FilesystemError {
     UnexpectedAnswer,
     #[error("the caller was told to end while it waited")]
     Interrupted,
+    #[error("the mount was shut down")]
+    ShutDown,
 }

@@ -1,4 +1,6 @@
-//! The ioctls behind `chattr` and `lsattr`.
+//! The ioctls: `chattr`, `lsattr`, and the end of everything.
+
+use std::sync::atomic::Ordering;
 
 use holdfast_metadata::{Answer, InodeFlags, InodeId, Operation, PosixError, SetFlags};
 use holdfast_replicator::PosixMetadataReplicator;
@@ -27,7 +29,18 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                 let flags = InodeFlags::new(flags.bits() | kept).ok_or(PosixError::NotSupported)?;
                 self.set_flags(caller, ino, flags, Some(project)).await
             }
+            Ioctl::Shutdown => self.shut_down(&caller),
         }
+    }
+
+    /// From now on nothing is read or changed through this mount, as if its program had died; what was answered stays.
+    fn shut_down(&self, caller: &Caller) -> Result<Vec<u8>, FilesystemError> {
+        if !caller.credentials().is_superuser() {
+            return Err(PosixError::NotPermitted.into());
+        }
+        self.shut_down.store(true, Ordering::Release);
+        tracing::warn!("shut down by ioctl: every operation fails until it is mounted anew");
+        Ok(Vec::new())
     }
 
     async fn set_flags(

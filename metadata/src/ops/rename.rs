@@ -85,6 +85,8 @@ fn replace(
 ) -> Result<Answer, Stop> {
     let inode = check_may_move(context, moved, rename.new_parent)?;
     let victim = linked_inode(context, replaced)?;
+    // Before what it is and what is in it (`may_delete` in the kernel).
+    check_changeable(&victim)?;
     match (moved.kind, replaced.kind) {
         (FileKind::Directory, FileKind::Directory) if victim.size > 0 => {
             return Err(PosixError::NotEmpty.into());
@@ -94,7 +96,6 @@ fn replace(
         (_, FileKind::Directory) => return Err(PosixError::IsDirectory.into()),
         _ => {}
     }
-    check_changeable(&victim)?;
     leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     target.redirect(context, &rename.new_name, replaced, moved.ino, moved.kind)?;

@@ -13,11 +13,12 @@ pub(crate) fn apply(context: &mut Context<'_>, rmdir: &Rmdir) -> Result<Answer, 
         return Err(PosixError::NotDirectory.into());
     }
     let inode = linked_inode(context, dentry)?;
+    // What is permitted comes before what is in it (`may_delete` in the kernel).
+    directory.check_may_remove()?;
+    check_changeable(&inode)?;
     if inode.size > 0 {
         return Err(PosixError::NotEmpty.into());
     }
-    directory.check_may_remove()?;
-    check_changeable(&inode)?;
     directory.remove(context, &rmdir.name, dentry)?;
     directory.store(context);
     let orphaned = drop_link(context, dentry.ino, inode)?;

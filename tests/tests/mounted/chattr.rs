@@ -90,6 +90,35 @@ fn directories_obey_the_flags() {
         .success();
 }
 
+/// As xfstests' generic/079 has it.
+#[test]
+fn what_the_flags_forbid_is_eperm_also_for_a_directory_that_is_not_empty() {
+    let mounted = Mounted::new();
+    mounted
+        .shell("mkdir -p fixed/full/file growing/full/file free/full/file empty")
+        .success();
+    mounted
+        .shell("chattr +i fixed free/full; chattr +a growing")
+        .success();
+    for full in ["fixed/full", "growing/full", "free/full"] {
+        let path = mounted.path(full);
+        assert_eq!(errno(fs::remove_dir(&path)), Errno::EPERM, "rmdir {full}");
+        let replaced = fs::rename(mounted.path("empty"), &path);
+        assert_eq!(errno(replaced), Errno::EPERM, "rename onto {full}");
+    }
+    mounted
+        .shell("chattr -i fixed free/full; chattr -a growing")
+        .success();
+    for full in ["fixed/full", "growing/full", "free/full"] {
+        let path = mounted.path(full);
+        assert_eq!(
+            errno(fs::remove_dir(&path)),
+            Errno::ENOTEMPTY,
+            "rmdir {full}"
+        );
+    }
+}
+
 #[test]
 fn only_root_sets_the_flags() {
     let mounted = Mounted::new();

@@ -20,6 +20,7 @@ mod readdir;
 mod rename;
 mod seek;
 mod set_id;
+mod shutdown;
 mod statfs;
 mod times;
 mod truncate;

@@ -1,7 +1,7 @@
 //! Who may set which flags, and what they change.
 
 use super::*;
-use crate::command::Operation;
+use crate::command::{Operation, RenameFlags};
 use crate::ops::fixture::Fixture;
 use crate::permission::fixture::user;
 use crate::types::{Attributes, Credentials, FileKind, InodeId};
@@ -110,4 +110,28 @@ fn an_inode_that_is_gone_has_no_flags() {
         None,
     );
     assert_eq!(outcome, Err(PosixError::InodeGone));
+}
+
+#[test]
+fn what_a_flag_forbids_comes_before_what_is_in_the_directory() {
+    let mut fixture = Fixture::new();
+    let full = fixture.mkdir(InodeId::ROOT, "full");
+    fixture.create(full, "file");
+    fixture.mkdir(InodeId::ROOT, "empty");
+    for flag in [InodeFlags::IMMUTABLE, InodeFlags::APPEND] {
+        for ino in [full, InodeId::ROOT] {
+            set(&mut fixture, Credentials::ROOT, ino, flag, None).unwrap();
+            let refused = fixture.rmdir(InodeId::ROOT, "full");
+            assert_eq!(refused, Err(PosixError::NotPermitted));
+            let refused = fixture.rename(
+                (InodeId::ROOT, "empty"),
+                (InodeId::ROOT, "full"),
+                RenameFlags::default(),
+            );
+            assert_eq!(refused, Err(PosixError::NotPermitted));
+            set(&mut fixture, Credentials::ROOT, ino, 0, None).unwrap();
+        }
+    }
+    let refused = fixture.rmdir(InodeId::ROOT, "full");
+    assert_eq!(refused, Err(PosixError::NotEmpty));
 }
