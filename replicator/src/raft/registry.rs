@@ -409,3 +409,6 @@ impl std::fmt::Debug for Shared {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
