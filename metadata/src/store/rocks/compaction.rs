@@ -86,9 +86,19 @@ impl RocksEngine {
         Ok(garbage > self.blocks_property(BLOB_BYTES)? / GARBAGE_PART)
     }
 
+    /// RocksDB collects no blocks by itself any more: what becomes of them is what was asked for.
+    #[cfg(test)]
+    pub(in crate::store) fn collect_only_when_asked(&self) -> Result<(), Fault> {
+        self.set_option_of_blocks("disable_auto_compactions", "true")
+    }
+
     fn set_age_cutoff(&self, part: &str) -> Result<(), Fault> {
+        self.set_option_of_blocks(AGE_CUTOFF, part)
+    }
+
+    fn set_option_of_blocks(&self, name: &str, value: &str) -> Result<(), Fault> {
         self.database
-            .set_options_cf(self.blocks()?, &[(AGE_CUTOFF, part)])
+            .set_options_cf(self.blocks()?, &[(name, value)])
             .map_err(|error| self.failed(&error))
     }
 }
