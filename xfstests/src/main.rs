@@ -70,7 +70,11 @@ fn main() -> anyhow::Result<ExitCode> {
     for line in &surprises {
         println!("{line}");
     }
-    let (backend, groups) = (arguments.backend.name(), arguments.groups.join(","));
+    let backend = arguments.backend.name();
+    let groups = match arguments.groups.as_slice() {
+        [first, _, _, ..] => format!("{first} and {} more", arguments.groups.len() - 1),
+        few => few.join(","),
+    };
     let excluded_count = selected.len() - tests.len();
     let table = comparison::table(backend, &groups, &seen, excluded_count, begin.elapsed());
     println!("\n{table}");

@@ -18,11 +18,12 @@ pub(crate) fn below(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(in_table(&table, directory))
 }
 
-/// Lets whoever waits for the daemons of these mounts have an error: the kernel gives up the connection.
+/// Lets whoever waits for the daemons of these mounts have an error: the kernel gives up the connection. The mounts go
+/// at once, also those that are busy, so that the next test does not find them dead.
 pub(crate) fn abort(directory: &Path) -> anyhow::Result<()> {
     for mountpoint in below(directory)? {
-        // Busy ones stay mounted, and are aborted all the same.
         umount2(&mountpoint, MntFlags::MNT_FORCE).ok();
+        umount2(&mountpoint, MntFlags::MNT_DETACH).ok();
     }
     Ok(())
 }

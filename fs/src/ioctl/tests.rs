@@ -91,7 +91,7 @@ fn flags_without_effect_here_are_not_supported() {
 /// `XFS_IOC_GOINGDOWN` is `_IOR('X', 125, __u32)`.
 #[test]
 fn the_shutdown_of_xfs_and_ext4_is_known() {
-    let number = (2 << 30) | (4 << 16) | (u32::from(b'X') << 8) | 125;
+    let number = (2 << 30) | (4 << 16) | (u32::from(b'X') << 8) | 0x7d;
     assert_eq!(Ioctl::decode(number, &[]).unwrap(), Ioctl::Shutdown);
 }
 
