@@ -19,6 +19,7 @@ mod rules;
 mod runtime;
 mod service;
 mod story;
+mod tally;
 mod tests;
 mod watch;
 mod witness;

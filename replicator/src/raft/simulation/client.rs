@@ -31,6 +31,12 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const ATTEND_PATIENCE: Duration = Duration::from_millis(2500);
 /// The part of a lease that a mount counts on.
 const KEPT: (u32, u32) = (9, 10);
+/// Milliseconds for which a lock is held at most.
+const HOLD: u64 = 400;
+/// Longer than a lease: somebody relies on it.
+const LONG_HOLD: u64 = 10_000;
+/// How often a client asks for a lock that it waits for, and one that needs it more.
+const ASKING: (u64, u64) = (4, 40);
 
 /// What all clients and the world share.
 #[derive(Clone)]
@@ -60,6 +66,8 @@ pub(super) struct Client {
     id: u64,
     host: Host,
     around: Surroundings,
+    /// Does little but take the same lock as others like it, and hold it for long.
+    is_keeper: bool,
     seat: Arc<Mutex<Seat>>,
     /// The session of the seat is open.
     opened: Arc<Notify>,
@@ -76,6 +84,7 @@ impl Client {
             id,
             host,
             around,
+            is_keeper: id % 4 < 2,
             seat: Arc::new(Mutex::new(Seat {
                 session: SessionId(id * 1000),
                 is_open: false,
@@ -86,6 +95,15 @@ impl Client {
             random,
             leader: 1,
             old: Vec::new(),
+        }
+    }
+
+    /// The same client, that draws other numbers.
+    pub(super) fn fork(&mut self) -> Client {
+        let random = self.random.fork();
+        Client {
+            random,
+            ..self.clone()
         }
     }
 
@@ -101,10 +119,20 @@ impl Client {
             match self.random.below(100) {
                 0..=29 => self.read().await,
                 30..=41 => self.lock().await,
-                42 => self.close_session().await,
-                43..=45 => self.stray().await,
+                42..=80 if self.is_keeper => self.lock().await,
+                81 => self.close_session().await,
+                82..=84 => self.stray().await,
                 _ => self.change().await,
             }
+        }
+    }
+
+    /// Reads beside what else is done, and so goes on to ask whoever answers reads.
+    pub(super) async fn look(mut self) {
+        while !self.around.is_ending.load(Ordering::Relaxed) {
+            let pause = self.random.millis(50, 500);
+            tokio::time::sleep(pause).await;
+            self.read().await;
         }
     }
 
@@ -212,7 +240,7 @@ impl Client {
         if known.files.is_empty() {
             return;
         }
-        let lock = workload::lock(&mut self.random, &known, self.id);
+        let lock = workload::lock(&mut self.random, &known, self.id, self.is_keeper);
         let session = self.seat.lock().session;
         let outcome = self.next(Operation::SetLock(lock), usize::MAX).await;
         let sequence = self.seat.lock().sequence;
@@ -222,7 +250,12 @@ impl Client {
             _ => return,
         };
         let hold = held.then(|| self.hold(session, &lock)).flatten();
-        let pause = self.random.millis(0, 400);
+        let most = if self.is_keeper && self.random.percent(60) {
+            LONG_HOLD
+        } else {
+            HOLD
+        };
+        let pause = self.random.millis(0, most);
         tokio::time::sleep(pause).await;
         if let Some(hold) = hold {
             self.around.history.let_go(hold);
@@ -255,7 +288,11 @@ impl Client {
     /// Whether it got the lock in the end.
     async fn wait_for(&mut self, lock: &SetLock, session: SessionId, sequence: u64) -> bool {
         let ino = lock.ino;
-        for _ in 0..4 {
+        let asking = if self.is_keeper { ASKING.1 } else { ASKING.0 };
+        for _ in 0..asking {
+            if self.around.is_ending.load(Ordering::Relaxed) {
+                break;
+            }
             let pause = self.random.millis(20, 250);
             tokio::time::sleep(pause).await;
             let ticket = Query::LockTicket {

@@ -1,6 +1,6 @@
 //! What the clients asked, what they heard, and when: the rules are checked against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_metadata::{
@@ -50,6 +50,8 @@ struct Kept {
     reads: Vec<Read>,
     holds: BTreeMap<u64, Hold>,
     next_hold: u64,
+    /// Sessions whose locks are nobody's.
+    given_up: BTreeSet<SessionId>,
 }
 
 /// Clones share it.
@@ -101,14 +103,17 @@ impl History {
         let mut kept = self.kept.lock();
         let number = kept.next_hold;
         kept.next_hold += 1;
+        let is_over = kept.given_up.contains(&session);
+        let times = (!is_over).then(|| (Instant::now(), until));
+        let times = times.into_iter().collect();
         let hold = Hold {
             session,
             ino,
             space,
             range,
             mode,
-            times: vec![(Instant::now(), until)],
-            is_over: false,
+            times,
+            is_over,
         };
         kept.holds.insert(number, hold);
         number
@@ -129,6 +134,12 @@ impl History {
         if let Some(hold) = self.kept.lock().holds.get_mut(&number) {
             hold.end();
         }
+    }
+
+    /// The session may be ended at any time from now on, without its knowing.
+    pub(super) fn give_up(&self, session: SessionId) {
+        self.kept.lock().given_up.insert(session);
+        self.end_session(session);
     }
 
     /// The session is given up from now on.

@@ -2,9 +2,11 @@
 //!
 //! Everything runs on one thread. While a task of a host is polled the host is the current one; what the task begins
 //! belongs to the same host. So a host can be stopped as `SIGSTOP` does, and killed as a power failure does: in both
-//! cases between two polls, with nothing run on the way out but destructors.
+//! cases between two polls, with nothing run on the way out but destructors. Or one of its tasks stands still, as when
+//! the thread that runs it is not given a processor, and the others go on.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +18,9 @@ use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
+use super::node::TIMING;
 use super::random::Random;
+use super::tally::Tally;
 
 thread_local! {
     static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
@@ -33,26 +37,36 @@ pub(in crate::raft) struct Host {
 struct State {
     is_dead: bool,
     is_stopped: bool,
-    /// Of tasks that would have run while the host was stopped.
+    /// What of it stands still while the rest runs.
+    stopped_task: Option<&'static str>,
+    /// The names of the tasks it has had.
+    names: BTreeSet<&'static str>,
+    /// Of tasks that would have run while they stood still.
     woken: Vec<Waker>,
     tasks: Vec<AbortHandle>,
     random: Random,
     epoch: Instant,
     /// How far its clock is from the right time, in milliseconds.
     clock_error: i64,
+    stopped_at: Option<Instant>,
+    tally: Tally,
 }
 
 impl Host {
-    pub(in crate::raft) fn new(random: Random, epoch: Instant) -> Host {
+    pub(in crate::raft) fn new(random: Random, epoch: Instant, tally: Tally) -> Host {
         Host {
             shared: Arc::new(Mutex::new(State {
                 is_dead: false,
                 is_stopped: false,
+                stopped_task: None,
+                names: BTreeSet::new(),
                 woken: Vec::new(),
                 tasks: Vec::new(),
                 random,
                 epoch,
                 clock_error: 0,
+                stopped_at: None,
+                tally,
             })),
         }
     }
@@ -75,11 +89,14 @@ impl Host {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let name = std::any::type_name::<F>();
         let task = tokio::spawn(Hosted {
             host: self.clone(),
+            name,
             task: Box::pin(task),
         });
         let mut state = self.shared.lock();
+        state.names.insert(name);
         if state.is_dead {
             task.abort();
         }
@@ -104,7 +121,9 @@ impl Host {
 
     /// Nothing of it runs until it goes on; time passes meanwhile.
     pub(in crate::raft) fn stop(&self) {
-        self.shared.lock().is_stopped = true;
+        let mut state = self.shared.lock();
+        state.is_stopped = true;
+        state.stopped_at.get_or_insert_with(Instant::now);
     }
 
     /// Stands still for so long, unless it is told to go on before.
@@ -117,15 +136,42 @@ impl Host {
         });
     }
 
+    /// What its tasks are.
+    pub(in crate::raft) fn names(&self) -> Vec<&'static str> {
+        self.shared.lock().names.iter().copied().collect()
+    }
+
+    /// The tasks of this name stand still for so long, and the others do not.
+    pub(in crate::raft) fn stop_task_for(&self, name: &'static str, time: Duration) {
+        self.shared.lock().stopped_task = Some(name);
+        let host = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            host.release(|state| state.stopped_task = None);
+        });
+    }
+
     /// What a task of any host on this thread has panicked with.
     pub(in crate::raft) fn take_panic() -> Option<String> {
         PANIC.take()
     }
 
     pub(in crate::raft) fn go_on(&self) {
+        self.release(|state| {
+            state.is_stopped = false;
+            state.stopped_task = None;
+            let stood = state.stopped_at.take().map(|since| since.elapsed());
+            if stood.is_some_and(|stood| stood >= TIMING.session_lease) {
+                state.tally.count("pauses longer than a lease");
+            }
+        });
+    }
+
+    /// What may run again goes on.
+    fn release(&self, change: impl FnOnce(&mut State)) {
         let woken = {
             let mut state = self.shared.lock();
-            state.is_stopped = false;
+            change(&mut state);
             std::mem::take(&mut state.woken)
         };
         for waker in woken {
@@ -156,17 +202,19 @@ impl Host {
         self.shared.lock().random.next()
     }
 
-    fn may_run(&self, context: &Context<'_>) -> bool {
+    fn may_run(&self, name: &str, context: &Context<'_>) -> bool {
         let mut state = self.shared.lock();
-        if state.is_stopped {
+        let is_stopped = state.is_stopped || state.stopped_task == Some(name);
+        if is_stopped {
             state.woken.push(context.waker().clone());
         }
-        !state.is_dead && !state.is_stopped
+        !state.is_dead && !is_stopped
     }
 }
 
 struct Hosted<F> {
     host: Host,
+    name: &'static str,
     task: Pin<Box<F>>,
 }
 
@@ -174,7 +222,7 @@ impl<F: Future> Future for Hosted<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        if !self.host.may_run(context) {
+        if !self.host.may_run(self.name, context) {
             return Poll::Pending;
         }
         let host = self.host.clone();

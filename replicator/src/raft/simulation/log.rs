@@ -125,6 +125,7 @@ impl Shared {
             let mut platter = self.platter.lock();
             if std::mem::take(&mut platter.is_failing) {
                 result = Err(());
+                platter.tally.count("failed syncs");
                 self.state.lock().has_failed = true;
             } else {
                 platter.synced();
@@ -249,12 +250,13 @@ mod tests {
     use super::*;
     use crate::raft::log::tests::machine::Machine;
     use crate::raft::simulation::random::Random;
+    use crate::raft::simulation::tally::Tally;
 
     struct Builder;
 
     impl StoreBuilder<TypeConfig, SimulatedLog, Machine, ()> for Builder {
         async fn build(&self) -> Result<((), SimulatedLog, Machine), StorageError<TypeConfig>> {
-            let platter = Arc::new(Mutex::new(Platter::new(Random::new(1))));
+            let platter = Arc::new(Mutex::new(Platter::new(Random::new(1), Tally::default())));
             let log = SimulatedLog::open(platter, Witness::default());
             Ok(((), log, Machine::default()))
         }

@@ -1,20 +1,26 @@
 //! What goes wrong.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::ChangeMembers;
+use holdfast_metadata::{Query, Reply};
 use openraft::async_runtime::WatchReceiver;
+use openraft::{ChangeMembers, ServerState};
 use tokio::time::Instant;
 
+use super::host::Host;
 use super::network::Weather;
 use super::platter::Crash;
 use super::world::{NODES, World, peer};
+use crate::raft::machine::Machine;
 
 /// How long things go wrong.
-const CHAOS: Duration = Duration::from_secs(15);
+const CHAOS: Duration = Duration::from_secs(20);
 /// A node may have nothing to take a snapshot of, or a disk that hangs.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
+/// To hand over, or to hear that one leads.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Until it is over, or a rule is broken.
 pub(super) async fn rage(world: &mut World) -> Result<(), String> {
@@ -32,9 +38,9 @@ pub(super) async fn rage(world: &mut World) -> Result<(), String> {
 async fn strike(world: &mut World) {
     let number = world.random.below(NODES) as usize;
     let node = number as u64 + 1;
-    match world.random.below(26) {
-        0..=3 => wall(world),
-        4..=6 => {
+    match world.random.below(34) {
+        0..=2 => wall(world),
+        3..=6 => {
             world.story.tell("the walls are gone");
             world.network.remove_walls();
         }
@@ -46,7 +52,7 @@ async fn strike(world: &mut World) {
         9..=11 => {
             let how = *world.random.pick(&[Crash::Kill, Crash::PowerFailure]);
             if world.random.percent(25) {
-                world.nodes[number].steps_left = Some(world.random.below(150) as usize);
+                world.nodes[number].steps_left = Some(world.random.below(40) as usize);
             }
             world.crash(number, how).await;
         }
@@ -64,7 +70,8 @@ async fn strike(world: &mut World) {
             }
         }
         14 | 15 => stop(world, number),
-        16 => stop_client(world),
+        16 | 30 | 31 => stop_client(world),
+        32 => evict(world),
         17 => disk(world, number),
         18 => {
             world
@@ -76,6 +83,9 @@ async fn strike(world: &mut World) {
         20 | 21 => snapshot(world, number),
         22 | 23 => members(world),
         24 => hand_over(world, node),
+        25 | 26 => stop_task(world, number),
+        27 | 28 => come_back(world),
+        29 => cut_off_leader(world),
         _ => go_on(world),
     }
 }
@@ -86,6 +96,9 @@ fn wall(world: &mut World) {
     world
         .story
         .tell(&format!("a wall around {side:?} (one way: {one_way})"));
+    world
+        .tally
+        .count(if one_way { "walls, one way" } else { "walls" });
     for inside in &side {
         for outside in (1..=NODES).filter(|node| !side.contains(node)) {
             world.network.wall(*inside, outside);
@@ -110,7 +123,8 @@ fn weather(world: &mut World) {
 
 /// As `SIGSTOP` does, for up to twice the lease.
 fn stop(world: &mut World, number: usize) {
-    let time = world.random.millis(100, 6000);
+    let most = *world.random.pick(&[800, 800, 6000]);
+    let time = world.random.millis(100, most);
     let node = &world.nodes[number];
     if let Some(process) = &node.process {
         world.story.tell(&format!(
@@ -123,7 +137,8 @@ fn stop(world: &mut World, number: usize) {
 }
 
 fn stop_client(world: &mut World) {
-    let time = world.random.millis(100, 6000);
+    let least = *world.random.pick(&[100, 3000]);
+    let time = world.random.millis(least, 7000);
     let number = world.random.below(world.clients.len() as u64) as usize;
     world.story.tell(&format!(
         "client {} stands still for {} ms",
@@ -131,6 +146,117 @@ fn stop_client(world: &mut World) {
         time.as_millis()
     ));
     world.clients[number].stop_for(time);
+}
+
+/// What a node does beside other things, most often the leader.
+fn stop_task(world: &mut World, number: usize) {
+    let leader = world.leader().map(|(leader, ..)| leader);
+    let leader = leader.filter(|_| world.random.percent(60));
+    let time = world.random.millis(50, 3000);
+    let Some(process) = &world.nodes[leader.unwrap_or(number)].process else {
+        return;
+    };
+    let host = process.host.clone();
+    let name = *world.random.pick(&host.names());
+    stop_task_of(world, &host, name, time);
+}
+
+fn stop_task_of(world: &World, host: &Host, name: &'static str, time: Duration) {
+    let told: String = name.chars().take(120).collect();
+    let time_told = time.as_millis();
+    let story = &world.story;
+    story.tell(&format!("{told} of it stands still for {time_told} ms"));
+    world.tally.count("tasks that stand still");
+    host.stop_task_for(name, time);
+}
+
+/// Another leads for a moment, which a task of the leader may not notice.
+fn come_back(world: &mut World) {
+    let Some((number, host, group)) = world.leader() else {
+        return;
+    };
+    let own = number as u64 + 1;
+    let others: Vec<u64> = {
+        let metrics = group.raft().server_metrics();
+        let metrics = metrics.borrow_watched();
+        let voters = metrics.membership_config.membership().voter_ids();
+        voters.filter(|voter| *voter != own).collect()
+    };
+    if others.is_empty() {
+        return;
+    }
+    let other = *world.random.pick(&others);
+    let Some(process) = &world.nodes[other as usize - 1].process else {
+        return;
+    };
+    let moment = world.random.millis(0, 300);
+    world.story.tell(&format!(
+        "node {other} is to lead for {} ms, then node {own} again",
+        moment.as_millis()
+    ));
+    let (next, tally) = (Arc::clone(&process.group), world.tally.clone());
+    process.host.spawn(async move {
+        let wait = next.raft().wait(Some(PATIENCE));
+        let leads = wait.metrics(|metrics| metrics.state == ServerState::Leader, "it leads");
+        if leads.await.is_ok() {
+            tokio::time::sleep(moment).await;
+            if next.hand_over(Some(own), PATIENCE).await {
+                tally.count("leaders that lead again");
+            }
+        }
+    });
+    // What it has decided waits, and is proposed when it leads again.
+    let names = host.names();
+    let proposer = names.iter().find(|name| name.contains("propose_all"));
+    let name = *proposer
+        .filter(|_| world.random.percent(60))
+        .unwrap_or(world.random.pick(&names));
+    let time = world.random.millis(300, 2500);
+    stop_task_of(world, &host, name, time);
+    if world.random.percent(60) {
+        evict(world);
+    }
+    host.spawn(async move { group.hand_over(Some(other), PATIENCE).await });
+}
+
+/// An operator ends the session of a client, which does not know that.
+fn evict(world: &mut World) {
+    let Some((number, host, group)) = world.leader() else {
+        return;
+    };
+    let machine = group.store().machine();
+    let Machine::Volume(volume) = machine.as_ref() else {
+        return;
+    };
+    let Ok(Ok(Reply::Sessions(sessions))) = volume.query(&Query::Sessions) else {
+        return;
+    };
+    let Some(door) = world.network.door(number as u64 + 1) else {
+        return;
+    };
+    if sessions.is_empty() {
+        return;
+    }
+    let session = world.random.pick(&sessions).session;
+    world
+        .story
+        .tell(&format!("session {} is to end", session.0));
+    world.tally.count("evictions");
+    // What it holds may be another's from now on.
+    world.give_up(session);
+    host.spawn(async move { door.service.volume.attendance().evict(session).await });
+}
+
+/// It does not know that another leads, and clients go on to ask it.
+fn cut_off_leader(world: &mut World) {
+    let leader = world.leader().map(|(number, ..)| number as u64 + 1);
+    if let Some(leader) = leader {
+        let time = world.random.millis(500, 7000);
+        let told = format!("node {leader} is cut off for {} ms", time.as_millis());
+        world.story.tell(&told);
+        world.tally.count("leaders cut off");
+        world.network.cut_off(leader, time);
+    }
 }
 
 fn go_on(world: &mut World) {
@@ -159,6 +285,7 @@ fn clock(world: &mut World, number: usize) {
         "the clock of node {} is {error} ms wrong",
         number + 1
     ));
+    world.tally.count("clocks that jump");
     if let Some(process) = &world.nodes[number].process {
         process.host.set_clock_error(error);
     }
@@ -177,7 +304,7 @@ fn snapshot(world: &mut World, number: usize) {
         "node {} is told to take a snapshot (purge: {purges})",
         node.id
     ));
-    let raft = process.group.raft().clone();
+    let (raft, tally) = (process.group.raft().clone(), world.tally.clone());
     process.host.spawn(async move {
         let applied = raft.metrics().borrow_watched().last_applied;
         raft.trigger().snapshot().await.ok();
@@ -185,6 +312,7 @@ fn snapshot(world: &mut World, number: usize) {
         let made = wait.metrics(|metrics| metrics.snapshot >= applied, "a snapshot");
         let held = made.await.ok().and_then(|metrics| metrics.snapshot);
         if let Some(held) = held.filter(|_| purges) {
+            tally.count("purges");
             raft.trigger().purge_log(held.index).await.ok();
         }
     });
@@ -203,7 +331,7 @@ fn members(world: &mut World) {
     world.story.tell(&format!(
         "{voters:?} are to vote, others to stay: {retains}"
     ));
-    let story = world.story.clone();
+    let (story, tally) = (world.story.clone(), world.tally.clone());
     host.spawn(async move {
         let raft = group.raft().clone();
         drop(group);
@@ -215,14 +343,22 @@ fn members(world: &mut World) {
         };
         let changed = tokio::time::timeout(Duration::from_secs(5), change).await;
         let changed = changed.map(|changed| changed.map(|changed| changed.log_id));
+        if matches!(changed, Ok(Ok(_))) {
+            tally.count("changes of members");
+        }
         story.tell(&format!("the membership: {changed:?}"));
     });
 }
 
 fn hand_over(world: &World, to: u64) {
+    let tally = world.tally.clone();
     let Some((_, host, group)) = world.leader() else {
         return;
     };
     world.story.tell(&format!("node {to} is to lead"));
-    host.spawn(async move { group.hand_over(Some(to), Duration::from_secs(1)).await });
+    host.spawn(async move {
+        if group.hand_over(Some(to), PATIENCE).await {
+            tally.count("hand-overs");
+        }
+    });
 }

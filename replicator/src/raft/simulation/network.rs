@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::host::Host;
 use super::random::Random;
+use super::tally::Tally;
+use super::world::NODES;
 
 /// Clones are the same network.
 #[derive(Clone)]
@@ -22,7 +25,12 @@ struct State {
     doors: BTreeMap<u64, Door>,
     /// Nothing comes from the first to the second.
     walls: BTreeSet<(u64, u64)>,
+    /// Until then this node and the others do not hear each other; clients hear both.
+    cut_off: Option<(u64, Instant)>,
     weather: Weather,
+    /// When the last message on each way will have arrived.
+    latest: BTreeMap<(u64, u64), Instant>,
+    tally: Tally,
 }
 
 /// How the network is.
@@ -46,6 +54,15 @@ impl Weather {
     };
 }
 
+impl State {
+    fn is_cut_off(&self, from: u64, to: u64) -> bool {
+        self.cut_off.is_some_and(|(node, until)| {
+            let is_between_nodes = from.max(to) <= NODES;
+            is_between_nodes && [from, to].contains(&node) && Instant::now() < until
+        })
+    }
+}
+
 /// Where a process is reached.
 #[derive(Clone)]
 pub(super) struct Door {
@@ -58,13 +75,16 @@ pub(super) struct Door {
 pub(super) struct Reset;
 
 impl Network {
-    pub(super) fn new(random: Random) -> Network {
+    pub(super) fn new(random: Random, tally: Tally) -> Network {
         Network {
             shared: Arc::new(Mutex::new(State {
                 random,
                 doors: BTreeMap::new(),
                 walls: BTreeSet::new(),
+                cut_off: None,
                 weather: Weather::FAIR,
+                latest: BTreeMap::new(),
+                tally,
             })),
         }
     }
@@ -93,6 +113,17 @@ impl Network {
         self.shared.lock().walls.clear();
     }
 
+    /// No node hears this one for so long, whatever becomes of walls.
+    pub(super) fn cut_off(&self, node: u64, time: Duration) {
+        self.shared.lock().cut_off = Some((node, Instant::now() + time));
+    }
+
+    pub(super) fn join_all(&self) {
+        let mut state = self.shared.lock();
+        state.walls.clear();
+        state.cut_off = None;
+    }
+
     /// How long the next message takes from one host to another; `None` when it never arrives.
     pub(super) fn way(&self, from: u64, to: u64) -> Option<Duration> {
         let mut state = self.shared.lock();
@@ -102,11 +133,32 @@ impl Network {
         let is_lost = state.random.percent(lost);
         let is_late = state.random.percent(late);
         let takes = state.random.micros(micros.0, micros.1);
-        let is_walled = state.walls.contains(&(from, to));
-        if is_lost || is_walled {
+        let is_walled = state.walls.contains(&(from, to)) || state.is_cut_off(from, to);
+        if is_walled {
+            state.tally.count("messages at a wall");
             return None;
         }
-        Some(if is_late { takes * 100 } else { takes })
+        if is_lost {
+            state.tally.count("lost");
+            return None;
+        }
+        if is_late {
+            state.tally.count("late");
+        }
+        let takes = if is_late { takes * 100 } else { takes };
+        let arrives = Instant::now() + takes;
+        let latest = state.latest.entry((from, to)).or_insert(arrives);
+        let is_overtaking = arrives < *latest;
+        *latest = arrives.max(*latest);
+        if is_overtaking {
+            state.tally.count("overtaking");
+        }
+        Some(takes)
+    }
+
+    /// Something happened here.
+    pub(super) fn count(&self, what: &'static str) {
+        self.shared.lock().tally.count(what);
     }
 
     /// Whether something in a hundred times happens here.
@@ -117,7 +169,11 @@ impl Network {
     fn copies(&self) -> usize {
         let mut state = self.shared.lock();
         let doubled = state.weather.doubled;
-        1 + usize::from(state.random.percent(doubled))
+        let is_doubled = state.random.percent(doubled);
+        if is_doubled {
+            state.tally.count("doubled");
+        }
+        1 + usize::from(is_doubled)
     }
 
     /// Asks a process. Never ends when the question or the answer is lost: whoever asks has patience or not.

@@ -18,7 +18,8 @@ use super::network::{Door, Network};
 use super::peers::PeerFactory;
 use super::platter::{Crash, Platter};
 use super::random::Random;
-use super::service::{Service, identity};
+use super::service::{Lie, Service, identity};
+use super::tally::Tally;
 use super::witness::Witness;
 use crate::raft::attendance::Attendance;
 use crate::raft::complaints::Complaints;
@@ -54,10 +55,10 @@ pub(super) const TIMING: Timing = Timing {
 
 /// So few that logs are purged while somebody is away.
 const SNAPSHOTS: SnapshotOptions = SnapshotOptions {
-    entries: 40,
+    entries: 30,
     interval: Duration::from_secs(8),
     spacing: Duration::from_millis(700),
-    keep: 10,
+    keep: 2,
 };
 
 /// The machine, and what is on its disks.
@@ -66,9 +67,11 @@ pub(super) struct Node {
     directory: PathBuf,
     pub(super) platter: Arc<Mutex<Platter>>,
     random: Random,
+    tally: Tally,
     pub(super) process: Option<Process>,
     /// Steps of the filesystem until the next process finds it gone.
     pub(super) steps_left: Option<usize>,
+    pub(super) lie: Option<Lie>,
 }
 
 /// From a start to the next crash.
@@ -104,14 +107,16 @@ impl Process {
 }
 
 impl Node {
-    pub(super) fn new(id: u64, root: &Path, random: &mut Random) -> Node {
+    pub(super) fn new(id: u64, root: &Path, random: &mut Random, tally: &Tally) -> Node {
         Node {
             id,
             directory: root.join(format!("node-{id}")),
-            platter: Arc::new(Mutex::new(Platter::new(random.fork()))),
+            platter: Arc::new(Mutex::new(Platter::new(random.fork(), tally.clone()))),
             random: random.fork(),
+            tally: tally.clone(),
             process: None,
             steps_left: None,
+            lie: None,
         }
     }
 
@@ -127,7 +132,7 @@ impl Node {
         witness: &Witness,
         epoch: Instant,
     ) -> Result<(), String> {
-        let host = Host::new(self.random.fork(), epoch);
+        let host = Host::new(self.random.fork(), epoch, self.tally.clone());
         let steps = self.steps_left.take().unwrap_or(usize::MAX);
         let (disk, crash) = Disk::crashing(crash::Kind::PowerFailure, steps);
         let boot = Boot {
@@ -137,6 +142,7 @@ impl Node {
             network: network.clone(),
             witness: witness.clone(),
             disk,
+            lie: self.lie,
         };
         let started = host.spawn(boot.run()).await;
         let started = started.map_err(|error| error.to_string()).flatten();
@@ -153,6 +159,7 @@ impl Node {
             Err(error) => {
                 host.kill();
                 if crash.crashed() {
+                    self.tally.count("filesystems lost");
                     settle().await;
                     self.platter.lock().crash(Crash::PowerFailure);
                     crash.strike();
@@ -170,6 +177,7 @@ impl Node {
         let Some(process) = self.process.take() else {
             return;
         };
+        self.count_snapshots_of(&process);
         process.host.kill();
         let machine = Arc::downgrade(&process.group.store().machine());
         let filesystem = process.crash.clone();
@@ -179,6 +187,23 @@ impl Node {
         if how == Crash::PowerFailure {
             filesystem.strike();
             self.cut_write_ahead_logs();
+        }
+    }
+
+    /// What the process that runs has made and taken over.
+    pub(super) fn count_snapshots(&self) {
+        if let Some(process) = &self.process {
+            self.count_snapshots_of(process);
+        }
+    }
+
+    fn count_snapshots_of(&self, process: &Process) {
+        let metrics = process.group.store().metrics();
+        self.tally.add("snapshots", metrics.snapshots_built);
+        let installed = metrics.snapshots_installed;
+        self.tally.add("snapshots installed", installed);
+        if process.crash.crashed() {
+            self.tally.count("filesystems lost");
         }
     }
 
@@ -237,6 +262,7 @@ struct Boot {
     network: Network,
     witness: Witness,
     disk: Disk,
+    lie: Option<Lie>,
 }
 
 type Booted = (Arc<Group>, Arc<Service>);
@@ -296,6 +322,7 @@ impl Boot {
             groups,
             raft,
             volume,
+            lie: self.lie,
             _stopping: stopping,
         };
         Ok((group, Arc::new(service)))

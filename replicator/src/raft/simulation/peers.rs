@@ -155,7 +155,9 @@ impl PeerNetwork {
         chunks.extend(read.map_err(unreachable)?);
         // How many there are is not the same in each run: how far one gets must not depend on it.
         let is_broken = self.network.chance(25);
+        self.network.count("snapshots sent");
         if is_broken {
+            self.network.count("snapshots cut on their way");
             chunks.truncate(1 + chunks.len() / 2);
         }
         let sent = self.network.ask(own, peer, move |service| {

@@ -6,7 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::random::Random;
+use super::tally::Tally;
 use crate::raft::type_config::{LogId, Vote};
+
+/// Of a sync.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// What a log consists of.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +70,7 @@ pub(super) struct Platter {
     /// The next sync fails.
     pub(super) is_failing: bool,
     pub(super) bug: Option<Bug>,
+    pub(super) tally: Tally,
 }
 
 /// What a log may do wrong, to see that it is found.
@@ -87,7 +92,7 @@ pub(super) enum Crash {
 }
 
 impl Platter {
-    pub(super) fn new(random: Random) -> Platter {
+    pub(super) fn new(random: Random, tally: Tally) -> Platter {
         Platter {
             durable: Image::default(),
             unsynced: Vec::new(),
@@ -95,12 +100,17 @@ impl Platter {
             sync_micros: (100, 1500),
             is_failing: false,
             bug: None,
+            tally,
         }
     }
 
     pub(super) fn sync_takes(&mut self) -> Duration {
         let (least, most) = self.sync_micros;
-        self.random.micros(least, most)
+        let takes = self.random.micros(least, most);
+        if takes >= SLOW {
+            self.tally.count("slow syncs");
+        }
+        takes
     }
 
     /// Everything that was written is durable.
@@ -118,7 +128,11 @@ impl Platter {
         if crash == Crash::PowerFailure {
             let kept = self.random.below(writes.len() as u64 + 1) as usize;
             let torn = writes.drain(kept..).next();
+            if torn.is_some() {
+                self.tally.count("crashes with loss of what was not synced");
+            }
             if let Some(Write::Append(mut entries)) = torn {
+                self.tally.count("torn writes");
                 entries.truncate(self.random.below(entries.len() as u64) as usize);
                 writes.push(Write::Append(entries));
             }

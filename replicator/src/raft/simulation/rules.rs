@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use self::replay::Replay;
 pub(super) use self::state::state_is_sound;
 use super::history::{Change, History};
+use super::tally::Tally;
 use crate::raft::machine::Machine;
 use crate::raft::type_config::Entry;
 
@@ -28,8 +29,12 @@ struct Acknowledged {
     index: u64,
 }
 
-/// The first rule that is broken.
-pub(super) fn check(entries: &[Entry], history: &History, machine: &Machine) -> Result<(), String> {
+/// The first rule that is broken; without one, what the log has seen.
+pub(super) fn check(
+    entries: &[Entry],
+    history: &History,
+    machine: &Machine,
+) -> Result<Tally, String> {
     let Machine::Volume(machine) = machine else {
         return Err("not a volume".to_owned());
     };
@@ -44,7 +49,8 @@ pub(super) fn check(entries: &[Entry], history: &History, machine: &Machine) -> 
     let acknowledged = exactly_once::check(&history.changes(), &replay.effects)?;
     replay.check_final(machine)?;
     freshness::check(entries, &acknowledged, &history.reads())?;
-    lock_exclusion::check(&history.holds())
+    lock_exclusion::check(&history.holds())?;
+    Ok(replay.tally)
 }
 
 fn key(request: RequestId) -> (SessionId, u64) {

@@ -2,24 +2,37 @@
 
 use std::time::Duration;
 
+use holdfast_metadata::Answer;
 use holdfast_proto as proto;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::Raft as _;
+use holdfast_proto::{decode_command, decode_query, encode_outcome, encode_reply};
 use tokio::sync::watch;
 use tonic::{Request, Status};
 
 use super::node::OneGroup;
 use crate::call::{AnswerBody, CallBody};
 use crate::raft::convert::{AppendAnswer, to_message};
+use crate::raft::machine::Machine;
 use crate::raft::raft_service::{RaftService, heartbeats, snapshot};
 use crate::raft::volume::Volume;
 use crate::refusal::Refusal;
+
+/// What a node may tell clients wrongly, to see that it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// Some commands are said to be done, and are not proposed.
+    Lost,
+    /// A query is answered without asking the others who leads.
+    Unconfirmed,
+}
 
 /// Of one process.
 pub(super) struct Service {
     pub(super) groups: OneGroup,
     pub(super) raft: RaftService<OneGroup>,
     pub(super) volume: Volume,
+    pub(super) lie: Option<Lie>,
     /// The node never stops in good order.
     pub(super) _stopping: watch::Sender<bool>,
 }
@@ -99,6 +112,36 @@ impl Service {
         if !group.leads() {
             let leader = group.leader();
             return Err(Refusal::NotLeader { leader });
+        }
+        match (self.lie, body) {
+            (None, body) => self.volume.answer(body, None).await,
+            (Some(lie), body) => self.lie(lie, body).await,
+        }
+    }
+
+    async fn lie(
+        &self,
+        lie: Lie,
+        body: CallBody,
+    ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
+        if let (Lie::Unconfirmed, CallBody::Query(query)) = (lie, &body) {
+            let query = decode_query(query.clone()).unwrap();
+            let machine = self.volume.group().store().machine();
+            let Machine::Volume(machine) = machine.as_ref() else {
+                return Err(Refusal::NoSuchVolume);
+            };
+            let reply = encode_reply(machine.query(&query).unwrap());
+            return Ok((AnswerBody::Reply(reply), None));
+        }
+        if let (Lie::Lost, CallBody::Command(command)) = (lie, &body) {
+            let command = decode_command(command.clone()).unwrap();
+            if command
+                .request
+                .is_some_and(|request| request.sequence % 16 == 7)
+            {
+                let done = encode_outcome(&Ok(Answer::Done));
+                return Ok((AnswerBody::Outcome(done), None));
+            }
         }
         self.volume.answer(body, None).await
     }

@@ -6,7 +6,10 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::nemesis;
+use super::node::Node;
 use super::platter::Bug;
+use super::service::Lie;
+use super::tally::Tally;
 use super::world::World;
 
 /// Fresh seeds of one run, unless `SEEDS` says how many.
@@ -20,6 +23,7 @@ const LINES_MAX: usize = 300;
 struct Run {
     lines: Vec<String>,
     hash: u64,
+    tally: Tally,
     result: Result<(), String>,
 }
 
@@ -36,6 +40,7 @@ fn run(seed: u64, prepare: impl FnOnce(&mut World)) -> Run {
         Run {
             lines: world.story.lines(),
             hash: world.story.hash(),
+            tally: world.tally.clone(),
             result,
         }
     })
@@ -80,7 +85,7 @@ fn simulated_clusters_keep_all_rules() {
     println!("seeds {first} to {}", first + count - 1);
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
-    let began = Instant::now();
+    let (began, tally) = (Instant::now(), Tally::default());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -90,6 +95,7 @@ fn simulated_clusters_keep_all_rules() {
                         return;
                     }
                     let run = run(seed, |_| {});
+                    tally.take_in(&run.tally);
                     if let Err(violation) = &run.result {
                         println!("seed {seed}: {violation}");
                         failures.lock().push(tell(seed, &run, violation));
@@ -98,7 +104,7 @@ fn simulated_clusters_keep_all_rules() {
             });
         }
     });
-    println!("{count} seeds in {:?}", began.elapsed());
+    println!("{count} seeds in {:?}: {}", began.elapsed(), tally.told());
     let failures = failures.into_inner();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
@@ -111,27 +117,44 @@ fn one_seed_is_one_story() {
     assert_eq!(first.hash, second.hash, "seed {seed}: {differs:?}");
 }
 
-/// Of seeds whose log has this bug, what the first says that finds it.
-fn find(bug: Bug) -> String {
+/// Of seeds in which this is planted, what the first says that finds it.
+fn find(plant: impl Fn(&mut Node)) -> String {
     for seed in 1..=SEARCH {
-        let planted = run(seed, |world| {
-            for node in &world.nodes {
-                node.platter.lock().bug = Some(bug);
-            }
-        });
+        let planted = run(seed, |world| world.nodes.iter_mut().for_each(&plant));
         if let Err(violation) = planted.result {
+            println!("seed {seed} finds it: {violation}");
             return violation;
         }
     }
     panic!("{SEARCH} seeds did not find it");
 }
 
+fn find_bug(bug: Bug) -> String {
+    find(|node| node.platter.lock().bug = Some(bug))
+}
+
+fn find_lie(lie: Lie) -> String {
+    find(|node| node.lie = Some(lie))
+}
+
 #[test]
 fn a_log_that_is_acknowledged_before_it_is_synced_is_found() {
-    println!("{}", find(Bug::NoSync));
+    find_bug(Bug::NoSync);
 }
 
 #[test]
 fn votes_that_are_forgotten_in_a_crash_are_found() {
-    println!("{}", find(Bug::NoVotes));
+    find_bug(Bug::NoVotes);
+}
+
+#[test]
+fn a_command_that_is_acknowledged_and_lost_is_found() {
+    let found = find_lie(Lie::Lost);
+    assert!(found.contains("acknowledged and lost"), "{found}");
+}
+
+#[test]
+fn an_answer_of_a_leader_that_was_deposed_is_found() {
+    let found = find_lie(Lie::Unconfirmed);
+    assert!(found.contains("a stale answer"), "{found}");
 }

@@ -185,11 +185,15 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
 }
 
 /// A lock that others may be in the way of.
-pub(super) fn lock(random: &mut Random, known: &Known, owner: u64) -> SetLock {
+///
+/// A keeper takes what other keepers take.
+pub(super) fn lock(random: &mut Random, known: &Known, owner: u64, is_keeper: bool) -> SetLock {
     let start = random.below(4);
-    let space = *random.pick(&[LockSpace::Posix, LockSpace::Flock]);
+    let spaces = [LockSpace::Flock, LockSpace::Posix];
+    let space = *random.pick(if is_keeper { &spaces[..1] } else { &spaces });
+    let inodes = if is_keeper { 1 } else { 2 };
     SetLock {
-        ino: *random.pick(&known.files[..known.files.len().min(2)]),
+        ino: *random.pick(&known.files[..known.files.len().min(inodes)]),
         space,
         owner: LockOwner(owner),
         range: match space {
@@ -201,6 +205,6 @@ pub(super) fn lock(random: &mut Random, known: &Known, owner: u64) -> SetLock {
         },
         mode: *random.pick(&[LockMode::Shared, LockMode::Exclusive, LockMode::Exclusive]),
         process: owner as u32,
-        wait: random.percent(40),
+        wait: is_keeper || random.percent(40),
     }
 }

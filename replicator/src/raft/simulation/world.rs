@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use holdfast_metadata::Digest;
+use holdfast_metadata::{Digest, SessionId};
 use openraft::async_runtime::WatchReceiver;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use super::platter::Crash;
 use super::random::Random;
 use super::rules;
 use super::story::Story;
+use super::tally::Tally;
 use super::witness::Witness;
 use crate::raft::group::Group;
 use crate::raft::type_config::Peer;
@@ -27,7 +28,7 @@ use crate::raft::type_config::Peer;
 /// Nodes, of which the first three vote at first.
 pub(super) const NODES: u64 = 5;
 const FIRST_VOTERS: u64 = 3;
-const CLIENTS: u64 = 3;
+const CLIENTS: u64 = 4;
 /// The hosts of clients are numbered from here.
 const FIRST_CLIENT: u64 = 101;
 /// How often the world is looked at.
@@ -43,6 +44,7 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     pub(super) network: Network,
     pub(super) story: Story,
+    pub(super) tally: Tally,
     pub(super) clients: Vec<Host>,
     epoch: Instant,
     _root: TempDir,
@@ -67,8 +69,9 @@ impl World {
             tempfile::tempdir()
         };
         let root = root.unwrap();
-        let network = Network::new(random.fork());
-        let nodes = (1..=NODES).map(|id| Node::new(id, root.path(), &mut random));
+        let tally = Tally::default();
+        let network = Network::new(random.fork(), tally.clone());
+        let nodes = (1..=NODES).map(|id| Node::new(id, root.path(), &mut random, &tally));
         let (story, witness) = (Story::new(epoch), Witness::default());
         let history = History::default();
         let around = Surroundings {
@@ -85,6 +88,7 @@ impl World {
             random,
             network,
             story,
+            tally,
             clients: Vec::new(),
             epoch,
             _root: root,
@@ -115,11 +119,12 @@ impl World {
                 .map_err(|error| error.to_string())?;
         }
         for number in 0..CLIENTS {
-            let host = Host::new(self.random.fork(), self.epoch);
+            let host = Host::new(self.random.fork(), self.epoch, self.tally.clone());
             let id = FIRST_CLIENT + number;
             let around = self.around.clone();
-            let client = Client::new(id, host.clone(), around, self.random.fork());
+            let mut client = Client::new(id, host.clone(), around, self.random.fork());
             host.spawn(client.clone().attend());
+            host.spawn(client.fork().look());
             self.working.push(host.spawn(client.work()));
             self.clients.push(host);
         }
@@ -202,7 +207,8 @@ impl World {
 
     /// Ends a node; it comes back.
     pub(super) async fn crash(&mut self, number: usize, how: Crash) {
-        let away = self.random.millis(50, 4000);
+        let most = *self.random.pick(&[600, 600, 4000]);
+        let away = self.random.millis(50, most);
         let node = &mut self.nodes[number];
         node.crash(&self.network, how).await;
         self.story.tell(&format!(
@@ -211,6 +217,11 @@ impl World {
             away.as_millis()
         ));
         self.restarts.insert(node.id, Instant::now() + away);
+    }
+
+    /// Nobody may rely on what this session holds any more.
+    pub(super) fn give_up(&self, session: SessionId) {
+        self.history.give_up(session);
     }
 
     /// The replica that leads, as far as it knows.
@@ -225,7 +236,7 @@ impl World {
     /// Everything works again. Then everybody gets answers, and all replicas come to the same state.
     pub(super) async fn heal(&mut self) -> Result<(), String> {
         self.story.tell("everything is healed");
-        self.network.remove_walls();
+        self.network.join_all();
         self.network.set_weather(Weather::FAIR);
         for host in &self.clients {
             host.go_on();
@@ -308,7 +319,13 @@ impl World {
             self.history.reads().len(),
             self.history.holds().len()
         ));
-        rules::check(&entries, &self.history, &machine)
+        let seen = rules::check(&entries, &self.history, &machine)?;
+        self.tally.take_in(&seen);
+        for node in &self.nodes {
+            node.count_snapshots();
+        }
+        self.story.tell(&self.tally.told());
+        Ok(())
     }
 }
 

@@ -11,14 +11,16 @@ use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 
 use super::{Effects, key};
-use crate::raft::machine::of_term::of_term;
 use crate::raft::simulation::node::FORMAT;
+use crate::raft::simulation::tally::Tally;
 use crate::raft::type_config::{Entry, Proposal};
 
 pub(super) struct Replay {
     machine: StateMachine<MemoryEngine>,
     /// The first outcome of each request.
     pub(super) effects: Effects,
+    /// What happened in it how often.
+    pub(super) tally: Tally,
     next: u64,
 }
 
@@ -27,6 +29,7 @@ impl Replay {
         Replay {
             machine: StateMachine::open(MemoryEngine::new(), FORMAT).unwrap(),
             effects: BTreeMap::new(),
+            tally: Tally::default(),
             next: 0,
         }
     }
@@ -38,12 +41,10 @@ impl Replay {
             return Err(format!("entry {} is committed nowhere", self.next));
         }
         self.next += 1;
-        let commands = match &entry.payload {
-            EntryPayload::Blank | EntryPayload::Membership(_) => Vec::new(),
+        let command = match &entry.payload {
+            EntryPayload::Blank | EntryPayload::Membership(_) => None,
             EntryPayload::Normal(Proposal(bytes)) => match decode(bytes.clone())? {
-                ProposalBody::Command(command) => {
-                    vec![of_term(command, entry.log_id.leader_id.term)]
-                }
+                ProposalBody::Command(command) => Some(command),
                 ProposalBody::Catalog(_) => return Err("a command of the catalog".to_owned()),
             },
         };
@@ -51,9 +52,18 @@ impl Replay {
             index: LogIndex(index + 1),
             record,
         };
-        let Some(command) = commands.into_iter().next() else {
+        let Some(command) = command else {
             return self.run(position, &[]).map(drop);
         };
+        if matches!(command.operation, Operation::ExpireSession(_)) {
+            self.tally.count("expiries");
+        }
+        let of = command.operation.term();
+        if of.is_some_and(|of| of != entry.log_id.leader_id.term) {
+            // Whoever decided that did not lead any more: it counts for nothing.
+            self.tally.count("decisions of a past term");
+            return self.run(position, &[]).map(drop);
+        }
         let of_sessions = matches!(
             command.operation,
             Operation::OpenSession(_) | Operation::CloseSession

@@ -1,0 +1,36 @@
+//! What happened how often: a fault that never strikes proves nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(in crate::raft) struct Tally {
+    counts: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+}
+
+impl Tally {
+    pub(super) fn count(&self, what: &'static str) {
+        self.add(what, 1);
+    }
+
+    pub(super) fn add(&self, what: &'static str, times: u64) {
+        *self.counts.lock().entry(what).or_default() += times;
+    }
+
+    /// What others have counted, too.
+    pub(super) fn take_in(&self, other: &Tally) {
+        for (what, times) in other.counts.lock().iter() {
+            self.add(what, *times);
+        }
+    }
+
+    /// One line.
+    pub(super) fn told(&self) -> String {
+        let counts = self.counts.lock();
+        let counts = counts.iter().map(|(what, times)| format!("{what} {times}"));
+        counts.collect::<Vec<String>>().join(", ")
+    }
+}
