@@ -236,12 +236,12 @@ pub(crate) fn wait(what: &str, is_so: impl Fn() -> bool) {
 
 #[track_caller]
 fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + LIMIT;
+    let deadline = Instant::now() + LIMIT;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < end, "not within {LIMIT:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
         thread::sleep(TICK);
     }
 }

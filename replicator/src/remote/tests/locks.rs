@@ -1,6 +1,6 @@
 //! Locks that are asked for, and given up before there is an answer.
 
-use std::future::{pending, poll_fn, ready};
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -73,7 +73,14 @@ fn a_request_that_was_given_up_is_taken_back_before_its_holder_asks_again() {
     let mood = Arc::new(Mutex::new(Mood::Quiet));
     let node = moody(&state, &mood);
     let replicator = connect(&[&node]);
-    let given_up = block_on(set_lock(&replicator, 1, Box::pin(ready(()))));
+    let has_arrived = poll_fn(|context| {
+        if asked(&node) == 1 {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    let given_up = block_on(set_lock(&replicator, 1, Box::pin(has_arrived)));
     assert_eq!(given_up, Err(ReplicateError::Interrupted));
     // Nothing of it reaches the node, or it would be there before the next call.
     let mut again = set_lock(&replicator, 1, Box::pin(pending()));
