@@ -26,6 +26,7 @@ pub(crate) struct Arguments {
         long = "group",
         value_name = "GROUP|TEST",
         value_delimiter = ',',
+        num_args = 1..,
         default_value = "generic/quick"
     )]
     pub(crate) groups: Vec<String>,
@@ -110,12 +111,11 @@ mod tests {
 
     #[test]
     fn groups_may_be_given_together_or_one_by_one() {
-        let line =
-            "run --tree t --holdfast h --lists l -g generic/quick,generic/001 -g generic/acl";
+        let line = "run --tree t --holdfast h --lists l -g generic/quick,generic/001 generic/002 -g generic/acl";
         let given = Arguments::try_parse_from(line.split(' ')).unwrap();
         assert_eq!(
             given.groups,
-            ["generic/quick", "generic/001", "generic/acl"]
+            ["generic/quick", "generic/001", "generic/002", "generic/acl"]
         );
         assert_eq!(given.limit(), Duration::from_mins(10));
     }
