@@ -29,7 +29,7 @@ pub(crate) enum Class {
     NotApplicable,
     /// This machine, its kernel or its tools are the reason.
     Environment,
-    /// It works, and takes long: run with `--slow`.
+    /// It takes long: run with `--slow` before a release.
     TooSlow,
     /// Holdfast could do it, does not, and there is an issue about it.
     Unsupported(u32),
