@@ -68,38 +68,38 @@ pub(super) struct Announcement {
 }
 
 impl Announcement {
-    /// Tells it to one node after the other until one has written it down; an error says that the cluster does not
-    /// want this node any more.
+    /// Tells it until it is written down; an error says that the cluster does not want this node any more.
+    ///
+    /// The others are told at the same time as this node itself: they wait for a leader, and if that is this node they
+    /// look for it where it was. They hear where it is from nobody else.
     pub(super) async fn make(self) -> Result<(), String> {
-        loop {
-            let mut answer = self.tell_itself().await;
-            for address in self.others() {
-                if is_settled(&answer) {
-                    break;
-                }
-                let AdminService {
-                    peers, identity, ..
-                } = &self.admin;
-                answer = ask(peers, identity, &address, &self.request)
-                    .await
-                    .map(drop);
-            }
-            match answer {
-                Ok(()) => return Ok(()),
-                Err(status) if is_unwanted(&status) => return Err(status.message().to_owned()),
-                // Also when a peer refuses to talk: it may be of another version while the nodes are updated.
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
+        let settled = tokio::select! {
+            settled = until_settled(|| self.tell_itself()) => settled,
+            settled = until_settled(|| self.tell_others()) => settled,
+        };
+        settled.map_err(|status| status.message().to_owned())
     }
 
-    /// Without waiting for a leader: the others hear of this node only from itself if they look for it elsewhere.
     async fn tell_itself(&self) -> Result<(), Status> {
         let mut request = Request::new(self.request.clone());
         self.admin.identity.attach(request.metadata_mut());
-        let answer = tokio::time::timeout(PAUSE, self.admin.join(request)).await;
-        let answer = answer.map_err(|_| Status::unavailable("nobody leads the catalog"))?;
-        answer.map(drop)
+        self.admin.join(request).await.map(drop)
+    }
+
+    /// One after the other, until one has settled it.
+    async fn tell_others(&self) -> Result<(), Status> {
+        let mut answer = Err(Status::unavailable("there is no other node"));
+        for address in self.others() {
+            let AdminService {
+                peers, identity, ..
+            } = &self.admin;
+            let asked = ask(peers, identity, &address, &self.request).await;
+            answer = asked.map(drop);
+            if is_settled(&answer) {
+                break;
+            }
+        }
+        answer
     }
 
     /// Where the catalog of this node says that the others are.
@@ -123,6 +123,20 @@ async fn ask(
     request.set_timeout(ANSWER);
     let response = client.join(request).await?;
     Ok(response.into_inner().cluster_id)
+}
+
+/// Repeats what has not settled it, also when a peer refuses to talk: it may be of another version while the nodes
+/// are updated.
+async fn until_settled<F: Future<Output = Result<(), Status>>>(
+    tell: impl Fn() -> F,
+) -> Result<(), Status> {
+    loop {
+        let answer = tell().await;
+        if is_settled(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Nobody else needs to be asked.
