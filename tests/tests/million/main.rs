@@ -40,7 +40,7 @@ fn each(what: &str, directory: &Path, act: impl Fn(&Path) + Sync) {
 
 #[test]
 fn a_directory_of_a_million_files_is_made_listed_and_removed() {
-    let mut mounted = Setup::default().limit(Duration::from_mins(12)).mount();
+    let mut mounted = Setup::default().limit(Duration::from_mins(25)).mount();
     let before = mounted.usage();
     let path = mounted.path("directory");
     fs::create_dir(&path).unwrap();

@@ -275,6 +275,17 @@ fn a_second_signal_ends_a_mount_whose_cluster_is_away_and_whose_files_are_open()
     open.write_all(b"late").unwrap_err();
 }
 
+fn page_of(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
 #[test]
 fn a_mount_serves_metrics() {
     let scene = Scene::new();
@@ -282,15 +293,11 @@ fn a_mount_serves_metrics() {
     let line = ["mount", "--data", "data", "--metrics", &address, "mnt"];
     scene.holdfast(&line).success();
     fs::create_dir(scene.path("mnt/sub")).unwrap();
-    let mut stream = TcpStream::connect(&address).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
+    // An operation is counted once it is answered.
     let line = "holdfast_fuse_operation_seconds_count{operation=\"mkdir\"} 1";
-    assert!(page.contains(line), "{page}");
+    wait_until("the operation is counted", SOON, || {
+        page_of(&address).contains(line)
+    });
     fs::create_dir(scene.path("other")).unwrap();
     let line = ["mount", "--data", "more", "--metrics", &address, "other"];
     let mut taken = scene.command(binary(), &line);
