@@ -29,16 +29,16 @@ pub(super) async fn rage(world: &mut World) -> Result<(), String> {
     let end = Instant::now() + CHAOS;
     while Instant::now() < end {
         let time = world.random.millis(30, 1200);
-        strike(world).await;
+        strike(world).await?;
         world.pass(time).await?;
     }
     Ok(())
 }
 
-async fn strike(world: &mut World) {
+async fn strike(world: &mut World) -> Result<(), String> {
     let number = world.random.below(NODES) as usize;
     let node = number as u64 + 1;
-    match world.random.below(34) {
+    match world.random.below(38) {
         0..=2 => wall(world),
         3..=6 => {
             world.story.tell("the walls are gone");
@@ -80,14 +80,20 @@ async fn strike(world: &mut World) {
             world.nodes[number].platter.lock().is_failing = true;
         }
         19 => clock(world, number),
-        20 | 21 => snapshot(world, number),
+        20 | 21 => {
+            let purges = world.random.percent(50);
+            snapshot(world, number, purges);
+        }
         22 | 23 => members(world),
         24 => hand_over(world, node),
         25 | 26 => stop_task(world, number),
         27 | 28 => come_back(world),
         29 => cut_off_leader(world),
+        33 | 34 => leave_behind(world, number).await?,
+        35 | 36 => tear(world, number).await?,
         _ => go_on(world),
     }
+    Ok(())
 }
 
 fn wall(world: &mut World) {
@@ -293,9 +299,42 @@ fn clock(world: &mut World, number: usize) {
     world.clients[client].set_clock_error(-error);
 }
 
+/// Power fails while a node writes.
+async fn tear(world: &mut World, number: usize) -> Result<(), String> {
+    let slow = (400_000, 600_000);
+    let platter = Arc::clone(&world.nodes[number].platter);
+    let speed = std::mem::replace(&mut platter.lock().sync_micros, slow);
+    let time = world.random.millis(20, 400);
+    let told = format!("a sync of node {} takes {slow:?} us", number + 1);
+    world.story.tell(&told);
+    world.pass(time).await?;
+    world.crash(number, Crash::PowerFailure).await;
+    platter.lock().sync_micros = speed;
+    Ok(())
+}
+
+/// One node hears nothing while the others go on and forget the entries that it lacks: it needs a snapshot.
+async fn leave_behind(world: &mut World, number: usize) -> Result<(), String> {
+    let node = number as u64 + 1;
+    let others: Vec<u64> = (1..=NODES).filter(|other| *other != node).collect();
+    world.story.tell(&format!("node {node} is left behind"));
+    for other in &others {
+        world.network.wall(*other, node);
+    }
+    let time = world.random.millis(300, 1500);
+    world.pass(time).await?;
+    for other in &others {
+        snapshot(world, *other as usize - 1, true);
+    }
+    let time = world.random.millis(100, 800);
+    world.pass(time).await?;
+    world.story.tell("the walls are gone");
+    world.network.remove_walls();
+    Ok(())
+}
+
 /// Makes a snapshot, and purges what is in it; then the node may be gone before it is done.
-fn snapshot(world: &mut World, number: usize) {
-    let purges = world.random.percent(50);
+fn snapshot(world: &mut World, number: usize, purges: bool) {
     let node = &world.nodes[number];
     let Some(process) = &node.process else {
         return;
