@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
 use holdfast_metadata::LockMode;
 use nix::errno::Errno;
 
-use super::history::Operation;
+use super::history::{Moment, Operation};
 use super::model::{Model, Next};
 
 /// An open file of a mount.
@@ -29,6 +30,9 @@ pub enum LockCall {
     Unlock(Owner),
     /// The cluster has ended the session of a mount: all its locks are given up.
     Expire(usize),
+    /// The owner, who has had so many locks before, had this one in a session that ended before anybody was told: the mount
+    /// asks again in the next.
+    Untold(Owner, LockMode, u32),
 }
 
 /// What is answered.
@@ -44,12 +48,18 @@ pub enum LockOutcome {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct LockTable {
     held: BTreeMap<Owner, bool>,
+    /// How many locks each has had.
+    had: BTreeMap<Owner, u32>,
 }
 
 impl LockTable {
     fn conflicts(&self, owner: Owner, is_exclusive: bool) -> bool {
         let mut others = self.held.iter().filter(|(other, _)| **other != owner);
         others.any(|(_, other)| is_exclusive || *other)
+    }
+
+    fn had(&self, owner: Owner) -> u32 {
+        self.had.get(&owner).copied().unwrap_or_default()
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<Owner, bool>) -> T) -> LockTable {
@@ -79,6 +89,15 @@ impl Model for LockTable {
             (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode), false) => {
                 let is_exclusive = mode == LockMode::Exclusive;
                 let is_free = !table.conflicts(owner, is_exclusive);
+                is_free.then(|| {
+                    let mut next = table.with(|held| held.insert(owner, is_exclusive));
+                    *next.had.entry(owner).or_default() += 1;
+                    Next::Changes(next)
+                })
+            }
+            (LockCall::Untold(owner, mode, had), _) => {
+                let is_exclusive = mode == LockMode::Exclusive;
+                let is_free = !table.conflicts(owner, is_exclusive) && table.had(owner) == had;
                 is_free.then(|| Next::Changes(table.with(|held| held.insert(owner, is_exclusive))))
             }
             (LockCall::Try(owner, mode), true) => {
@@ -114,6 +133,7 @@ impl Display for LockCall {
             LockCall::Wait(owner, mode) => write!(f, "wait for {mode:?} for {owner}"),
             LockCall::Unlock(owner) => write!(f, "unlock {owner}"),
             LockCall::Expire(mount) => write!(f, "the session of mount {mount} ends"),
+            LockCall::Untold(owner, mode, _) => write!(f, "{mode:?} for {owner}, untold"),
         }
     }
 }
@@ -137,12 +157,48 @@ impl Display for LockTable {
     }
 }
 
+/// What these calls may have done in a session that has ended: each of a mount of `endings` that was under way for so long.
+pub fn untold(
+    operations: &[Operation<LockCall, LockOutcome>],
+    endings: &[(usize, Moment)],
+    least: Duration,
+    mut id: impl FnMut() -> u32,
+) -> Vec<Operation<LockCall, LockOutcome>> {
+    let mut in_order: Vec<_> = operations.iter().collect();
+    in_order.sort_by_key(|operation| operation.invoked);
+    let mut had = BTreeMap::<Owner, u32>::new();
+    let mut untold = Vec::new();
+    for operation in in_order {
+        let (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode)) = operation.call else {
+            continue;
+        };
+        let Some((outcome, returned)) = operation.answer else {
+            continue;
+        };
+        let had = had.entry(owner).or_default();
+        let may_end =
+            |(mount, moment): &(usize, Moment)| *mount == owner.mount && *moment <= returned;
+        let lasted = Duration::from_nanos(returned - operation.invoked);
+        if lasted >= least && endings.iter().any(may_end) {
+            untold.push(Operation {
+                id: id(),
+                client: operation.client.clone(),
+                call: LockCall::Untold(owner, mode, *had),
+                answer: None,
+                invoked: operation.invoked,
+            });
+        }
+        if outcome == LockOutcome::Done {
+            *had += 1;
+        }
+    }
+    untold
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::checker::{Limits, Verdict, check};
-    use super::super::history::{History, Moment};
+    use super::super::history::History;
     use super::*;
 
     const ONE: Owner = Owner { mount: 1, file: 1 };
@@ -236,5 +292,51 @@ mod tests {
             taken,
             (15, LockCall::Expire(3), None)
         ]));
+    }
+
+    #[test]
+    fn a_lock_may_be_had_twice_by_one_call_across_the_end_of_a_session_and_by_no_other() {
+        let operation = |id, (invoked, call, answer): Asked| Operation {
+            id,
+            client: String::new(),
+            call,
+            answer,
+            invoked,
+        };
+        let waits = (
+            10,
+            LockCall::Wait(ONE, LockMode::Exclusive),
+            Some((DONE, 100)),
+        );
+        let others: [Asked; 5] = [
+            (20, exclusive(OTHER), Some((REFUSED, 30))),
+            (40, exclusive(OTHER), Some((DONE, 50))),
+            (60, LockCall::Unlock(OTHER), Some((DONE, 70))),
+            (80, exclusive(OTHER), Some((REFUSED, 90))),
+            (15, LockCall::Expire(1), None),
+        ];
+        let asked = [[waits].as_slice(), &others].concat();
+        assert!(!is_explained(&asked));
+        let operations: Vec<_> = asked
+            .iter()
+            .zip(1..)
+            .map(|(a, id)| operation(id, *a))
+            .collect();
+        let least = Duration::from_nanos(50);
+        let more = |endings: &[_]| -> Vec<Asked> {
+            let untold = untold(&operations, endings, least, || 99);
+            let untold = untold
+                .into_iter()
+                .map(|more| (more.invoked, more.call, more.answer));
+            asked.iter().copied().chain(untold).collect()
+        };
+        assert!(is_explained(&more(&[(1, 15)])));
+        assert!(!is_explained(&more(&[(2, 15)])), "the session of another");
+        assert!(!is_explained(&more(&[(1, 101)])), "it ended later");
+        // Once it was told it is not had again.
+        let mut later = more(&[(1, 15)]);
+        later.push((110, LockCall::Unlock(ONE), Some((DONE, 120))));
+        later.push((130, exclusive(OTHER), Some((REFUSED, 140))));
+        assert!(!is_explained(&later));
     }
 }

@@ -7,10 +7,8 @@ use holdfast_tests::cluster::ClusterSetup;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
 
-use crate::round::{Round, last, run};
+use crate::round::{LEASE, Round, last, run};
 
-/// Mounts that are silent for so long lose their locks.
-const LEASE: Duration = Duration::from_secs(3);
 const SETTINGS: &str = "[timing]\nsession_lease_ms = 3000\n";
 /// Longer than elections.
 const LONG: Duration = Duration::from_secs(3);

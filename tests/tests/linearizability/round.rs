@@ -9,7 +9,9 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterMount;
-use holdfast_tests::linearizability::{LockCall, LockTable, Moment, Namespace, Operation, Tree};
+use holdfast_tests::linearizability::{
+    LockCall, LockTable, Moment, Namespace, Operation, Tree, untold,
+};
 use holdfast_tests::locking::LockKind;
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::process::signal;
@@ -21,6 +23,8 @@ use crate::clients::{Client, LockOperation, NameOperation, Shared};
 use crate::judge::judge;
 
 pub(crate) const MOUNTS: usize = 3;
+/// Mounts that are silent for so long lose their locks.
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
 const ARENAS: usize = 2;
 /// On each mount in each arena.
 const CLIENTS: usize = 2;
@@ -113,6 +117,8 @@ pub(crate) fn run(
     }
     drop(mounts);
     for operations in &mut locks {
+        let id = || shared.recorder.id();
+        operations.extend(untold(operations, &endings, LEASE / 2, id));
         operations.extend(endings.iter().map(|(mount, invoked)| Operation {
             id: shared.recorder.id(),
             client: "cluster".to_owned(),
