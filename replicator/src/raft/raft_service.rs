@@ -149,8 +149,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
-        self.check_votes(vote.leadership_transfer)?;
         let raft = self.raft(group)?;
+        self.check_votes(vote.leadership_transfer)?;
         self.strangers.admit_candidate(group, &raft, vote.vote)?;
         let response = raft.vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))
@@ -161,8 +161,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
-        self.check_votes(false)?;
         let raft = self.raft(group)?;
+        self.check_votes(false)?;
         self.strangers.admit_candidate(group, &raft, vote.vote)?;
         let response = raft.pre_vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))

@@ -1,15 +1,17 @@
 //! What a node says about itself and its groups.
 
+use std::collections::BTreeSet;
+
 use holdfast_metadata::catalog::{CatalogState, NodeRole, ReplicationMode};
 use holdfast_metadata::{Query, Reply};
 use holdfast_proto::{GroupStatus, NodeStatus, PeerProgress, Space, VolumeStatus};
 use openraft::async_runtime::WatchReceiver;
-use openraft::{Instant, ServerState};
+use openraft::{Instant, Membership, ServerState};
 
 use super::group::Group;
 use super::machine::Machine;
 use super::registry::Registry;
-use super::type_config::GroupId;
+use super::type_config::{GroupId, Peer};
 
 /// The groups of this node, those that did not start included.
 pub(crate) fn groups(registry: &Registry, state: &CatalogState) -> Vec<GroupStatus> {
@@ -32,6 +34,9 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
     let metrics = metrics.borrow_watched();
     let index = |id: &Option<super::type_config::LogId>| id.as_ref().map_or(0, |id| id.index);
     let membership = metrics.membership_config.membership();
+    let voters = settled_voters(membership);
+    let nodes = membership.nodes().map(|(id, _)| *id);
+    let others = nodes.filter(|id| !voters.contains(id));
     let progress = metrics.replication.iter().flatten();
     let silent = |id: &u64| {
         let heard = metrics.heartbeat.as_ref()?.get(id)?.as_ref()?;
@@ -63,13 +68,20 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
         applied_index: index(&metrics.last_applied),
         snapshot_index: index(&metrics.snapshot),
         purged_index: index(&metrics.purged),
-        voters: membership.voter_ids().collect(),
-        learners: membership.learner_ids().collect(),
+        voters: voters.iter().copied().collect(),
+        learners: others.collect(),
         peers: peers.collect(),
         sessions: sessions(group),
         digest: bytes::Bytes::new(),
         fault: fault.map(ToString::to_string).unwrap_or_default(),
     }
+}
+
+/// Those that vote before and after a change that is under way: whoever has only begun to vote, or has not ended, is not counted on.
+fn settled_voters(membership: &Membership<u64, Peer>) -> BTreeSet<u64> {
+    let mut configurations = membership.get_joint_config().iter();
+    let first = configurations.next().cloned().unwrap_or_default();
+    configurations.fold(first, |both, next| &both & next)
 }
 
 /// How many mounts a volume has, as this replica knows it.
@@ -126,5 +138,26 @@ pub(crate) fn space(registry: &Registry) -> Space {
         total: disk.total,
         available: disk.available,
         reserve: registry.disk().reserve(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_votes_only_before_or_after_a_change_is_not_counted_on() {
+        let voters = |configurations: &[&[u64]]| {
+            let configurations = configurations
+                .iter()
+                .map(|ids| ids.iter().copied().collect());
+            let nodes: BTreeSet<u64> = (1..=4).collect();
+            let membership = Membership::new_with_defaults(configurations.collect(), nodes);
+            settled_voters(&membership).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(voters(&[&[1, 2], &[1, 2, 3]]), [1, 2]);
+        assert_eq!(voters(&[&[1, 2, 3], &[1, 3]]), [1, 3]);
+        assert_eq!(voters(&[&[1, 2, 3]]), [1, 2, 3]);
+        assert_eq!(voters(&[]), [0; 0]);
     }
 }
