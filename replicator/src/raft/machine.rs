@@ -42,8 +42,7 @@ use self::position::AppliedState;
 use super::copies::Copies;
 use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
-#[cfg(test)]
-use super::simulation::Host;
+use super::runtime;
 use super::snapshot::{Incoming, Snapshots};
 use crate::disk_space;
 use crate::removal::Removal;
@@ -61,20 +60,14 @@ pub(crate) enum GroupKind {
 
 impl GroupKind {
     fn store_options(self, path: &Path) -> RocksOptions {
-        #[cfg(test)]
-        if Host::current().is_some() {
-            // A simulated cluster opens hundreds of states, and each takes its space from the disk at once.
-            return RocksOptions {
-                block_cache_bytes: MIB,
-                write_buffer_bytes: MIB,
-            };
-        }
+        let small = RocksOptions {
+            block_cache_bytes: MIB,
+            write_buffer_bytes: MIB,
+        };
         match self {
             // All of it is in memory anyway.
-            GroupKind::Catalog => RocksOptions {
-                block_cache_bytes: MIB,
-                write_buffer_bytes: MIB,
-            },
+            GroupKind::Catalog => small,
+            GroupKind::Volume(_) if runtime::has_many_stores() => small,
             GroupKind::Volume(_) => RocksOptions {
                 write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
                 ..RocksOptions::default()

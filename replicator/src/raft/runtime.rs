@@ -1,4 +1,5 @@
-//! What a replica takes from the machine beside disk and network: tasks, threads, the time of day. A simulation decides them.
+//! What a replica takes from the machine beside disk and network: tasks, threads, the time of day, space. A simulation decides
+//! them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -50,4 +51,13 @@ pub(crate) fn time_of_day() -> Timestamp {
         seconds: since.as_secs() as i64,
         nanoseconds: since.subsec_nanos(),
     }
+}
+
+/// Whether stores are so many that each may take only the least from memory and disk.
+pub(crate) fn has_many_stores() -> bool {
+    #[cfg(test)]
+    if Host::current().is_some() {
+        return true;
+    }
+    false
 }

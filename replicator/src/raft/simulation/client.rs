@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Answer, CancelLock, Command, Credentials, FileKind, OpenSession, Operation, Outcome,
-    PosixError, Query, Reply, RequestId, SessionId, SetLock, TicketState, Unlock,
+    Answer, CancelLock, Command, FileKind, OpenSession, Operation, Outcome, PosixError, Query,
+    Reply, RequestId, SessionId, SetLock, TicketState, Unlock,
 };
 use holdfast_proto::{decode_outcome, decode_reply, encode_command, encode_query};
 use parking_lot::Mutex;
@@ -358,7 +358,7 @@ impl Client {
         let command = encode_command(&Command {
             request: Some(request),
             now: self.host.time_of_day(),
-            credentials: Credentials::ROOT,
+            credentials: workload::caller(&mut self.random),
             operation,
         });
         let place = self.around.history.change(request, told.clone());

@@ -38,7 +38,7 @@ pub(super) async fn rage(world: &mut World) -> Result<(), String> {
 async fn strike(world: &mut World) -> Result<(), String> {
     let number = world.random.below(NODES) as usize;
     let node = number as u64 + 1;
-    match world.random.below(38) {
+    match world.random.below(40) {
         0..=2 => wall(world),
         3..=6 => {
             world.story.tell("the walls are gone");
@@ -88,7 +88,7 @@ async fn strike(world: &mut World) -> Result<(), String> {
         24 => hand_over(world, node),
         25 | 26 => stop_task(world, number),
         27 | 28 => come_back(world),
-        29 => cut_off_leader(world),
+        29 | 37 => cut_off_leader(world),
         33 | 34 => leave_behind(world, number).await?,
         35 | 36 => tear(world, number).await?,
         _ => go_on(world),

@@ -1,6 +1,8 @@
-//! What must be true of every simulation: one file a rule, checked when it is over (those of [`witness`](super::witness) and
-//! [`world`](super::world) while it runs).
+//! What must be true of every simulation: one file a rule. Equal states, sound states and the log ([`witness`](super::witness))
+//! are looked at while it runs, the others when it is over.
 
+mod acknowledged;
+mod equal_states;
 mod exactly_once;
 mod freshness;
 mod lock_exclusion;
@@ -12,6 +14,7 @@ use std::collections::BTreeMap;
 use holdfast_metadata::{Outcome, RequestId, SessionId};
 use tokio::time::Instant;
 
+pub(super) use self::equal_states::EqualStates;
 use self::replay::Replay;
 pub(super) use self::state::state_is_sound;
 use super::history::{Change, History};
@@ -46,8 +49,8 @@ pub(super) fn check(
         let record = position.clone().filter(|_| is_last);
         replay.apply(entry, record.unwrap_or_default())?;
     }
-    let acknowledged = exactly_once::check(&history.changes(), &replay.effects)?;
-    replay.check_final(machine)?;
+    let acknowledged = acknowledged::check(&history.changes(), &replay.effects)?;
+    exactly_once::check(&replay, machine)?;
     freshness::check(entries, &acknowledged, &history.reads())?;
     lock_exclusion::check(&history.holds())?;
     Ok(replay.tally)

@@ -1,12 +1,14 @@
-//! The cluster of one simulation: begins it, watches it while time passes, heals it, and checks what came of it.
+//! The cluster of one simulation: begins it, and watches it while time passes.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ending;
+mod replicas;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use holdfast_metadata::{Digest, SessionId};
-use openraft::async_runtime::WatchReceiver;
+use holdfast_metadata::SessionId;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -14,11 +16,11 @@ use tokio::time::Instant;
 use super::client::{Client, Surroundings};
 use super::history::History;
 use super::host::Host;
-use super::network::{Network, Weather};
+use super::network::Network;
 use super::node::Node;
 use super::platter::Crash;
 use super::random::Random;
-use super::rules;
+use super::rules::EqualStates;
 use super::story::Story;
 use super::tally::Tally;
 use super::witness::Witness;
@@ -33,10 +35,9 @@ const CLIENTS: u64 = 4;
 const FIRST_CLIENT: u64 = 101;
 /// How often the world is looked at.
 const TICK: Duration = Duration::from_millis(20);
-/// After it was healed everybody has an answer within this.
-const PROGRESS: Duration = Duration::from_secs(20);
-/// And works on for so long before that.
-const AFTERMATH: Duration = Duration::from_secs(2);
+/// After how many looks states are compared, and checked.
+const COMPARED: u64 = 5;
+const CHECKED: u64 = 50;
 
 /// One simulation.
 pub(super) struct World {
@@ -54,8 +55,10 @@ pub(super) struct World {
     working: Vec<JoinHandle<()>>,
     /// When nodes are started again.
     restarts: BTreeMap<u64, Instant>,
-    digests: BTreeMap<u64, Digest>,
+    states: EqualStates,
     ticks: u64,
+    /// A node whose state is spoilt again and again, to see that it is found.
+    pub(super) spoilt: Option<usize>,
 }
 
 impl World {
@@ -97,8 +100,9 @@ impl World {
             around,
             working: Vec::new(),
             restarts: BTreeMap::new(),
-            digests: BTreeMap::new(),
+            states: EqualStates::default(),
             ticks: 0,
+            spoilt: None,
         }
     }
 
@@ -160,34 +164,18 @@ impl World {
             self.restarts.remove(&id);
             self.start(id as usize - 1).await?;
         }
-        self.compare()?;
+        if self.ticks.is_multiple_of(COMPARED) {
+            self.spoil();
+            self.compare()?;
+        }
+        if self.ticks.is_multiple_of(CHECKED) {
+            self.check_states()?;
+        }
         let panicked = Host::take_panic();
         match panicked.or_else(|| self.witness.violation()) {
             Some(violation) => Err(violation),
             None => Ok(()),
         }
-    }
-
-    /// Replicas that have applied the same have the same state, and it obeys its rules.
-    fn compare(&mut self) -> Result<(), String> {
-        for node in &self.nodes {
-            let Some(group) = node.group().filter(|_| self.ticks % 5 == node.id) else {
-                continue;
-            };
-            let machine = group.store().machine();
-            let (index, digest) = machine.digest().map_err(|fault| fault.to_string())?;
-            let known = *self.digests.entry(index.0).or_insert(digest);
-            if known != digest {
-                return Err(format!(
-                    "node {} has {digest} after entry {}, and another had {known}",
-                    node.id, index.0
-                ));
-            }
-            if self.ticks % 50 == node.id {
-                rules::state_is_sound(&machine)?;
-            }
-        }
-        Ok(())
     }
 
     async fn start(&mut self, number: usize) -> Result<(), String> {
@@ -231,101 +219,6 @@ impl World {
             let leads = process.group.leads() && !process.host.is_stopped();
             leads.then(|| (number, process.host.clone(), Arc::clone(&process.group)))
         })
-    }
-
-    /// Everything works again. Then everybody gets answers, and all replicas come to the same state.
-    pub(super) async fn heal(&mut self) -> Result<(), String> {
-        self.story.tell("everything is healed");
-        self.network.join_all();
-        self.network.set_weather(Weather::FAIR);
-        for host in &self.clients {
-            host.go_on();
-        }
-        for node in &mut self.nodes {
-            let mut platter = node.platter.lock();
-            platter.sync_micros = (100, 1500);
-            platter.is_failing = false;
-            drop(platter);
-            node.steps_left = None;
-            if let Some(process) = &node.process {
-                process.host.go_on();
-            }
-        }
-        for at in self.restarts.values_mut() {
-            *at = Instant::now();
-        }
-        self.pass(AFTERMATH).await?;
-        self.around.is_ending.store(true, Ordering::Relaxed);
-        let deadline = Instant::now() + PROGRESS;
-        loop {
-            let waiting = self.working.iter().filter(|task| !task.is_finished());
-            let waiting = waiting.count();
-            let behind = self.behind();
-            if waiting == 0 && behind.as_ref().is_some_and(Vec::is_empty) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(format!(
-                    "no progress: {waiting} clients wait, behind is {behind:?}"
-                ));
-            }
-            self.pass(Duration::from_millis(100)).await?;
-        }
-    }
-
-    /// The members that have not applied everything; nothing when nobody leads.
-    fn behind(&self) -> Option<Vec<u64>> {
-        let (_, _, leader) = self.leader()?;
-        let members: BTreeSet<u64> = {
-            let metrics = leader.raft().metrics();
-            let metrics = metrics.borrow_watched();
-            let nodes = metrics.membership_config.membership().nodes();
-            nodes.map(|(id, _)| *id).collect()
-        };
-        let last = self.witness.last_committed();
-        let behind = self.nodes.iter().filter(|node| {
-            let applied = node
-                .group()
-                .map(|group| group.store().on_applied().borrow().0);
-            members.contains(&node.id) && applied != Some(last)
-        });
-        Some(behind.map(|node| node.id).collect())
-    }
-
-    /// Checks what can only be known in the end.
-    pub(super) async fn check(&mut self) -> Result<(), String> {
-        // Signs of life go on, but nothing more is proposed.
-        for host in &self.clients {
-            host.kill();
-        }
-        self.pass(Duration::from_millis(500)).await?;
-        let deadline = Instant::now() + PROGRESS;
-        while self.behind().is_none_or(|behind| !behind.is_empty()) {
-            self.pass(TICK).await?;
-            if Instant::now() > deadline {
-                return Err("not all is applied in the end".to_owned());
-            }
-        }
-        let Some((_, _, leader)) = self.leader() else {
-            return Err("nobody leads in the end".to_owned());
-        };
-        let machine = leader.store().machine();
-        rules::state_is_sound(&machine)?;
-        let entries = self.witness.entries();
-        let (own, proposals) = self.witness.counts();
-        self.story.tell(&format!(
-            "{proposals} proposals and {own} entries of Raft, {} changes, {} reads, {} locks held",
-            self.history.changes().len(),
-            self.history.reads().len(),
-            self.history.holds().len()
-        ));
-        let seen = rules::check(&entries, &self.history, &machine)?;
-        self.tally.take_in(&seen);
-        for node in &self.nodes {
-            node.count_snapshots();
-        }
-        self.story.tell(&self.tally.told());
-        Ok(())
     }
 }
 

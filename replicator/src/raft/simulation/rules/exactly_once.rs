@@ -1,38 +1,16 @@
-//! What was acknowledged is in the log, with the outcome that was told, and was run after it was asked for.
+//! A node that has applied everything has the state that comes of each request once.
 
-use holdfast_metadata::PosixError;
+use holdfast_metadata::{Engine, RocksEngine, StateMachine, digest};
 
-use super::{Acknowledged, Effects, key};
-use crate::raft::simulation::history::Change;
+use super::replay::Replay;
 
-/// The acknowledged changes, by the time of their answers.
-pub(super) fn check(changes: &[Change], effects: &Effects) -> Result<Vec<Acknowledged>, String> {
-    let mut acknowledged = Vec::new();
-    for change in changes {
-        let Some((answered, outcome)) = &change.answered else {
-            continue;
-        };
-        if *outcome == Err(PosixError::SessionGone) {
-            // An earlier try may have been run, or none.
-            continue;
-        }
-        let told = &change.told;
-        let request = change.request;
-        let Some((index, expected)) = effects.get(&key(request)) else {
-            return Err(format!("acknowledged and lost: {request:?} {told}"));
-        };
-        // Number 0 is that of opening and of closing a session.
-        if outcome != expected && request.sequence != 0 {
-            return Err(format!(
-                "{request:?} {told} at {index} makes {expected:?}, and {outcome:?} was told"
-            ));
-        }
-        acknowledged.push(Acknowledged {
-            change: change.clone(),
-            answered: *answered,
-            index: *index,
-        });
+pub(super) fn check(replay: &Replay, machine: &StateMachine<RocksEngine>) -> Result<(), String> {
+    let expected = replay.digest();
+    let found = digest(&machine.engine().view()).unwrap();
+    if expected == found {
+        return Ok(());
     }
-    acknowledged.sort_by_key(|acknowledged| acknowledged.answered);
-    Ok(acknowledged)
+    Err(format!(
+        "the state is {found}, and each request once makes {expected}"
+    ))
 }
