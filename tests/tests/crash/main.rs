@@ -8,5 +8,6 @@
 mod cut_log;
 mod damage;
 mod kill;
+mod log_power_failure;
 mod power_failure;
 mod workload;
