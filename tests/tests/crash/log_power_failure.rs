@@ -16,7 +16,7 @@ use holdfast_tests::{Contents, Film, Loss, Moment, Random, RecordedDisk};
 
 const GROUPS: u64 = 3;
 /// Of one opening.
-const STEPS: u64 = 100;
+const STEPS: u64 = 70;
 const PAYLOAD_BYTES_MAX: u64 = 3000;
 /// Appends that are not waited for one by one.
 const TOGETHER: u64 = 4;
@@ -199,9 +199,8 @@ impl Life {
         film.after_power_failure(loss).write_to(&image);
         let found = open(&image).and_then(|log| read(&log));
         let found = found.unwrap_or_else(|error| panic!("{story}: {error}"));
-        let acknowledged = self.acknowledged.iter();
-        let acknowledged = acknowledged.filter(|(when, _)| *when <= moment);
-        let (_, acknowledged) = acknowledged.last().unwrap();
+        let mut acknowledged = self.acknowledged.iter().rev();
+        let (_, acknowledged) = acknowledged.find(|(when, _)| *when <= moment).unwrap();
         let begun = self.states.partition_point(|(when, _)| *when < moment);
         let possible = &self.states[*acknowledged..begun.max(acknowledged + 1)];
         assert!(

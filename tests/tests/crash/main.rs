@@ -3,7 +3,11 @@
 //! What is asserted: it mounts again, `fsck` is clean, everything that was synced is there with its
 //! content, and what is there is a prefix of what was done. Where the data directory is damaged: a clear
 //! refusal, an I/O error or a report, never wrong data.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod cut_log;
 mod damage;
