@@ -21,6 +21,8 @@ pub use fault_point::FaultPoint;
 pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
 #[cfg(feature = "testing")]
 pub use raft::fuzz;
+#[cfg(feature = "testing")]
+pub use raft::{BareGroup, BareLog, BareLogId};
 pub use raft::{
     FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
     StoredVolume, Timing,

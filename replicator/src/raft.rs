@@ -3,6 +3,8 @@
 mod admin_service;
 mod announce;
 mod attendance;
+#[cfg(feature = "testing")]
+mod bare_log;
 mod catalog_client;
 mod client_service;
 mod complaints;
@@ -43,6 +45,8 @@ mod stopped_node;
 mod type_config;
 mod volume;
 
+#[cfg(feature = "testing")]
+pub use self::bare_log::{BareGroup, BareLog, BareLogId};
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};

@@ -12,8 +12,6 @@ const SECTOR_BYTES: usize = 512;
 /// What becomes of what was not synced.
 #[derive(Debug)]
 pub enum Loss<'a> {
-    /// Nothing is lost: the process died, and the machine did not.
-    None,
     /// It is lost.
     All,
     /// Names changed in their order up to some moment, as a journal keeps them; of the writes to a file some first ones,
@@ -107,7 +105,6 @@ impl Film {
     /// What a power failure at this moment leaves.
     pub fn after_power_failure(&self, loss: Loss<'_>) -> Contents {
         match loss {
-            Loss::None => self.now.clone(),
             Loss::All => self.durable.clone(),
             Loss::Some(random) => self.partly_lost(random),
         }

@@ -1,4 +1,6 @@
 //! A process that is killed at any moment leaves everything it said was durable.
+//!
+//! `HOLDFAST_SEED` repeats how much each process says before it is killed.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -29,8 +31,12 @@ struct Group {
 async fn what_was_durable_survives_kills() {
     let place = Place::new();
     let mut groups: BTreeMap<u64, Group> = BTreeMap::new();
-    let seed = RandomState::new().hash_one(0);
-    println!("seed {seed}");
+    let given = std::env::var("HOLDFAST_SEED").ok();
+    let seed: u64 = given.map_or_else(
+        || RandomState::new().hash_one(0),
+        |text| text.parse().unwrap(),
+    );
+    println!("HOLDFAST_SEED={seed}");
     let mut random = seed;
     for _ in 0..ROUNDS {
         random = random

@@ -1,4 +1,4 @@
-//! What a power failure leaves: everything that was synced, and of the rest a prefix.
+//! A log of the store that is cut: what was synced is there, or the mount says that it is lost, and only then is it refused.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,44 +13,66 @@ const ROUNDS: u32 = 12;
 const STEPS: u64 = 250;
 
 /// The log of the store that is being written: the last one.
-fn last_log(data: &Path) -> Option<PathBuf> {
+fn last_log(data: &Path) -> PathBuf {
     let entries = fs::read_dir(data.join("store"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let logs = entries.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
-    logs.max()
+    logs.max().unwrap()
+}
+
+/// How much of which log may have been synced, by `fsync` or because a second had passed.
+struct Synced {
+    mark: Vec<u8>,
+    log: PathBuf,
+    length: u64,
+}
+
+impl Synced {
+    fn of(data: &Path) -> Synced {
+        // In this order: what is marked is in the log already.
+        let mark = fs::read(data.join("SYNCED")).unwrap();
+        let log = last_log(data);
+        let length = fs::metadata(&log).unwrap().len();
+        Synced { mark, log, length }
+    }
+
+    /// Looks again, whether something was synced since.
+    fn look(&mut self, data: &Path) {
+        let now = Synced::of(data);
+        if now.mark != self.mark {
+            *self = now;
+        }
+    }
 }
 
 /// A log cut anywhere is what a power failure leaves when nothing after the cut was synced.
 #[test]
-fn after_a_cut_of_the_log_a_prefix_is_there_or_the_mount_says_that_synced_data_is_lost() {
+fn after_a_cut_of_the_log_a_prefix_is_there_and_only_lost_synced_bytes_are_refused() {
     let mut random = Random::announced();
     let (mut recovered, mut refused) = (0, 0);
     for _ in 0..ROUNDS {
         let mut mounted = Setup::default().limit(Duration::from_mins(2)).mount();
         let (mut tree, mut steps, mut synced) = (Tree::new(), Vec::new(), 0);
+        let mut synced_bytes = Synced::of(mounted.data());
         for number in 0..STEPS {
             let step = Step::choose(&mut random, &tree, number);
             step.perform(mounted.root()).unwrap();
             step.apply(&mut tree);
-            synced = if step.is_sync() {
-                steps.len() + 1
-            } else {
-                synced
-            };
+            if step.is_sync() {
+                synced = steps.len() + 1;
+            }
+            synced_bytes.look(mounted.data());
             steps.push(step);
         }
         mounted.kill();
-        let log = last_log(mounted.data()).unwrap();
+        synced_bytes.look(mounted.data());
+        let log = last_log(mounted.data());
         let length = fs::metadata(&log).unwrap().len();
         // The last quarter, so that some cuts are after the last sync.
         let cut = length - random.below(length / 4 + 1);
-        File::options()
-            .write(true)
-            .open(&log)
-            .unwrap()
-            .set_len(cut)
-            .unwrap();
+        let file = File::options().write(true).open(&log).unwrap();
+        file.set_len(cut).unwrap();
         match mounted.try_start() {
             Ok(()) => {
                 let found = read(mounted.root()).unwrap();
@@ -66,6 +88,12 @@ fn after_a_cut_of_the_log_a_prefix_is_there_or_the_mount_says_that_synced_data_i
                 assert!(
                     message.contains(mounted.data().to_str().unwrap()),
                     "{message}"
+                );
+                assert!(
+                    log == synced_bytes.log && cut < synced_bytes.length,
+                    "cut from {length} to {cut}, of which at most {} of {} were synced: {message}",
+                    synced_bytes.length,
+                    synced_bytes.log.display()
                 );
                 refused += 1;
             }
