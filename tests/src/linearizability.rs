@@ -21,7 +21,9 @@ pub use self::choices::{choose, look_at_all};
 pub use self::history::{Event, History, Moment, Operation};
 pub use self::lock_table::{LockCall, LockOutcome, LockTable, Owner};
 pub use self::model::{Model, Next};
-pub use self::namespace::{Call, Exchange, Kind, Name, Namespace, Outcome, Path, Tree, XattrMode};
+pub use self::namespace::{
+    Call, Disk, Exchange, Kind, Name, Namespace, Outcome, Path, Tree, XattrMode,
+};
 pub use self::recorder::Recorder;
 pub use self::system_calls::{Known, known, perform};
 pub use self::window::Window;

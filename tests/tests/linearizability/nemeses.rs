@@ -191,7 +191,7 @@ fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
             let leader = round.cluster.leader();
             // Less than the reserve, which is an eighth, and enough for all that frees space.
             let left = (DISK_MEBIBYTES << 20) / 16;
-            round.cluster.disk(leader).fill_up_to(left);
+            round.fill_disk(leader, left);
             round.work();
             round.work();
             round.cluster.disk(leader).give_back();

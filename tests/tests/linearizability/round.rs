@@ -9,7 +9,9 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterMount;
-use holdfast_tests::linearizability::{LockCall, LockTable, Moment, Namespace, Operation, Tree};
+use holdfast_tests::linearizability::{
+    Disk, LockCall, LockTable, Moment, Namespace, Operation, Tree,
+};
 use holdfast_tests::locking::LockKind;
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::process::signal;
@@ -37,6 +39,8 @@ pub(crate) struct Round<'a> {
     shared: &'a Shared,
     /// From when on the sessions of which mounts may end.
     endings: Vec<(usize, Moment)>,
+    /// Whether a disk was ever full.
+    disk: Disk,
 }
 
 impl Round<'_> {
@@ -61,6 +65,12 @@ impl Round<'_> {
         if let Some(mut one) = self.mounts.lock().unwrap()[mount].take() {
             one.kill();
         }
+    }
+
+    /// Leaves so little space on the disk of a node.
+    pub(crate) fn fill_disk(&mut self, node: u64, left: u64) {
+        self.disk = Disk::MayBeFull;
+        self.cluster.disk(node).fill_up_to(left);
     }
 
     /// From so much later on the cluster may end the session of a mount.
@@ -101,9 +111,10 @@ pub(crate) fn run(
         mounts: &mounts,
         shared: &shared,
         endings: Vec::new(),
+        disk: Disk::Ample,
     };
     let (mut names, mut locks) = work(what, &roots, random, (&mut round, nemesis));
-    let endings = round.endings;
+    let (endings, disk) = (round.endings, round.disk);
     let worked = began.elapsed();
     // A mount that lives sees what has become of everything.
     let living = mounts.lock().unwrap().iter().position(Option::is_some);
@@ -122,14 +133,15 @@ pub(crate) fn run(
         }));
     }
     println!(
-        "{what}: worked {worked:.1?}, unknown {:?}",
+        "{what}: worked {worked:.1?}, {} operations, unknown {:?}",
+        shared.recorder.count(),
         shared.recorder.unknown()
     );
     for (arena, operations) in names.into_iter().enumerate() {
         let what = format!("{what}, arena {arena}");
         println!(
             "{what}: {}",
-            judge::<Namespace>(&what, operations, &Tree::default())
+            judge::<Namespace>(&what, operations, &Tree::empty(disk))
         );
     }
     for (lock, operations) in locks.into_iter().enumerate() {

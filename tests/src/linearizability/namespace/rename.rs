@@ -2,12 +2,18 @@
 
 use nix::errno::Errno;
 
-use super::tree::{ARENA, Kind, Tree};
-use super::walk::{Act, Found};
+use super::act::Act;
+use super::tree::{ARENA, Kind, Node, Tree};
+use super::walk::Found;
 use super::{Errors, Exchange, Name, Outcome, Path};
 
-/// The last step, after the names of both paths were looked up.
-pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen: &[Found]) -> Act {
+/// The last step, after the names of both paths were looked up. A whiteout gets this number.
+pub(super) fn rename(
+    tree: &Tree,
+    (old, new, how): (Path, Path, Exchange),
+    id: u32,
+    seen: &[Found],
+) -> Act {
     let parent = |path: Path, at: usize| match path.directory {
         Some(_) => seen
             .get(at)
@@ -46,6 +52,10 @@ pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen:
     match how {
         Exchange::Exchange => Act::Changes(tree.exchange(from, to)),
         Exchange::Replace | Exchange::NoReplace => Act::Changes(tree.rename(from, to)),
+        Exchange::Whiteout => {
+            let renamed = tree.rename(from, to);
+            Act::Changes(renamed.make(from, id, Node::new(Kind::Whiteout, 0, 0)))
+        }
     }
 }
 
@@ -84,8 +94,8 @@ fn rename_errors(
                 errors.push(Errno::EINVAL);
             }
         }
-        Exchange::Replace if source == target => {}
-        Exchange::Replace => {
+        Exchange::Replace | Exchange::Whiteout if source == target => {}
+        Exchange::Replace | Exchange::Whiteout => {
             match (is_directory(source_kind), is_directory(target_kind)) {
                 (true, false) => errors.push(Errno::ENOTDIR),
                 (false, true) => errors.push(Errno::EISDIR),
