@@ -19,7 +19,7 @@ mod window;
 pub use self::checker::{Limits, Verdict, check};
 pub use self::choices::{choose, look_at_all};
 pub use self::history::{Event, History, Moment, Operation};
-pub use self::lock_table::{LockCall, LockOutcome, LockTable, Owner};
+pub use self::lock_table::{Ending, LockCall, LockOutcome, LockTable, Owner};
 pub use self::model::{Model, Next};
 pub use self::namespace::{
     Call, Disk, Exchange, Kind, Name, Namespace, Outcome, Path, Tree, XattrMode,

@@ -1,6 +1,6 @@
 //! Who has a lock of one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 
 use holdfast_metadata::LockMode;
@@ -18,6 +18,9 @@ pub struct Owner {
     pub file: u32,
 }
 
+/// The number of the end of a session.
+pub type Ending = usize;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockCall {
@@ -28,7 +31,10 @@ pub enum LockCall {
     /// The lock is given up.
     Unlock(Owner),
     /// The cluster has ended the session of a mount: all its locks are given up.
-    Expire(usize),
+    Expire(usize, Ending),
+    /// A lock is given in a session that ends before the mount hears of it. The mount then asks again: what the caller
+    /// is told is what came of that.
+    Unheard(Owner, LockMode, Ending),
 }
 
 /// What is answered.
@@ -44,6 +50,7 @@ pub enum LockOutcome {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct LockTable {
     held: BTreeMap<Owner, bool>,
+    ended: BTreeSet<Ending>,
 }
 
 impl LockTable {
@@ -56,6 +63,13 @@ impl LockTable {
         let mut table = self.clone();
         change(&mut table.held);
         table
+    }
+
+    /// Gives a lock if it can be had.
+    fn give(&self, owner: Owner, mode: LockMode) -> Option<Next<LockTable, ()>> {
+        let is_exclusive = mode == LockMode::Exclusive;
+        let is_free = !self.conflicts(owner, is_exclusive);
+        is_free.then(|| Next::Changes(self.with(|held| held.insert(owner, is_exclusive))))
     }
 }
 
@@ -77,9 +91,11 @@ impl Model for LockTable {
         };
         match (operation.call, is_refused) {
             (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode), false) => {
-                let is_exclusive = mode == LockMode::Exclusive;
-                let is_free = !table.conflicts(owner, is_exclusive);
-                is_free.then(|| Next::Changes(table.with(|held| held.insert(owner, is_exclusive))))
+                table.give(owner, mode)
+            }
+            (LockCall::Unheard(owner, mode, ending), false) => {
+                let is_in_time = !table.ended.contains(&ending);
+                is_in_time.then(|| table.give(owner, mode)).flatten()
             }
             (LockCall::Try(owner, mode), true) => {
                 let is_right = table.conflicts(owner, mode == LockMode::Exclusive);
@@ -88,11 +104,13 @@ impl Model for LockTable {
             (LockCall::Unlock(owner), false) => {
                 Some(Next::Changes(table.with(|held| held.remove(&owner))))
             }
-            (LockCall::Expire(mount), false) => {
-                let kept = table.with(|held| held.retain(|owner, _| owner.mount != mount));
+            (LockCall::Expire(mount, ending), false) => {
+                let mut kept = table.with(|held| held.retain(|owner, _| owner.mount != mount));
+                kept.ended.insert(ending);
                 Some(Next::Changes(kept))
             }
-            (LockCall::Wait(..) | LockCall::Unlock(_) | LockCall::Expire(_), true) => None,
+            (LockCall::Wait(..) | LockCall::Unlock(_), true)
+            | (LockCall::Expire(..) | LockCall::Unheard(..), true) => None,
         }
     }
 
@@ -113,7 +131,13 @@ impl Display for LockCall {
             LockCall::Try(owner, mode) => write!(f, "try {mode:?} for {owner}"),
             LockCall::Wait(owner, mode) => write!(f, "wait for {mode:?} for {owner}"),
             LockCall::Unlock(owner) => write!(f, "unlock {owner}"),
-            LockCall::Expire(mount) => write!(f, "the session of mount {mount} ends"),
+            LockCall::Expire(mount, _) => write!(f, "the session of mount {mount} ends"),
+            LockCall::Unheard(owner, mode, _) => {
+                write!(
+                    f,
+                    "{mode:?} for {owner}, whose session ends before it is heard"
+                )
+            }
         }
     }
 }
@@ -224,17 +248,41 @@ mod tests {
         assert!(is_explained(&[
             held,
             taken,
-            (15, LockCall::Expire(1), None)
+            (15, LockCall::Expire(1, 0), None)
         ]));
         assert!(!is_explained(&[
             held,
             taken,
-            (35, LockCall::Expire(1), None)
+            (35, LockCall::Expire(1, 0), None)
         ]));
         assert!(!is_explained(&[
             held,
             taken,
-            (15, LockCall::Expire(3), None)
+            (15, LockCall::Expire(3, 0), None)
+        ]));
+    }
+
+    #[test]
+    fn a_lock_whose_session_ended_before_it_was_heard_of_was_held_until_then_and_not_later() {
+        let ends = (20, LockCall::Expire(1, 0), None);
+        let unheard = (0, LockCall::Unheard(ONE, LockMode::Exclusive, 0), None);
+        let asked = (0, exclusive(ONE), Some((REFUSED, 90)));
+        let was_in_the_way = [
+            (10, exclusive(OTHER), Some((REFUSED, 15))),
+            ends,
+            (30, exclusive(OTHER), Some((DONE, 95))),
+        ];
+        assert!(is_explained(
+            &[&was_in_the_way[..], &[asked, unheard]].concat()
+        ));
+        assert!(!is_explained(&[&was_in_the_way[..], &[asked]].concat()));
+        assert!(!is_explained(&[
+            (0, exclusive(ONE), Some((DONE, 10))),
+            ends,
+            unheard,
+            (30, exclusive(OTHER), Some((DONE, 40))),
+            (50, LockCall::Unlock(OTHER), Some((DONE, 60))),
+            (70, exclusive(OTHER), Some((REFUSED, 80))),
         ]));
     }
 }

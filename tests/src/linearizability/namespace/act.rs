@@ -44,7 +44,7 @@ pub(super) fn act(tree: &Tree, asked: &Operation<Call, Outcome>, seen: &[Found])
         Call::Unlink(path) => place(path).map_or(Act::Gone, |place| unlink(tree, place)),
         Call::Rmdir(path) => place(path).map_or(Act::Gone, |place| rmdir(tree, place)),
         Call::Link(old, new) => link(tree, old, new, seen),
-        Call::Rename(old, new, how) => rename(tree, (old, new, how), asked.id, seen),
+        Call::Rename(old, new, how) => rename(tree, asked, (old, new, how), seen),
         Call::List(directory) => {
             let ino = if directory.is_some() {
                 last.map(|(ino, _)| ino)

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use super::super::history::Operation;
 use super::super::model::{Model, Next};
 use super::act::{Act, act, fails};
+use super::rename::{may_be_trapped, trap};
 use super::stale::{is_stale, last_look, may_be_busy};
 use super::tree::{ARENA, Disk, Kind, Tree};
 use super::{Call, Exchange, Name, Outcome, Path};
@@ -34,6 +35,8 @@ pub(super) enum Look {
     Directory(Name),
     /// Of a name in the directory that this earlier LOOKUP found, or in the arena.
     Last(Option<usize>, Name),
+    /// Of no name: see `trap`.
+    Trap,
 }
 
 impl Model for Namespace {
@@ -49,7 +52,7 @@ impl Model for Namespace {
             // The second path is not looked at.
             return decide(tree, asked, fails(Errno::ENOENT));
         }
-        let mut looks = looks(asked.call);
+        let mut looks = looks(asked);
         let needed = looks.len();
         if is_stale(asked) {
             if may_be_busy(tree, progress) {
@@ -62,6 +65,7 @@ impl Model for Namespace {
             return decide(tree, asked, act(tree, asked, seen));
         };
         let (directory, name, is_last) = match look {
+            Look::Trap => return Some(goes(progress, trap(tree, asked.call, progress))),
             Look::Directory(name) => (ARENA, *name, false),
             Look::Last(None, name) => (ARENA, *name, true),
             Look::Last(Some(earlier), name) => match progress.get(*earlier) {
@@ -86,9 +90,7 @@ impl Model for Namespace {
                 }
             }
         }
-        let mut seen = progress.clone();
-        seen.push(found);
-        Some(Next::Goes(seen))
+        Some(goes(progress, found))
     }
 
     fn may_change(asked: &Asked) -> bool {
@@ -111,10 +113,14 @@ impl Model for Namespace {
     }
 }
 
+fn goes(progress: &[Found], found: Found) -> Step {
+    Next::Goes(progress.iter().copied().chain([found]).collect())
+}
+
 /// The LOOKUPs of a call.
-fn looks(call: Call) -> Vec<Look> {
+fn looks(asked: &Asked) -> Vec<Look> {
     let mut looks = Vec::new();
-    match call {
+    match asked.call {
         Call::Create(path, _)
         | Call::Mkdir(path, _)
         | Call::Symlink(path, _)
@@ -141,6 +147,7 @@ fn looks(call: Call) -> Vec<Look> {
         }
         Call::Rename(old, new, _) => {
             let (from, to) = (parent(&mut looks, old), parent(&mut looks, new));
+            looks.extend(may_be_trapped(asked).then_some(Look::Trap));
             looks.push(Look::Last(from, old.name));
             looks.push(Look::Last(to, new.name));
         }

@@ -154,3 +154,39 @@ fn what_did_nothing_at_first_may_do_something_later() {
         .says((100, 110), stat("a"), file(1, 0))
         .refuted_at(6);
 }
+
+#[test]
+fn what_a_directory_is_in_while_a_rename_begins_may_not_be_replaced_or_moved() {
+    // Between its LOOKUPs the directory of the old name moves into what the new name leads to.
+    let exchange = Call::Rename(path("a"), path("b/y"), Exchange::Exchange);
+    let made = || {
+        Planted::default()
+            .done((0, 5), mkdir("a"))
+            .done((6, 7), create("a/x"))
+            .done((8, 10), mkdir("b"))
+            .done((11, 12), mkdir("b/y"))
+    };
+    made()
+        .done((20, 60), exchange)
+        .fails((25, 70), rename("a/x", "b"), Errno::ENOTEMPTY)
+        .explained();
+    // Also if it leaves it again before it is asked for.
+    made()
+        .done((20, 40), exchange)
+        .fails((25, 70), rename("a/x", "b"), Errno::ENOTEMPTY)
+        .done((50, 60), rename("b/y", "c"))
+        .explained();
+    for errno in [Errno::ENOTEMPTY, Errno::EINVAL] {
+        made()
+            .fails((25, 70), rename("a/x", "b"), errno)
+            .refuted_at(5);
+    }
+    // The directory of the new name moves into what is to be moved, and the new name leads to a file.
+    made()
+        .done((20, 60), rename("a", "b/z"))
+        .fails((25, 70), rename("b", "a/x"), Errno::EINVAL)
+        .explained();
+    made()
+        .fails((25, 70), rename("b", "a/x"), Errno::EINVAL)
+        .refuted_at(5);
+}
