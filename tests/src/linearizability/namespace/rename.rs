@@ -94,6 +94,14 @@ pub(super) fn rename(
         let ino = tree.lookup(place.0, place.1)?;
         Some((ino, tree.kind(ino)?))
     };
+    // What was looked up is what the kernel moves afterwards, whatever has the names by then.
+    let remembered = |moved: Tree, seen: Found| match seen {
+        Some((ino, Kind::Directory)) if from.0 != to.0 => {
+            moved.with(ino, |node| node.has_moved = true)
+        }
+        _ => moved,
+    };
+    let (looked_up, other) = (source, target);
     let (source, target) = (found(from), found(to));
     let errors = rename_errors(tree, (source, target), (from.0, to.0), how, true);
     if !errors.is_empty() {
@@ -103,10 +111,15 @@ pub(super) fn rename(
         return Act::Ends(Outcome::Done);
     }
     match how {
-        Exchange::Exchange => Act::Changes(tree.exchange(from, to)),
-        Exchange::Replace | Exchange::NoReplace => Act::Changes(tree.rename(from, to)),
+        Exchange::Exchange => {
+            let exchanged = remembered(tree.exchange(from, to), looked_up);
+            Act::Changes(remembered(exchanged, other))
+        }
+        Exchange::Replace | Exchange::NoReplace => {
+            Act::Changes(remembered(tree.rename(from, to), looked_up))
+        }
         Exchange::Whiteout => {
-            let renamed = tree.rename(from, to);
+            let renamed = remembered(tree.rename(from, to), looked_up);
             Act::Changes(renamed.make(from, asked.id, Node::new(Kind::Whiteout, 0, 0)))
         }
     }

@@ -4,6 +4,8 @@
 //! moved it, the kernel moves what it remembers, unless it is busy in the old place (`__d_unalias`): then the call ends
 //! with ESTALE, and nothing has happened. A kernel that learns of the new place first, and hears the answer of an earlier
 //! LOOKUP after that, may be busy too: what was found needs to have moved when the call returns, not when it was found.
+//! And after a rename a kernel remembers what it had looked up at the new place, although the cluster has moved what had
+//! the name by then.
 
 use nix::errno::Errno;
 

@@ -43,7 +43,7 @@ pub(super) struct Node {
     pub(super) xattr: Option<u32>,
     /// Of a directory.
     pub(super) names: BTreeMap<Name, u32>,
-    /// Of a directory: whether it was ever moved from one directory to another.
+    /// Of a directory: whether it was ever moved from one directory to another, or a kernel believes so.
     pub(super) has_moved: bool,
 }
 

@@ -59,6 +59,25 @@ fn a_file_that_was_moved_is_never_busy() {
 }
 
 #[test]
+fn a_directory_that_a_kernel_believes_to_have_moved_may_be_busy() {
+    // The rename looks up the directory, and moves the file that has its name after the exchange.
+    let exchanged = |new| {
+        Planted::default()
+            .done((0, 5), mkdir("a"))
+            .done((6, 7), mkdir("e"))
+            .done((8, 10), create("c"))
+            .done((20, 50), rename("e", new))
+            .done(
+                (30, 40),
+                Call::Rename(path("c"), path("e"), Exchange::Exchange),
+            )
+            .fails((60, 70), rename("c", "a/z"), Errno::ESTALE)
+    };
+    exchanged("a/y").explained();
+    exchanged("d").refuted_at(6);
+}
+
+#[test]
 fn a_directory_that_moves_before_the_answer_may_be_busy_and_after_it_not() {
     // The kernel hears that it was found after somebody there has found it at its new place.
     let found = || {
