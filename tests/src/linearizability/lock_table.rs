@@ -109,8 +109,13 @@ impl Model for LockTable {
                 kept.ended.insert(ending);
                 Some(Next::Changes(kept))
             }
-            (LockCall::Wait(..) | LockCall::Unlock(_), true)
-            | (LockCall::Expire(..) | LockCall::Unheard(..), true) => None,
+            (
+                LockCall::Wait(..)
+                | LockCall::Unlock(_)
+                | LockCall::Expire(..)
+                | LockCall::Unheard(..),
+                true,
+            ) => None,
         }
     }
 
