@@ -19,9 +19,11 @@ mod window;
 pub use self::checker::{Limits, Verdict, check};
 pub use self::choices::{choose, look_at_all};
 pub use self::history::{Event, History, Moment, Operation};
-pub use self::lock_table::{LockCall, LockOutcome, LockTable, Owner, untold};
+pub use self::lock_table::{Ending, LockCall, LockOutcome, LockTable, Owner};
 pub use self::model::{Model, Next};
-pub use self::namespace::{Call, Exchange, Kind, Name, Namespace, Outcome, Path, Tree, XattrMode};
+pub use self::namespace::{
+    Call, Disk, Exchange, Kind, Name, Namespace, Outcome, Path, Tree, XattrMode,
+};
 pub use self::recorder::Recorder;
 pub use self::system_calls::{Known, known, perform};
 pub use self::window::Window;

@@ -12,7 +12,7 @@ const NAMES_BELOW: &[u8] = b"xyz";
 pub fn choose(random: &mut Random, id: u32) -> Call {
     let mode = (id % 0o777 + 1) as u16;
     let first = path(random);
-    match random.below(32) {
+    match random.below(33) {
         0..=3 => Call::Create(first, mode),
         4..=7 => Call::Mkdir(upper(random), mode),
         8 => Call::Mkdir(first, mode),
@@ -21,9 +21,10 @@ pub fn choose(random: &mut Random, id: u32) -> Call {
         12..=13 => Call::Unlink(first),
         14 => Call::Rmdir(upper(random)),
         15..=18 => {
-            let how = match random.below(4) {
+            let how = match random.below(5) {
                 0..=1 => Exchange::Replace,
                 2 => Exchange::NoReplace,
+                3 => Exchange::Whiteout,
                 _ => Exchange::Exchange,
             };
             pair(random, first, |old, new| Call::Rename(old, new, how))
@@ -40,6 +41,7 @@ pub fn choose(random: &mut Random, id: u32) -> Call {
             Call::SetXattr(first, id, modes[random.below(2) as usize])
         }
         30 => Call::GetXattr(first),
+        31 => Call::Chown(first, id),
         _ => Call::RemoveXattr(first),
     }
 }

@@ -1,13 +1,12 @@
 //! Who has a lock of one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
 
 use holdfast_metadata::LockMode;
 use nix::errno::Errno;
 
-use super::history::{Moment, Operation};
+use super::history::Operation;
 use super::model::{Model, Next};
 
 /// An open file of a mount.
@@ -19,6 +18,9 @@ pub struct Owner {
     pub file: u32,
 }
 
+/// The number of the end of a session.
+pub type Ending = usize;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockCall {
@@ -29,10 +31,10 @@ pub enum LockCall {
     /// The lock is given up.
     Unlock(Owner),
     /// The cluster has ended the session of a mount: all its locks are given up.
-    Expire(usize),
-    /// The owner, who has had so many locks before, had this one in a session that ended before anybody was told: the mount
-    /// asks again in the next.
-    Untold(Owner, LockMode, u32),
+    Expire(usize, Ending),
+    /// A lock is given in a session that ends before the mount hears of it. The mount then asks again: what the caller
+    /// is told is what came of that.
+    Unheard(Owner, LockMode, Ending),
 }
 
 /// What is answered.
@@ -48,8 +50,7 @@ pub enum LockOutcome {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct LockTable {
     held: BTreeMap<Owner, bool>,
-    /// How many locks each has had.
-    had: BTreeMap<Owner, u32>,
+    ended: BTreeSet<Ending>,
 }
 
 impl LockTable {
@@ -58,14 +59,17 @@ impl LockTable {
         others.any(|(_, other)| is_exclusive || *other)
     }
 
-    fn had(&self, owner: Owner) -> u32 {
-        self.had.get(&owner).copied().unwrap_or_default()
-    }
-
     fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<Owner, bool>) -> T) -> LockTable {
         let mut table = self.clone();
         change(&mut table.held);
         table
+    }
+
+    /// Gives a lock if it can be had.
+    fn give(&self, owner: Owner, mode: LockMode) -> Option<Next<LockTable, ()>> {
+        let is_exclusive = mode == LockMode::Exclusive;
+        let is_free = !self.conflicts(owner, is_exclusive);
+        is_free.then(|| Next::Changes(self.with(|held| held.insert(owner, is_exclusive))))
     }
 }
 
@@ -87,18 +91,11 @@ impl Model for LockTable {
         };
         match (operation.call, is_refused) {
             (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode), false) => {
-                let is_exclusive = mode == LockMode::Exclusive;
-                let is_free = !table.conflicts(owner, is_exclusive);
-                is_free.then(|| {
-                    let mut next = table.with(|held| held.insert(owner, is_exclusive));
-                    *next.had.entry(owner).or_default() += 1;
-                    Next::Changes(next)
-                })
+                table.give(owner, mode)
             }
-            (LockCall::Untold(owner, mode, had), _) => {
-                let is_exclusive = mode == LockMode::Exclusive;
-                let is_free = !table.conflicts(owner, is_exclusive) && table.had(owner) == had;
-                is_free.then(|| Next::Changes(table.with(|held| held.insert(owner, is_exclusive))))
+            (LockCall::Unheard(owner, mode, ending), false) => {
+                let is_in_time = !table.ended.contains(&ending);
+                is_in_time.then(|| table.give(owner, mode)).flatten()
             }
             (LockCall::Try(owner, mode), true) => {
                 let is_right = table.conflicts(owner, mode == LockMode::Exclusive);
@@ -107,11 +104,18 @@ impl Model for LockTable {
             (LockCall::Unlock(owner), false) => {
                 Some(Next::Changes(table.with(|held| held.remove(&owner))))
             }
-            (LockCall::Expire(mount), false) => {
-                let kept = table.with(|held| held.retain(|owner, _| owner.mount != mount));
+            (LockCall::Expire(mount, ending), false) => {
+                let mut kept = table.with(|held| held.retain(|owner, _| owner.mount != mount));
+                kept.ended.insert(ending);
                 Some(Next::Changes(kept))
             }
-            (LockCall::Wait(..) | LockCall::Unlock(_) | LockCall::Expire(_), true) => None,
+            (
+                LockCall::Wait(..)
+                | LockCall::Unlock(_)
+                | LockCall::Expire(..)
+                | LockCall::Unheard(..),
+                true,
+            ) => None,
         }
     }
 
@@ -132,8 +136,13 @@ impl Display for LockCall {
             LockCall::Try(owner, mode) => write!(f, "try {mode:?} for {owner}"),
             LockCall::Wait(owner, mode) => write!(f, "wait for {mode:?} for {owner}"),
             LockCall::Unlock(owner) => write!(f, "unlock {owner}"),
-            LockCall::Expire(mount) => write!(f, "the session of mount {mount} ends"),
-            LockCall::Untold(owner, mode, _) => write!(f, "{mode:?} for {owner}, untold"),
+            LockCall::Expire(mount, _) => write!(f, "the session of mount {mount} ends"),
+            LockCall::Unheard(owner, mode, _) => {
+                write!(
+                    f,
+                    "{mode:?} for {owner}, whose session ends before it is heard"
+                )
+            }
         }
     }
 }
@@ -157,48 +166,12 @@ impl Display for LockTable {
     }
 }
 
-/// What these calls may have done in a session that has ended: each of a mount of `endings` that was under way for so long.
-pub fn untold(
-    operations: &[Operation<LockCall, LockOutcome>],
-    endings: &[(usize, Moment)],
-    least: Duration,
-    mut id: impl FnMut() -> u32,
-) -> Vec<Operation<LockCall, LockOutcome>> {
-    let mut in_order: Vec<_> = operations.iter().collect();
-    in_order.sort_by_key(|operation| operation.invoked);
-    let mut had = BTreeMap::<Owner, u32>::new();
-    let mut untold = Vec::new();
-    for operation in in_order {
-        let (LockCall::Try(owner, mode) | LockCall::Wait(owner, mode)) = operation.call else {
-            continue;
-        };
-        let Some((outcome, returned)) = operation.answer else {
-            continue;
-        };
-        let had = had.entry(owner).or_default();
-        let may_end =
-            |(mount, moment): &(usize, Moment)| *mount == owner.mount && *moment <= returned;
-        let lasted = Duration::from_nanos(returned - operation.invoked);
-        if lasted >= least && endings.iter().any(may_end) {
-            untold.push(Operation {
-                id: id(),
-                client: operation.client.clone(),
-                call: LockCall::Untold(owner, mode, *had),
-                answer: None,
-                invoked: operation.invoked,
-            });
-        }
-        if outcome == LockOutcome::Done {
-            *had += 1;
-        }
-    }
-    untold
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::checker::{Limits, Verdict, check};
-    use super::super::history::History;
+    use super::super::history::{History, Moment};
     use super::*;
 
     const ONE: Owner = Owner { mount: 1, file: 1 };
@@ -280,63 +253,41 @@ mod tests {
         assert!(is_explained(&[
             held,
             taken,
-            (15, LockCall::Expire(1), None)
+            (15, LockCall::Expire(1, 0), None)
         ]));
         assert!(!is_explained(&[
             held,
             taken,
-            (35, LockCall::Expire(1), None)
+            (35, LockCall::Expire(1, 0), None)
         ]));
         assert!(!is_explained(&[
             held,
             taken,
-            (15, LockCall::Expire(3), None)
+            (15, LockCall::Expire(3, 0), None)
         ]));
     }
 
     #[test]
-    fn a_lock_may_be_had_twice_by_one_call_across_the_end_of_a_session_and_by_no_other() {
-        let operation = |id, (invoked, call, answer): Asked| Operation {
-            id,
-            client: String::new(),
-            call,
-            answer,
-            invoked,
-        };
-        let waits = (
-            10,
-            LockCall::Wait(ONE, LockMode::Exclusive),
-            Some((DONE, 100)),
-        );
-        let others: [Asked; 5] = [
-            (20, exclusive(OTHER), Some((REFUSED, 30))),
-            (40, exclusive(OTHER), Some((DONE, 50))),
-            (60, LockCall::Unlock(OTHER), Some((DONE, 70))),
-            (80, exclusive(OTHER), Some((REFUSED, 90))),
-            (15, LockCall::Expire(1), None),
+    fn a_lock_whose_session_ended_before_it_was_heard_of_was_held_until_then_and_not_later() {
+        let ends = (20, LockCall::Expire(1, 0), None);
+        let unheard = (0, LockCall::Unheard(ONE, LockMode::Exclusive, 0), None);
+        let asked = (0, exclusive(ONE), Some((REFUSED, 90)));
+        let was_in_the_way = [
+            (10, exclusive(OTHER), Some((REFUSED, 15))),
+            ends,
+            (30, exclusive(OTHER), Some((DONE, 95))),
         ];
-        let asked = [[waits].as_slice(), &others].concat();
-        assert!(!is_explained(&asked));
-        let operations: Vec<_> = asked
-            .iter()
-            .zip(1..)
-            .map(|(a, id)| operation(id, *a))
-            .collect();
-        let least = Duration::from_nanos(50);
-        let more = |endings: &[_]| -> Vec<Asked> {
-            let untold = untold(&operations, endings, least, || 99);
-            let untold = untold
-                .into_iter()
-                .map(|more| (more.invoked, more.call, more.answer));
-            asked.iter().copied().chain(untold).collect()
-        };
-        assert!(is_explained(&more(&[(1, 15)])));
-        assert!(!is_explained(&more(&[(2, 15)])), "the session of another");
-        assert!(!is_explained(&more(&[(1, 101)])), "it ended later");
-        // Once it was told it is not had again.
-        let mut later = more(&[(1, 15)]);
-        later.push((110, LockCall::Unlock(ONE), Some((DONE, 120))));
-        later.push((130, exclusive(OTHER), Some((REFUSED, 140))));
-        assert!(!is_explained(&later));
+        assert!(is_explained(
+            &[&was_in_the_way[..], &[asked, unheard]].concat()
+        ));
+        assert!(!is_explained(&[&was_in_the_way[..], &[asked]].concat()));
+        assert!(!is_explained(&[
+            (0, exclusive(ONE), Some((DONE, 10))),
+            ends,
+            unheard,
+            (30, exclusive(OTHER), Some((DONE, 40))),
+            (50, LockCall::Unlock(OTHER), Some((DONE, 60))),
+            (70, exclusive(OTHER), Some((REFUSED, 80))),
+        ]));
     }
 }

@@ -1,9 +1,11 @@
 //! The namespace of one directory, the arena: what system calls ask of it, and what they answer.
 //!
-//! Paths have one name or two, which is enough for whatever happens between directories. Errors are exact, with two
-//! exceptions that Linux has on every filesystem with more than one machine: see `walk`.
+//! Paths have one name or two, which is enough for whatever happens between directories. Errors are exact, with the
+//! exceptions that Linux has on every filesystem with more than one machine: see `walk` and `stale`.
 
+mod act;
 mod rename;
+mod stale;
 mod tree;
 mod walk;
 
@@ -15,7 +17,7 @@ use std::fmt::{self, Display, Formatter};
 
 use nix::errno::Errno;
 
-pub use self::tree::{Kind, Tree};
+pub use self::tree::{Disk, Kind, Tree};
 pub use self::walk::Namespace;
 
 /// Errors that are right at one moment: if there are several, any of them.
@@ -43,6 +45,8 @@ pub enum Exchange {
     NoReplace,
     /// `RENAME_EXCHANGE`
     Exchange,
+    /// `RENAME_WHITEOUT`
+    Whiteout,
 }
 
 /// The flags of `setxattr(2)`.
@@ -81,6 +85,8 @@ pub enum Call {
     List(Option<Name>),
     /// `chmod(2)`
     Chmod(Path, u16),
+    /// `lchown(2)` to the user and the group of this number.
+    Chown(Path, u32),
     /// `truncate(2)`
     Truncate(Path, u32),
     /// `lsetxattr(2)` to a number.
@@ -108,6 +114,10 @@ pub enum Outcome {
         nlink: u32,
         /// Bytes, or entries.
         size: u32,
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
     },
     /// Of `readlink` and `lgetxattr`.
     Number(u32),
@@ -144,11 +154,15 @@ impl Display for Call {
                 write!(f, "rename {old} to {new} NOREPLACE")
             }
             Call::Rename(old, new, Exchange::Exchange) => write!(f, "exchange {old} and {new}"),
+            Call::Rename(old, new, Exchange::Whiteout) => {
+                write!(f, "rename {old} to {new} WHITEOUT")
+            }
             Call::Stat(path) => write!(f, "stat {path}"),
             Call::Readlink(path) => write!(f, "readlink {path}"),
             Call::List(None) => write!(f, "list ."),
             Call::List(Some(directory)) => write!(f, "list {directory}"),
             Call::Chmod(path, mode) => write!(f, "chmod {path} {mode:03o}"),
+            Call::Chown(path, owner) => write!(f, "chown {path} {owner}"),
             Call::Truncate(path, size) => write!(f, "truncate {path} to {size}"),
             Call::SetXattr(path, value, mode) => write!(f, "setxattr {path} {value} {mode:?}"),
             Call::GetXattr(path) => write!(f, "getxattr {path}"),
@@ -167,7 +181,12 @@ impl Display for Outcome {
                 mode,
                 nlink,
                 size,
-            } => write!(f, "{kind:?} mode {mode:03o} nlink {nlink} size {size}"),
+                uid,
+                gid,
+            } => write!(
+                f,
+                "{kind:?} mode {mode:03o} nlink {nlink} size {size} of {uid}:{gid}"
+            ),
             Outcome::Number(number) => write!(f, "{number}"),
             Outcome::Names(names) => {
                 write!(f, "[")?;

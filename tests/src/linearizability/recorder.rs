@@ -16,6 +16,7 @@ pub struct Recorder {
     next: AtomicU32,
     under_way: Mutex<BTreeMap<u32, String>>,
     unknown: Mutex<BTreeMap<String, u32>>,
+    without_mount: AtomicU32,
 }
 
 impl Default for Recorder {
@@ -25,6 +26,7 @@ impl Default for Recorder {
             next: AtomicU32::new(1),
             under_way: Mutex::default(),
             unknown: Mutex::default(),
+            without_mount: AtomicU32::new(0),
         }
     }
 }
@@ -61,7 +63,10 @@ impl Recorder {
         let is_mounted = !matches!(known, Known::NoMount);
         let answer = match known {
             Known::Outcome(outcome) => Some((outcome, returned)),
-            Known::NoMount => None,
+            Known::NoMount => {
+                self.without_mount.fetch_add(1, Ordering::Relaxed);
+                None
+            }
             Known::Nothing(errno) => {
                 *lock(&self.unknown).entry(format!("{errno:?}")).or_default() += 1;
                 None
@@ -80,6 +85,11 @@ impl Recorder {
     /// What has not returned yet.
     pub fn under_way(&self) -> Vec<String> {
         lock(&self.under_way).values().cloned().collect()
+    }
+
+    /// How many operations found that their mount was gone.
+    pub fn without_mount(&self) -> u32 {
+        self.without_mount.load(Ordering::Relaxed)
     }
 
     /// Errors after which nobody knows what has happened, and how often there were.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
 use std::path::{Path as FilePath, PathBuf};
 
 use nix::errno::Errno;
@@ -69,6 +69,7 @@ fn answer(arena: &File, call: Call) -> io::Result<Outcome> {
                 Exchange::Replace => RenameFlags::empty(),
                 Exchange::NoReplace => RenameFlags::RENAME_NOREPLACE,
                 Exchange::Exchange => RenameFlags::RENAME_EXCHANGE,
+                Exchange::Whiteout => RenameFlags::RENAME_WHITEOUT,
             };
             renameat2(AT_FDCWD, &at(old), AT_FDCWD, &at(new), flags)?;
         }
@@ -84,6 +85,7 @@ fn answer(arena: &File, call: Call) -> io::Result<Outcome> {
         Call::Chmod(path, mode) => {
             fs::set_permissions(at(path), fs::Permissions::from_mode(mode.into()))?;
         }
+        Call::Chown(path, owner) => lchown(at(path), Some(owner), Some(owner))?,
         Call::Truncate(path, size) => nix::unistd::truncate(&at(path), size.into())?,
         Call::SetXattr(path, value, mode) => {
             let flags = match mode {
@@ -114,6 +116,7 @@ fn stat(path: &FilePath) -> io::Result<Outcome> {
     let kind = match stat.st_mode & libc::S_IFMT {
         libc::S_IFDIR => Kind::Directory,
         libc::S_IFLNK => Kind::Symlink,
+        libc::S_IFCHR if stat.st_rdev == 0 => Kind::Whiteout,
         _ => Kind::File,
     };
     Ok(Outcome::Attributes {
@@ -121,6 +124,8 @@ fn stat(path: &FilePath) -> io::Result<Outcome> {
         mode: (stat.st_mode & 0o7777) as u16,
         nlink: stat.st_nlink as u32,
         size: stat.st_size as u32,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
     })
 }
 
@@ -139,6 +144,7 @@ fn list(path: &FilePath) -> io::Result<Outcome> {
         let kind = match line.kind {
             libc::DT_DIR => Kind::Directory,
             libc::DT_LNK => Kind::Symlink,
+            libc::DT_CHR => Kind::Whiteout,
             _ => Kind::File,
         };
         match *line.name.as_slice() {

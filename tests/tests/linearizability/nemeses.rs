@@ -7,8 +7,10 @@ use holdfast_tests::cluster::ClusterSetup;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
 
-use crate::round::{LEASE, Round, last, run};
+use crate::round::{Round, last, run};
 
+/// Mounts that are silent for so long lose their locks.
+const LEASE: Duration = Duration::from_secs(3);
 const SETTINGS: &str = "[timing]\nsession_lease_ms = 3000\n";
 /// Longer than elections.
 const LONG: Duration = Duration::from_secs(3);
@@ -189,7 +191,7 @@ fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
             let leader = round.cluster.leader();
             // Less than the reserve, which is an eighth, and enough for all that frees space.
             let left = (DISK_MEBIBYTES << 20) / 16;
-            round.cluster.disk(leader).fill_up_to(left);
+            round.fill_disk(leader, left);
             round.work();
             round.work();
             round.cluster.disk(leader).give_back();

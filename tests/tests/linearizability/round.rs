@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::linearizability::{
-    LockCall, LockTable, Moment, Namespace, Operation, Tree, untold,
+    Disk, Ending, LockCall, LockTable, Moment, Namespace, Operation, Tree,
 };
 use holdfast_tests::locking::LockKind;
 use holdfast_tests::poll::becomes_true;
@@ -23,12 +23,12 @@ use crate::clients::{Client, LockOperation, NameOperation, Shared};
 use crate::judge::judge;
 
 pub(crate) const MOUNTS: usize = 3;
-/// Mounts that are silent for so long lose their locks.
-pub(crate) const LEASE: Duration = Duration::from_secs(3);
 const ARENAS: usize = 2;
 /// On each mount in each arena.
 const CLIENTS: usize = 2;
 const LOCKS: [LockKind; 2] = [LockKind::Ofd, LockKind::Flock];
+/// So many calls are under way on a mount at a time.
+const CALLS: usize = ARENAS * CLIENTS + LOCKS.len();
 /// Operations may wait so long for a cluster that is whole again, on a loaded machine of two cores.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// So many operations are enough before a fault, and after one.
@@ -41,6 +41,10 @@ pub(crate) struct Round<'a> {
     shared: &'a Shared,
     /// From when on the sessions of which mounts may end.
     endings: Vec<(usize, Moment)>,
+    /// Whether a disk was ever full.
+    disk: Disk,
+    /// Mounts that were killed.
+    killed: usize,
 }
 
 impl Round<'_> {
@@ -61,10 +65,31 @@ impl Round<'_> {
     }
 
     /// Kills a mount.
-    pub(crate) fn kill_mount(&self, mount: usize) {
+    pub(crate) fn kill_mount(&mut self, mount: usize) {
         if let Some(mut one) = self.mounts.lock().unwrap()[mount].take() {
+            self.killed += 1;
             one.kill();
         }
+    }
+
+    /// Who may answer nothing is never refuted. What is under way when the session of a mount ends has no outcome, and
+    /// on a machine that stands still for longer than a lease any session may end, once; nothing else has none, whatever
+    /// happens to nodes. No mount ends by itself.
+    #[track_caller]
+    fn assert_answered(&self, what: &str) {
+        let recorder = &self.shared.recorder;
+        let unknown = recorder.unknown();
+        let count: u32 = unknown.values().sum();
+        let most = CALLS * (MOUNTS + self.endings.len());
+        assert!(count as usize <= most, "{what}: unknown {unknown:?}");
+        let gone = recorder.without_mount() as usize;
+        assert!(gone <= CALLS * self.killed, "{what}: {gone} without mount");
+    }
+
+    /// Leaves so little space on the disk of a node.
+    pub(crate) fn fill_disk(&mut self, node: u64, left: u64) {
+        self.disk = Disk::MayBeFull;
+        self.cluster.disk(node).fill_up_to(left);
     }
 
     /// From so much later on the cluster may end the session of a mount.
@@ -105,10 +130,19 @@ pub(crate) fn run(
         mounts: &mounts,
         shared: &shared,
         endings: Vec::new(),
+        disk: Disk::Ample,
+        killed: 0,
     };
     let (mut names, mut locks) = work(what, &roots, random, (&mut round, nemesis));
-    let endings = round.endings;
     let worked = began.elapsed();
+    println!(
+        "{what}: worked {worked:.1?}, {} operations, unknown {:?}, {} without mount",
+        shared.recorder.count(),
+        shared.recorder.unknown(),
+        shared.recorder.without_mount()
+    );
+    round.assert_answered(what);
+    let (endings, disk) = (round.endings, round.disk);
     // A mount that lives sees what has become of everything.
     let living = mounts.lock().unwrap().iter().position(Option::is_some);
     for (arena, names) in names.iter_mut().enumerate() {
@@ -117,25 +151,15 @@ pub(crate) fn run(
     }
     drop(mounts);
     for operations in &mut locks {
-        let id = || shared.recorder.id();
-        operations.extend(untold(operations, &endings, LEASE / 2, id));
-        operations.extend(endings.iter().map(|(mount, invoked)| Operation {
-            id: shared.recorder.id(),
-            client: "cluster".to_owned(),
-            call: LockCall::Expire(*mount),
-            answer: None,
-            invoked: *invoked,
-        }));
+        for (ending, (mount, moment)) in endings.iter().enumerate() {
+            end_session(operations, &shared, (*mount, *moment), ending);
+        }
     }
-    println!(
-        "{what}: worked {worked:.1?}, unknown {:?}",
-        shared.recorder.unknown()
-    );
     for (arena, operations) in names.into_iter().enumerate() {
         let what = format!("{what}, arena {arena}");
         println!(
             "{what}: {}",
-            judge::<Namespace>(&what, operations, &Tree::default())
+            judge::<Namespace>(&what, operations, &Tree::empty(disk))
         );
     }
     for (lock, operations) in locks.into_iter().enumerate() {
@@ -145,6 +169,40 @@ pub(crate) fn run(
             judge::<LockTable>(&what, operations, &LockTable::default())
         );
     }
+}
+
+/// From that moment on the session of the mount may end; what was asked for before and answered after may have been given.
+fn end_session(
+    operations: &mut Vec<LockOperation>,
+    shared: &Shared,
+    (mount, moment): (usize, Moment),
+    ending: Ending,
+) {
+    let unknown = |call: LockCall, invoked: Moment| Operation {
+        id: shared.recorder.id(),
+        client: "cluster".to_owned(),
+        call,
+        answer: None,
+        invoked,
+    };
+    let spanning = operations.iter().filter(|one| {
+        let returned = one.returned();
+        one.invoked <= moment && returned.is_some_and(|returned| returned > moment)
+    });
+    let unheard = spanning.filter_map(|one| match one.call {
+        LockCall::Try(owner, mode) | LockCall::Wait(owner, mode) if owner.mount == mount => {
+            let call = LockCall::Unheard(owner, mode, ending);
+            Some(unknown(call, one.invoked))
+        }
+        LockCall::Try(..)
+        | LockCall::Wait(..)
+        | LockCall::Unlock(_)
+        | LockCall::Expire(..)
+        | LockCall::Unheard(..) => None,
+    });
+    let unheard: Vec<_> = unheard.collect();
+    operations.extend(unheard);
+    operations.push(unknown(LockCall::Expire(mount, ending), moment));
 }
 
 /// Makes the directory of a round on one mount.

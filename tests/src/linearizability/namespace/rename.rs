@@ -2,12 +2,36 @@
 
 use nix::errno::Errno;
 
-use super::tree::{ARENA, Kind, Tree};
-use super::walk::{Act, Found};
-use super::{Errors, Exchange, Name, Outcome, Path};
+use super::super::history::Operation;
+use super::act::Act;
+use super::tree::{ARENA, Kind, Node, Tree};
+use super::walk::Found;
+use super::{Call, Errors, Exchange, Name, Outcome, Path};
 
-/// The last step, after the names of both paths were looked up.
-pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen: &[Found]) -> Act {
+/// Whether this may be what the kernel answers because one directory is in the other.
+pub(super) fn may_be_trapped(asked: &Operation<Call, Outcome>) -> bool {
+    let is_rename = matches!(asked.call, Call::Rename(..));
+    let may_be = [Errno::EINVAL, Errno::ENOTEMPTY].map(Outcome::Failed);
+    is_rename && asked.outcome().is_some_and(|one| may_be.contains(one))
+}
+
+/// Before it looks up the last names, the kernel notes which entry of one directory the other is in (`lock_rename`); that
+/// entry can be neither moved nor replaced, whatever happens to it meanwhile. Both directories were looked up.
+pub(super) fn trap(tree: &Tree, call: Call, seen: &[Found]) -> Found {
+    let Call::Rename(old, new, _) = call else {
+        return None;
+    };
+    let (from, to) = parents(old, new, seen);
+    let entry = |outer: u32, inner: u32| {
+        let mut entries = tree.node(outer)?.names.values();
+        let ino = *entries.find(|entry| tree.is_within(inner, **entry))?;
+        Some((ino, tree.kind(ino)?))
+    };
+    entry(to, from).or_else(|| entry(from, to))
+}
+
+/// The directories of both paths.
+fn parents(old: Path, new: Path, seen: &[Found]) -> (u32, u32) {
     let parent = |path: Path, at: usize| match path.directory {
         Some(_) => seen
             .get(at)
@@ -16,10 +40,45 @@ pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen:
             .map_or(ARENA, |(ino, _)| ino),
         None => ARENA,
     };
-    let from = (parent(old, 0), old.name);
-    let to = (parent(new, usize::from(old.directory.is_some())), new.name);
+    (
+        parent(old, 0),
+        parent(new, usize::from(old.directory.is_some())),
+    )
+}
+
+/// What the kernel answers about the entry that it has noted; nothing if neither name leads to it.
+fn trapped(trap: Found, (source, target): (Found, Found), how: Exchange) -> Option<Errno> {
+    match how {
+        // These come first.
+        _ if source.is_none() => None,
+        Exchange::NoReplace if target.is_some() => None,
+        Exchange::Exchange if target.is_none() => None,
+        _ if same_inode(source, trap) => Some(Errno::EINVAL),
+        Exchange::Exchange => same_inode(target, trap).then_some(Errno::EINVAL),
+        Exchange::Replace | Exchange::NoReplace | Exchange::Whiteout => {
+            same_inode(target, trap).then_some(Errno::ENOTEMPTY)
+        }
+    }
+}
+
+/// The last step, after the names of both paths were looked up. A whiteout gets the number of the operation.
+pub(super) fn rename(
+    tree: &Tree,
+    asked: &Operation<Call, Outcome>,
+    (old, new, how): (Path, Path, Exchange),
+    seen: &[Found],
+) -> Act {
+    let parents = parents(old, new, seen);
+    let (from, to) = ((parents.0, old.name), (parents.1, new.name));
     let last = |back: usize| seen.len().checked_sub(back).and_then(|at| seen.get(at));
     let (source, target) = (last(2).copied().flatten(), last(1).copied().flatten());
+    if may_be_trapped(asked) {
+        let trap = last(3).copied().flatten();
+        let errno = trapped(trap, (source, target), how);
+        if errno.is_some_and(|errno| asked.outcome() == Some(&Outcome::Failed(errno))) {
+            return Act::Fails(errno.into_iter().collect());
+        }
+    }
     // What the kernel sees by itself: first in what it has looked up, with no other eyes than the cluster has later.
     let errors = rename_errors(tree, (source, target), (from.0, to.0), how, false);
     if !errors.is_empty() {
@@ -35,6 +94,14 @@ pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen:
         let ino = tree.lookup(place.0, place.1)?;
         Some((ino, tree.kind(ino)?))
     };
+    // What was looked up is what the kernel moves afterwards, whatever has the names by then.
+    let remembered = |moved: Tree, seen: Found| match seen {
+        Some((ino, Kind::Directory)) if from.0 != to.0 => {
+            moved.with(ino, |node| node.has_moved = true)
+        }
+        _ => moved,
+    };
+    let (looked_up, other) = (source, target);
     let (source, target) = (found(from), found(to));
     let errors = rename_errors(tree, (source, target), (from.0, to.0), how, true);
     if !errors.is_empty() {
@@ -44,8 +111,17 @@ pub(super) fn rename(tree: &Tree, (old, new, how): (Path, Path, Exchange), seen:
         return Act::Ends(Outcome::Done);
     }
     match how {
-        Exchange::Exchange => Act::Changes(tree.exchange(from, to)),
-        Exchange::Replace | Exchange::NoReplace => Act::Changes(tree.rename(from, to)),
+        Exchange::Exchange => {
+            let exchanged = remembered(tree.exchange(from, to), looked_up);
+            Act::Changes(remembered(exchanged, other))
+        }
+        Exchange::Replace | Exchange::NoReplace => {
+            Act::Changes(remembered(tree.rename(from, to), looked_up))
+        }
+        Exchange::Whiteout => {
+            let renamed = remembered(tree.rename(from, to), looked_up);
+            Act::Changes(renamed.make(from, asked.id, Node::new(Kind::Whiteout, 0, 0)))
+        }
     }
 }
 
@@ -84,8 +160,8 @@ fn rename_errors(
                 errors.push(Errno::EINVAL);
             }
         }
-        Exchange::Replace if source == target => {}
-        Exchange::Replace => {
+        Exchange::Replace | Exchange::Whiteout if source == target => {}
+        Exchange::Replace | Exchange::Whiteout => {
             match (is_directory(source_kind), is_directory(target_kind)) {
                 (true, false) => errors.push(Errno::ENOTDIR),
                 (false, true) => errors.push(Errno::EISDIR),

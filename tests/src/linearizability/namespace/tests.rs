@@ -1,7 +1,9 @@
 //! Planted histories: the checker must refuse each bad one, and at the right operation; and explain each good one.
 
+mod errors;
 mod explained;
 mod refused;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,13 +23,28 @@ const LIMITS: Limits = Limits {
 type Asked = Operation<Call, Outcome>;
 
 /// A history that is written down: what was asked and answered between which moments.
-#[derive(Default)]
-struct Planted(Vec<Asked>);
+struct Planted {
+    asked: Vec<Asked>,
+    initial: Tree,
+}
+
+impl Default for Planted {
+    fn default() -> Planted {
+        Planted::on(Disk::Ample)
+    }
+}
 
 impl Planted {
+    fn on(disk: Disk) -> Planted {
+        Planted {
+            asked: Vec::new(),
+            initial: Tree::empty(disk),
+        }
+    }
+
     fn add(mut self, invoked: Moment, call: Call, answer: Option<(Outcome, Moment)>) -> Planted {
-        let id = self.0.len() as u32 + 1;
-        self.0.push(Operation {
+        let id = self.asked.len() as u32 + 1;
+        self.asked.push(Operation {
             id,
             client: format!("client {id}"),
             call,
@@ -54,7 +71,7 @@ impl Planted {
     }
 
     fn verdict(&self) -> Verdict<Tree> {
-        check::<Namespace>(&History::new(self.0.clone()), &Tree::default(), LIMITS)
+        check::<Namespace>(&History::new(self.asked.clone()), &self.initial, LIMITS)
     }
 
     #[track_caller]
@@ -66,8 +83,8 @@ impl Planted {
     /// The operation of this number is the first that nothing explains.
     #[track_caller]
     fn refuted_at(self, number: u32) {
-        let (verdict, history) = (self.verdict(), History::new(self.0));
-        let window = Window::<Namespace>::new(&history, &Tree::default(), &verdict);
+        let (verdict, history) = (self.verdict(), History::new(self.asked));
+        let window = Window::<Namespace>::new(&history, &self.initial, &verdict);
         let window = window.unwrap_or_else(|| panic!("{verdict:?}"));
         assert_eq!(window.culprit, number, "{window}");
     }
@@ -103,26 +120,31 @@ fn rename(old: &str, new: &str) -> Call {
     Call::Rename(path(old), path(new), Exchange::Replace)
 }
 
+fn whiteout(old: &str, new: &str) -> Call {
+    Call::Rename(path(old), path(new), Exchange::Whiteout)
+}
+
 fn stat(name: &str) -> Call {
     Call::Stat(path(name))
 }
 
-fn file(nlink: u32, size: u32) -> Outcome {
+fn attributes(kind: Kind, mode: u16, nlink: u32, size: u32) -> Outcome {
     Outcome::Attributes {
-        kind: Kind::File,
-        mode: 0o644,
+        kind,
+        mode,
         nlink,
         size,
+        uid: 0,
+        gid: 0,
     }
 }
 
+fn file(nlink: u32, size: u32) -> Outcome {
+    attributes(Kind::File, 0o644, nlink, size)
+}
+
 fn directory(nlink: u32, size: u32) -> Outcome {
-    Outcome::Attributes {
-        kind: Kind::Directory,
-        mode: 0o700,
-        nlink,
-        size,
-    }
+    attributes(Kind::Directory, 0o700, nlink, size)
 }
 
 fn names(entries: &[(&str, Kind)]) -> Outcome {

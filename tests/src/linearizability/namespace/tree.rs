@@ -16,6 +16,17 @@ pub enum Kind {
     Directory,
     /// A symbolic link.
     Symlink,
+    /// The character device 0/0 that a rename leaves.
+    Whiteout,
+}
+
+/// How much space the cluster has while a history is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// Always enough.
+    Ample,
+    /// At times there is none.
+    MayBeFull,
 }
 
 /// An inode.
@@ -23,6 +34,8 @@ pub enum Kind {
 pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) mode: u16,
+    /// Its user and group, which are always set to one number.
+    pub(super) owner: u32,
     /// Of a file.
     pub(super) size: u32,
     /// What a symbolic link leads to, by its number.
@@ -30,6 +43,8 @@ pub(super) struct Node {
     pub(super) xattr: Option<u32>,
     /// Of a directory.
     pub(super) names: BTreeMap<Name, u32>,
+    /// Of a directory: whether it was ever moved from one directory to another, or a kernel believes so.
+    pub(super) has_moved: bool,
 }
 
 impl Node {
@@ -37,10 +52,12 @@ impl Node {
         Node {
             kind,
             mode,
+            owner: 0,
             size: 0,
             target,
             xattr: None,
             names: BTreeMap::new(),
+            has_moved: false,
         }
     }
 }
@@ -53,6 +70,8 @@ impl Node {
 pub struct Tree {
     nodes: Nodes,
     hash: u64,
+    /// The same in all trees of a history.
+    disk: Disk,
 }
 
 type Nodes = Arc<BTreeMap<u32, Arc<Node>>>;
@@ -74,21 +93,25 @@ impl Hash for Tree {
 /// The arena itself.
 pub(super) const ARENA: u32 = 0;
 
-impl Default for Tree {
-    fn default() -> Tree {
-        let arena = Node::new(Kind::Directory, 0o755, 0);
-        Tree::new(Arc::new(BTreeMap::from([(ARENA, Arc::new(arena))])))
-    }
-}
-
 impl Tree {
-    fn new(nodes: Nodes) -> Tree {
+    /// An empty arena.
+    pub fn empty(disk: Disk) -> Tree {
+        let arena = Node::new(Kind::Directory, 0o755, 0);
+        Tree::new(Arc::new(BTreeMap::from([(ARENA, Arc::new(arena))])), disk)
+    }
+
+    fn new(nodes: Nodes, disk: Disk) -> Tree {
         let mut hasher = DefaultHasher::new();
         nodes.hash(&mut hasher);
         Tree {
             hash: hasher.finish(),
             nodes,
+            disk,
         }
+    }
+
+    pub(super) fn disk(&self) -> Disk {
+        self.disk
     }
 
     /// The tree after a change.
@@ -97,7 +120,7 @@ impl Tree {
             nodes: (*self.nodes).clone(),
         };
         change(&mut changed);
-        Tree::new(Arc::new(changed.nodes))
+        Tree::new(Arc::new(changed.nodes), self.disk)
     }
 
     pub(super) fn node(&self, ino: u32) -> Option<&Node> {
@@ -167,6 +190,7 @@ impl Tree {
             tree.name(old, None);
             tree.name(new, moved);
             tree.forget(replaced);
+            tree.note_move(moved, (old.0, new.0));
         })
     }
 
@@ -176,6 +200,8 @@ impl Tree {
         self.changed(|tree| {
             tree.name(one, there);
             tree.name(other, here);
+            tree.note_move(here, (one.0, other.0));
+            tree.note_move(there, (one.0, other.0));
         })
     }
 
@@ -199,11 +225,12 @@ impl Tree {
             let Some(node) = self.node(*ino) else {
                 continue;
             };
-            write!(f, "{:?} #{ino}", node.kind)?;
+            write!(f, "{:?} #{ino} of {}", node.kind, node.owner)?;
             match node.kind {
                 Kind::File => write!(f, " mode {:03o} size {}", node.mode, node.size)?,
                 Kind::Directory => write!(f, " mode {:03o} ", node.mode)?,
                 Kind::Symlink => write!(f, " to {}", node.target)?,
+                Kind::Whiteout => write!(f, " mode {:03o}", node.mode)?,
             }
             if let Some(value) = node.xattr {
                 write!(f, " xattr {value} ")?;
@@ -235,6 +262,15 @@ impl Change {
                 Some(ino) => names.insert(place.1, ino),
                 None => names.remove(&place.1),
             };
+        }
+    }
+
+    /// Marks a directory that has moved from one directory to another.
+    fn note_move(&mut self, ino: Option<u32>, (old, new): (u32, u32)) {
+        let moved = ino.filter(|_| old != new);
+        let node = moved.and_then(|ino| self.nodes.get_mut(&ino));
+        if let Some(node) = node.filter(|node| node.kind == Kind::Directory) {
+            Arc::make_mut(node).has_moved = true;
         }
     }
 

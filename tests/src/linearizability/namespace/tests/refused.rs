@@ -187,33 +187,6 @@ fn wrong_counts_of_links_are_refused() {
 }
 
 #[test]
-fn an_error_that_was_true_at_no_moment_is_refused() {
-    for (call, errno) in [
-        (unlink("a"), Errno::ENOENT),
-        (create("a"), Errno::ENOENT),
-        (rename("a", "b"), Errno::EEXIST),
-        (mkdir("a"), Errno::ENOTDIR),
-        (Call::Rmdir(path("a")), Errno::EISDIR),
-        (stat("a/b"), Errno::ENOENT),
-        (stat("a"), Errno::ESTALE),
-        (unlink("a"), Errno::ENOSPC),
-    ] {
-        Planted::default()
-            .done((0, 10), create("a"))
-            .fails((20, 30), call, errno)
-            .refuted_at(2);
-    }
-}
-
-#[test]
-fn a_change_that_was_refused_and_happened_all_the_same_is_refused() {
-    Planted::default()
-        .fails((0, 10), create("a"), Errno::ENOSPC)
-        .says((20, 30), stat("a"), file(1, 0))
-        .refuted_at(2);
-}
-
-#[test]
 fn a_change_that_happens_twice_is_refused() {
     // The unlink of an unknown outcome may remove the second file, but not both.
     let twice = || {
@@ -254,4 +227,64 @@ fn a_file_that_took_the_place_of_another_is_not_the_other() {
         .done((40, 50), rename("b", "a"))
         .says((60, 70), Call::Readlink(path("a")), Outcome::Number(17))
         .refuted_at(4);
+}
+
+#[test]
+fn a_whiteout_is_left_at_the_old_name_and_at_the_same_moment() {
+    let list = |entries| (Call::List(None), names(entries));
+    let left = [("a", Kind::Whiteout), ("b", Kind::File)];
+    let moved = || {
+        Planted::default()
+            .done((0, 10), create("a"))
+            .done((20, 90), whiteout("a", "b"))
+    };
+    let (call, both) = list(&left);
+    moved().says((30, 40), call, both).explained();
+    for half in [&left[..1], &left[1..]] {
+        let (call, half) = list(half);
+        moved().says((30, 40), call, half).refuted_at(3);
+    }
+    let device = attributes(Kind::Whiteout, 0, 1, 0);
+    moved()
+        .says((100, 110), stat("a"), device.clone())
+        .fails((120, 130), create("a"), Errno::EEXIST)
+        .fails((140, 150), mkdir("a/x"), Errno::ENOTDIR)
+        .done((160, 170), unlink("a"))
+        .says((180, 190), stat("a"), device)
+        .refuted_at(7);
+    moved()
+        .fails((100, 110), stat("a"), Errno::ENOENT)
+        .refuted_at(3);
+    // Without the flag there is none.
+    let (call, both) = list(&left);
+    Planted::default()
+        .done((0, 10), create("a"))
+        .done((20, 90), rename("a", "b"))
+        .says((30, 40), call, both)
+        .refuted_at(3);
+}
+
+#[test]
+fn an_owner_that_was_never_set_is_refused() {
+    let owned = |uid, gid| Outcome::Attributes {
+        kind: Kind::File,
+        mode: 0o644,
+        nlink: 1,
+        size: 0,
+        uid,
+        gid,
+    };
+    let given = || {
+        Planted::default()
+            .done((0, 10), create("a"))
+            .done((20, 90), Call::Chown(path("a"), 7))
+    };
+    given()
+        .says((30, 40), stat("a"), owned(0, 0))
+        .says((50, 60), stat("a"), owned(7, 7))
+        .explained();
+    given().says((30, 40), stat("a"), owned(7, 0)).refuted_at(3);
+    given()
+        .says((100, 110), stat("a"), owned(0, 0))
+        .refuted_at(3);
 }
