@@ -18,7 +18,6 @@ use holdfast_metadata::copies::{self, Record, Touches, Witness};
 use holdfast_metadata::store::Batch;
 use holdfast_metadata::{InodeId, SessionId};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) use self::holder::{Caller, Given, Holder, Line, Sent};
@@ -32,12 +31,8 @@ const TERM_PARTS: u32 = 5;
 pub(crate) struct Copies {
     /// After a leader was heard, no other is elected for so long.
     reign: Duration,
-    /// Before, a process that ran here earlier may have holders that this one does not know,
+    /// Before, a process that ran here earlier may have holders that this one does not know.
     settled_from: Instant,
-    /// unless it leads right after a leader that had taken all copies back.
-    is_heir: watch::Sender<bool>,
-    /// The last term whose leader did.
-    inherited: AtomicU64,
     holders: Mutex<Vec<Arc<Holder>>>,
     /// The number of holders, to be read without the lock.
     count: AtomicUsize,
@@ -55,8 +50,6 @@ impl Copies {
             reign,
             is_allowed,
             settled_from: Instant::now() + reign,
-            is_heir: watch::Sender::new(false),
-            inherited: AtomicU64::new(0),
             holders: Mutex::default(),
             count: AtomicUsize::new(0),
             term: AtomicU64::new(0),
@@ -113,11 +106,7 @@ impl Copies {
             }
         }
         if Instant::now() < self.settled_from {
-            let mut is_heir = self.is_heir.subscribe();
-            tokio::select! {
-                () = tokio::time::sleep_until(self.settled_from) => {}
-                _ = is_heir.wait_for(|is_heir| *is_heir) => {}
-            }
+            tokio::time::sleep_until(self.settled_from).await;
         }
     }
 
@@ -129,19 +118,9 @@ impl Copies {
         self.settled(None).await;
     }
 
-    /// The leader of this term has taken all copies back ([`Copies::close`]) and wants another to lead.
-    pub(crate) fn inherit(&self, term: u64) {
-        self.inherited.fetch_max(term, Ordering::SeqCst);
-    }
-
-    /// This node leads from now on, in a term in which copies are given.
+    /// A term begins, in which copies are given.
     pub(crate) fn enter_term(&self, term: u64) {
         self.term.fetch_max(term, Ordering::SeqCst);
-        // Nobody has led in between.
-        if self.inherited.load(Ordering::SeqCst) + 1 == term {
-            self.is_heir
-                .send_if_modified(|is_heir| !std::mem::replace(is_heir, true));
-        }
     }
 
     /// Takes all copies back.

@@ -240,13 +240,6 @@ impl GroupStore {
         }
     }
 
-    /// See [`Copies::inherit`].
-    pub(crate) fn inherit_copies(&self, term: u64) {
-        if let Some(copies) = self.shared.copies.get() {
-            copies.inherit(term);
-        }
-    }
-
     /// What commands of a volume bring about, in their order, from the first that is applied after the store was opened.
     /// There is one receiver, which must keep up: they wait in memory.
     pub(crate) fn take_news(&self) -> Option<mpsc::UnboundedReceiver<News>> {

@@ -176,9 +176,6 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
         let raft = self.raft(group)?;
         let from = *transfer.from_leader();
         self.strangers.admit_leader(group, &raft, from)?;
-        if let Some(store) = self.groups.group_store(group) {
-            store.inherit_copies(from.leader_id.term);
-        }
         let response = raft.handle_transfer_leader(transfer).await;
         let response = response.map_err(|fatal| fatal_status(&fatal))?;
         Ok(Response::new(to_message::transfer_leader_response(

@@ -145,22 +145,6 @@ fn nothing_is_acknowledged_by_a_process_before_the_copies_of_another_are_old() {
     assert!(began.elapsed() >= REIGN);
 }
 
-#[tokio::test]
-async fn whom_a_leader_hands_over_to_need_not_wait_for_that() {
-    let copies = Copies::new(REIGN, true);
-    copies.inherit(TERM);
-    // It was elected later: another may have led in between.
-    copies.enter_term(TERM + 2);
-    assert!(copies.settled(None).now_or_never().is_none());
-    copies.inherit(TERM + 2);
-    let settled = copies.settled(None);
-    tokio::pin!(settled);
-    assert!(settled.as_mut().now_or_never().is_none());
-    copies.enter_term(TERM + 3);
-    assert!(settled.now_or_never().is_some(), "also who waits already");
-    assert!(copies.settled(None).now_or_never().is_some());
-}
-
 #[test]
 fn a_stream_that_cannot_be_told_is_ended() {
     let mut scene = Scene::new(2);
