@@ -6,7 +6,7 @@
 //! other.
 //!
 //! A commit is one `write(2)` to the write-ahead log, so a killed process loses nothing; `sync` is
-//! what survives a power failure.
+//! what survives a power failure. Without a write-ahead log both is only what was written to tables.
 
 mod blob_files;
 mod checkpoint;
@@ -46,6 +46,7 @@ const CHANGE_OVERHEAD_BYTES: usize = 16;
 pub struct RocksEngine {
     database: DB,
     write_options: WriteOptions,
+    write_ahead_log: bool,
     /// Set after a write of which it is not known how much reached the disk.
     poisoned: AtomicBool,
     /// Set from a commit that found no space to the next that does. RocksDB looks every few seconds
@@ -62,7 +63,7 @@ impl RocksEngine {
         database.set_error_if_exists(true);
         let families = options.families();
         DB::open_cf_descriptors(&database, path, families)
-            .map(RocksEngine::new)
+            .map(|database| RocksEngine::new(database, options))
             .map_err(|error| fault::at_open(&error))
     }
 
@@ -71,7 +72,7 @@ impl RocksEngine {
     /// What RocksDB does not find where its manifest says it is corrupt, never made anew.
     pub fn open(path: &Path, options: &RocksOptions) -> Result<RocksEngine, Fault> {
         let engine = DB::open_cf_descriptors(&RocksOptions::database(), path, options.families())
-            .map(RocksEngine::new)
+            .map(|database| RocksEngine::new(database, options))
             .map_err(|error| fault::at_open(&error))?;
         engine.check_blob_files()?;
         Ok(engine)
@@ -87,13 +88,13 @@ impl RocksEngine {
         let opened =
             DB::open_cf_descriptors_read_only(&database, path, families, error_if_log_exists);
         let engine = opened
-            .map(RocksEngine::new)
+            .map(|database| RocksEngine::new(database, &options))
             .map_err(|error| fault::at_open(&error))?;
         engine.check_blob_files()?;
         Ok(engine)
     }
 
-    /// Writes what is only in memory and in the write-ahead log to tables, so that the next open has
+    /// Writes what is only in memory, or in the write-ahead log, to tables, so that the next open has
     /// nothing to replay.
     pub fn flush(&self) -> Result<(), Fault> {
         let families = [self.records()?, self.blocks()?];
@@ -112,10 +113,13 @@ impl RocksEngine {
         Ok(bytes)
     }
 
-    fn new(database: DB) -> RocksEngine {
+    fn new(database: DB, options: &RocksOptions) -> RocksEngine {
+        let mut write_options = WriteOptions::default();
+        write_options.disable_wal(!options.write_ahead_log);
         RocksEngine {
             database,
-            write_options: WriteOptions::default(),
+            write_options,
+            write_ahead_log: options.write_ahead_log,
             poisoned: AtomicBool::new(false),
             full: AtomicBool::new(false),
         }
@@ -201,6 +205,9 @@ impl Engine for RocksEngine {
 
     fn sync(&self) -> Result<(), Fault> {
         self.check_not_poisoned()?;
+        if !self.write_ahead_log {
+            return self.flush();
+        }
         if self.full.load(Ordering::Acquire) {
             // RocksDB takes a sync of the log that had no space for damage: first see whether it has
             // left that log behind.

@@ -63,6 +63,7 @@ fn small() -> super::RocksOptions {
     super::RocksOptions {
         block_cache_bytes: 1024 * 1024,
         write_buffer_bytes: 256 * 1024,
+        ..super::RocksOptions::default()
     }
 }
 

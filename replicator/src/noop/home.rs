@@ -147,6 +147,7 @@ fn store_options(options: &NoOpOptions) -> RocksOptions {
     RocksOptions {
         block_cache_bytes: options.cache_bytes,
         write_buffer_bytes: disk_space::write_buffer_bytes(&options.data, WRITE_BUFFER_PART),
+        ..RocksOptions::default()
     }
 }
 

@@ -1,10 +1,11 @@
 //! The replicated state of a group: its directory, its machine, its snapshots.
 //!
-//! **Why the write-ahead log of the state is not synced.** What a power failure takes from the state is the end
-//! of what was applied, and an entry is applied only when a quorum has it in synced logs. The state remembers in
-//! each batch how far it is, and what follows is applied again from the log. That log is purged only behind a
-//! snapshot, whose files are synced before openraft hears of it. A state that lost more than the log still holds
-//! is therefore older than the latest snapshot: opening finds that, and makes the state anew from the snapshot.
+//! **Why the state has no write-ahead log.** The Raft log is one. What the end of a process takes from the state is
+//! the end of what was applied, and an entry is applied only when a quorum has it in synced logs. The state
+//! remembers in each batch how far it is, and what follows is applied again from the log. That log is purged only
+//! behind a snapshot, whose files are synced before openraft hears of it, and making one writes the state to its
+//! tables. A state that lost more than the log still holds is therefore older than the latest snapshot: opening finds
+//! that, and makes the state anew from the snapshot.
 
 mod apply;
 mod compact;
@@ -63,6 +64,7 @@ impl GroupKind {
         let small = RocksOptions {
             block_cache_bytes: MIB,
             write_buffer_bytes: MIB,
+            write_ahead_log: false,
         };
         match self {
             // All of it is in memory anyway.
@@ -70,6 +72,7 @@ impl GroupKind {
             GroupKind::Volume(_) if runtime::has_many_stores() => small,
             GroupKind::Volume(_) => RocksOptions {
                 write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
+                write_ahead_log: false,
                 ..RocksOptions::default()
             },
         }
@@ -255,7 +258,6 @@ impl GroupStore {
     pub(crate) fn close(&self) -> Result<(), Fault> {
         self.shared.closing.store(true, Ordering::Release);
         let machine = self.machine();
-        machine.engine().sync()?;
         machine.engine().flush()
     }
 }

@@ -41,6 +41,9 @@ pub struct RocksOptions {
     /// Size at which the memory table of a column family is written to disk. The write-ahead log and
     /// what must be written when space is short grow with it.
     pub write_buffer_bytes: usize,
+    /// Whether a commit outlives the process that made it. Without it a process that ends in any way leaves what
+    /// was last written to tables: right where somebody else can tell what came later.
+    pub write_ahead_log: bool,
 }
 
 impl Default for RocksOptions {
@@ -48,6 +51,7 @@ impl Default for RocksOptions {
         RocksOptions {
             block_cache_bytes: 256 * MIB,
             write_buffer_bytes: 64 * MIB,
+            write_ahead_log: true,
         }
     }
 }
