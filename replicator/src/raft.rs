@@ -15,6 +15,7 @@ mod everyone;
 #[cfg(feature = "testing")]
 pub mod fuzz;
 mod group;
+mod health;
 mod histogram;
 mod log;
 mod machine;

@@ -26,6 +26,7 @@ use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::client_service::ClientService;
 use super::complaints::{Complaints, Watched};
 use super::connections::admitted;
+use super::health;
 use super::log::{LogDatabase, LogOptions};
 use super::membership;
 use super::network::Peers;
@@ -123,6 +124,16 @@ impl Node {
     /// What it counts, in the text format of Prometheus.
     pub fn metrics(&self) -> String {
         super::metrics::render(&self.registry)
+    }
+
+    /// What is wrong with it that does not go away by itself, a line each.
+    pub fn faults(&self) -> Vec<String> {
+        health::faults(&self.registry, &self.poison)
+    }
+
+    /// Why mounts would wait for it now, a line each; takes a second at most.
+    pub async fn obstacles(&self) -> Vec<String> {
+        health::obstacles(&self.registry, &self.router).await
     }
 
     /// Waits until it cannot go on, and says why.

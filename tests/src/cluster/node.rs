@@ -62,6 +62,13 @@ impl ServeNode {
         self.arguments.extend(more);
     }
 
+    /// From the next start on it serves its pages for Prometheus and supervisors; answers where.
+    pub fn serve_pages(&mut self) -> String {
+        let address = free_address();
+        self.add_arguments(&["--metrics", &address]);
+        address
+    }
+
     /// The next start is at another address.
     pub fn move_away(&mut self) {
         self.address = free_address();

@@ -22,6 +22,7 @@ mod fault_points;
 mod foreign;
 mod fsck;
 mod full_disk;
+mod health;
 mod identity;
 mod kill;
 mod lock_stress;

@@ -5,6 +5,7 @@ mod cluster;
 mod command;
 mod daemon;
 mod data_path;
+mod health;
 mod logging;
 mod metrics;
 mod mount_helper;

@@ -25,20 +25,21 @@ impl Drop for Server {
     }
 }
 
-/// Listens, and serves the page that `render` makes.
-pub(crate) async fn serve(
-    address: SocketAddr,
-    render: impl Fn() -> String + Send + Sync + 'static,
-) -> anyhow::Result<Server> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot serve metrics on {address}"))?;
+/// The page, as `render` makes it.
+pub(crate) fn page(render: impl Fn() -> String + Send + Sync + 'static) -> Router {
     let render = Arc::new(render);
     let page = get(move || {
         let render = Arc::clone(&render);
         async move { ([(CONTENT_TYPE, TEXT)], render()) }
     });
-    let pages = Router::new().route("/metrics", page);
+    Router::new().route("/metrics", page)
+}
+
+/// Listens, and serves pages.
+pub(crate) async fn serve(address: SocketAddr, pages: Router) -> anyhow::Result<Server> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot serve metrics on {address}"))?;
     let task = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, pages).await {
             tracing::error!(%error, "metrics are not served any more");

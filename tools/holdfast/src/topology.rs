@@ -123,7 +123,7 @@ fn serve_metrics(
         return Ok(None);
     };
     let counted = mount.metrics();
-    let page = metrics::serve(address, move || counted.render());
+    let page = metrics::serve(address, metrics::page(move || counted.render()));
     runtime.block_on(page).map(Some)
 }
 

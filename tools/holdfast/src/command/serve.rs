@@ -17,7 +17,7 @@ use crate::command::version;
 use crate::node_config::{NodeConfig, ReadModeName};
 use crate::node_mount::{self, NodeMount};
 use crate::termination::{Request, Termination};
-use crate::{logging, metrics};
+use crate::{health, logging, metrics};
 
 /// How long tasks may take to let go of what they hold when the node ends.
 const CLOSED: Duration = Duration::from_secs(5);
@@ -68,7 +68,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, requires = "join")]
     pub(crate) as_learner: bool,
 
-    /// Where to serve metrics (Prometheus text at /metrics) [default: nowhere]
+    /// Where to serve /metrics (Prometheus text), /healthz and /readyz [default: nowhere]
     #[arg(long, value_name = "HOST:PORT", env = "HOLDFAST_METRICS")]
     pub(crate) metrics: Option<SocketAddr>,
 
@@ -176,7 +176,9 @@ async fn serve(
     let page = match page {
         Some(address) => {
             let counted = Arc::clone(&node);
-            Some(metrics::serve(address, move || counted.metrics()).await?)
+            let pages = metrics::page(move || counted.metrics());
+            let pages = pages.merge(health::pages(Arc::clone(&node)));
+            Some(metrics::serve(address, pages).await?)
         }
         None => None,
     };
