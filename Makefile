@@ -13,7 +13,7 @@ PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install test sim jepsen coverage packages test-tools
+.PHONY: run stop build install install-built test sim jepsen coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -41,10 +41,24 @@ stop:
 build: packages
 	$(CARGO) build --release --package holdfast
 
-# Also lets `mount -t holdfast`, fstab and man find it.
-install: build
+# Also lets `mount -t holdfast`, fstab, systemd, shells and man find it.
+install: build install-built
+
+UNITS := $(notdir $(wildcard tools/holdfast/packaging/*.service))
+COMPLETIONS := bash-completion/completions/holdfast zsh/site-functions/_holdfast fish/vendor_completions.d/holdfast.fish
+
+# What is built, to where it belongs; a package is made of the same.
+install-built:
 	install -D -m 755 $(HOLDFAST) $(DESTDIR)$(PREFIX)/bin/holdfast
 	$(HOLDFAST) man $(DESTDIR)$(PREFIX)/share/man
+	install -D -m 644 tools/holdfast/packaging/node.toml $(DESTDIR)$(PREFIX)/share/doc/holdfast/node.toml
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,lib/systemd/system $(addprefix share/,$(dir $(COMPLETIONS))))
+	for unit in $(UNITS); do \
+		sed 's|/usr/local|$(PREFIX)|g' "tools/holdfast/packaging/$$unit" > "$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit" || exit; \
+	done
+	for file in $(COMPLETIONS); do \
+		$(HOLDFAST) completions "$$(expr "$$file" : '\([a-z]*\)')" > "$(DESTDIR)$(PREFIX)/share/$$file" || exit; \
+	done
 	install -d $(DESTDIR)/sbin
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.holdfast
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.fuse.holdfast

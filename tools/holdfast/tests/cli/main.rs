@@ -11,6 +11,7 @@ mod errors;
 mod fsck;
 mod full_disk;
 mod helper;
+mod install;
 mod lifecycle;
 mod output;
 mod scene;

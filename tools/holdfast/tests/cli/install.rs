@@ -1,0 +1,76 @@
+//! What `make install` puts where, and that it fits the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use holdfast_tests::{place, run};
+
+use crate::scene::binary;
+
+/// The root of the repository.
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn install(destination: &Path) {
+    let set = |name: &str, value: &Path| format!("{name}={}", value.display());
+    run(Command::new("make")
+        .args(["--silent", "install-built", "PREFIX=/usr"])
+        .arg(set("DESTDIR", destination))
+        .arg(set("HOLDFAST", Path::new(binary())))
+        .current_dir(repository()))
+    .success();
+}
+
+#[test]
+fn everything_that_a_machine_looks_for_is_installed() {
+    let scratch = place::scratch();
+    install(scratch.path());
+    let there = |name: &str| scratch.path().join(name);
+    for name in [
+        "usr/bin/holdfast",
+        "usr/share/man/man1/holdfast-serve.1",
+        "usr/share/man/man8/mount.holdfast.8",
+        "usr/share/bash-completion/completions/holdfast",
+        "usr/share/zsh/site-functions/_holdfast",
+        "usr/share/fish/vendor_completions.d/holdfast.fish",
+    ] {
+        let length = fs::metadata(there(name)).map(|metadata| metadata.len());
+        assert!(length.is_ok_and(|length| length > 0), "{name}");
+    }
+    for helper in ["sbin/mount.holdfast", "sbin/mount.fuse.holdfast"] {
+        let leads_to = fs::read_link(there(helper)).unwrap();
+        assert_eq!(leads_to, Path::new("/usr/bin/holdfast"), "{helper}");
+    }
+}
+
+#[test]
+fn units_start_the_program_where_it_was_installed() {
+    let scratch = place::scratch();
+    install(scratch.path());
+    let units = fs::read_dir(scratch.path().join("usr/lib/systemd/system")).unwrap();
+    let mut count = 0;
+    for unit in units {
+        let text = fs::read_to_string(unit.unwrap().path()).unwrap();
+        let starts = text.lines().filter(|line| line.starts_with("Exec"));
+        for line in starts {
+            let (_, program) = line.split_once('=').unwrap();
+            assert!(program.starts_with("/usr/bin/holdfast "), "{line}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4, "what the units start");
+}
+
+#[test]
+fn the_example_of_settings_is_accepted() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/node.toml");
+    let said = run(Command::new(binary())
+        .args(["serve", "--check-config", "--config"])
+        .arg(example))
+    .success();
+    for line in ["id = 1", "listen = \"127.0.0.1:7420\"", "metrics = "] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
