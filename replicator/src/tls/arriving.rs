@@ -40,7 +40,7 @@ pub(crate) struct Arriving {
 enum State {
     /// Nothing has come yet.
     Silent(TcpStream),
-    Greeting(FallibleAccept<TcpStream>),
+    Greeting(Box<FallibleAccept<TcpStream>>),
     Open(Box<Guarded<TlsStream<TcpStream>>>),
     /// It was told why. What it still sends is read, or the kernel would take back what it was told.
     Refused(TcpStream),
@@ -120,7 +120,8 @@ impl Arriving {
         let config = self.tls.refresh().server.clone();
         match self.take() {
             Some(stream) => {
-                State::Greeting(TlsAcceptor::from(config).accept(stream).into_fallible())
+                let accept = TlsAcceptor::from(config).accept(stream);
+                State::Greeting(Box::new(accept.into_fallible()))
             }
             None => State::Closed,
         }

@@ -11,6 +11,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::codegen::Service;
 use tonic::codegen::http::Uri;
+use tonic::codegen::http::uri::Authority;
 use tonic::transport::{Channel, Endpoint, Error};
 
 use super::Tls;
@@ -58,7 +59,7 @@ impl Connector {
     }
 
     async fn connect(self, address: Uri) -> io::Result<Guarded<TlsStream<TcpStream>>> {
-        let authority = address.authority().map(|authority| authority.as_str());
+        let authority = address.authority().map(Authority::as_str);
         let stream = TcpStream::connect(authority.unwrap_or_default()).await?;
         stream.set_nodelay(true)?;
         let material = self.tls.refresh();

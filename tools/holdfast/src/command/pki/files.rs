@@ -9,6 +9,8 @@ use anyhow::{Context, ensure};
 
 const SECRET: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
+/// Bits of a mode with which others than the owner may use a file.
+const OTHERS: u32 = 0o077;
 
 /// Makes a directory for secrets; one that is there stays as it is.
 pub(super) fn make_directory(path: &Path) -> anyhow::Result<()> {
@@ -71,7 +73,7 @@ pub(super) fn read_secret(path: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("cannot read {shown}"))?
         .mode();
     ensure!(
-        mode & 0o077 == 0,
+        mode & OTHERS == 0,
         "others may read the key {shown} (mode {:o}): whoever has read it can let anybody in; chmod 600 {shown} if nobody has",
         mode & 0o7777
     );
