@@ -14,6 +14,7 @@ mod replicator;
 mod space_guard;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 mod watermark;
 
 pub use error::ReplicateError;
@@ -29,3 +30,8 @@ pub use raft::{
 };
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};
+pub use tls::{
+    CA_FILE, CERTIFICATE_FILE, Certificate, CertificateError, Holder, HolderError, KEY_FILE,
+    REVOKED_FILE, RevokedError, Rights, Tls, TlsError, Volumes, certificates_in, connect_lazy,
+    explain,
+};

@@ -14,6 +14,7 @@ mod copies;
 mod everyone;
 #[cfg(feature = "testing")]
 pub mod fuzz;
+mod gate;
 mod group;
 mod health;
 mod histogram;

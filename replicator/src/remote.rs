@@ -80,6 +80,7 @@ pub struct RemoteReplicator {
     /// Commands that were answered; each is an entry of the log, so the log is at least so long.
     outcomes: AtomicU64,
     space: Mutex<Space>,
+    read_only: bool,
     /// Last, and futures borrow this: nobody has a timer there any more when it ends.
     carrier: Carrier,
 }
@@ -121,10 +122,11 @@ impl RemoteReplicator {
         let carrier = Carrier::new()?;
         let handle = carrier.handle();
         let nodes = Nodes::new(&options.addresses, timing.distrust);
-        let dialer = Arc::new(Dialer::new(options.volume.clone(), timing, here));
+        let dialer = Arc::new(Dialer::new(&options, timing, here));
         let (order, first) = (nodes.order(None), Arc::clone(&dialer));
         let (opened, failures) = carrier.wait_for(async move { first.race(order).await })?;
         let opened = opened.ok_or_else(|| ConnectError::of(failures))?;
+        let read_only = opened.read_only;
         let (road, reports) = Road::new();
         let (road, nodes) = (Arc::new(road), Arc::new(Mutex::new(nodes)));
         let asking = Asking::new(Arc::clone(&road), Backoff::new(&timing), handle.clone());
@@ -165,8 +167,14 @@ impl RemoteReplicator {
             state: AtomicU8::new(NEW),
             outcomes: AtomicU64::new(0),
             space: Mutex::default(),
+            read_only,
             carrier,
         })
+    }
+
+    /// Whether the certificate allowed no change when the volume was reached.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     fn check_serving(&self) -> Result<(), ReplicateError> {

@@ -45,6 +45,9 @@ pub(super) async fn read(
 
 /// What went wrong, for a line of a log: the innermost cause says most.
 pub(super) fn describe(status: &Status) -> String {
+    if let Some(reason) = crate::tls::explain(status) {
+        return reason;
+    }
     let mut source = std::error::Error::source(status);
     let mut innermost = None;
     while let Some(error) = source {

@@ -89,6 +89,7 @@ impl FakeNode {
             .unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let opening = OpenVolumeResponse {
+            read_only: false,
             volume: 7,
             generation: 1,
             nodes: Vec::new(),
@@ -140,6 +141,7 @@ impl FakeNode {
     /// What it answers to those who open the volume.
     pub(crate) fn set_leader(&self, nodes: Vec<Endpoint>, leader: Option<Endpoint>) {
         *self.said.opening.lock() = Ok(OpenVolumeResponse {
+            read_only: false,
             volume: 7,
             generation: 1,
             nodes,

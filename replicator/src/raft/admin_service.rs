@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use holdfast_metadata::catalog::{CatalogAnswer, CatalogCommand, NodeRole, ReplicationMode};
+use holdfast_metadata::catalog::{
+    CatalogAnswer, CatalogCommand, CatalogState, NodeRole, ReplicationMode,
+};
 use holdfast_metadata::{Format, Timestamp};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
@@ -21,6 +23,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::catalog_client::{CatalogClient, CatalogRefusal};
+use super::gate::CallerRights;
 use super::group::Group;
 use super::network::Peers;
 use super::node_directory::random_id;
@@ -88,7 +91,7 @@ impl AdminService {
         }
         let mut silent = Vec::new();
         for node in &staying {
-            if node.id != self.registry.node() && !self.is_alive(&node.address).await {
+            if node.id != self.registry.node() && !self.is_alive(node.id, &node.address).await {
                 silent.push(node.id.to_string());
             }
         }
@@ -105,8 +108,8 @@ impl AdminService {
         )))
     }
 
-    async fn is_alive(&self, address: &str) -> bool {
-        let mut client = AdminClient::new(self.peers.channel(address));
+    async fn is_alive(&self, id: u64, address: &str) -> bool {
+        let mut client = AdminClient::new(self.peers.channel(id, address));
         let mut request = Request::new(StatusRequest {});
         self.identity.attach(request.metadata_mut());
         request.set_timeout(SIGN_OF_LIFE);
@@ -137,7 +140,7 @@ impl AdminService {
         if leader.id == node {
             return Ok(());
         }
-        let mut client = AdminClient::new(self.peers.channel(&leader.address));
+        let mut client = AdminClient::new(self.peers.channel(leader.id, &leader.address));
         let mut request = Request::new(TransferLeaderTo {
             group: group.id().0,
             all_groups: false,
@@ -180,7 +183,9 @@ impl Admin for AdminService {
         request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
         self.identity.check(request.metadata())?;
+        let caller = CallerRights::of(request.extensions());
         let state = self.registry.catalog_state().map_err(unavailable)?;
+        let state = visible(state, &caller);
         let options = self.registry.options();
         let fault = self.poison.fault().map(ToString::to_string);
         Ok(Response::new(StatusResponse {
@@ -190,7 +195,10 @@ impl Admin for AdminService {
             version: options.program.to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             space: Some(status::space(&self.registry)),
-            groups: status::groups(&self.registry, &state),
+            groups: status::groups(&self.registry, &state)
+                .into_iter()
+                .filter(|group| group.group == 0 || caller.may_see(&group.name))
+                .collect(),
             nodes: status::nodes(&state),
             volumes: status::volumes(&state),
             fault: fault.unwrap_or_default(),
@@ -200,7 +208,9 @@ impl Admin for AdminService {
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
         self.identity.check(request.metadata())?;
+        let caller = CallerRights::of(request.extensions());
         let join = request.into_inner();
+        caller.check_node(join.id)?;
         let incarnation = <[u8; 16]>::try_from(join.incarnation.as_ref())
             .map_err(|_| Status::invalid_argument("an incarnation has 16 bytes"))?;
         let known = self.registry.catalog_state().map_err(unavailable)?;
@@ -310,7 +320,9 @@ impl Admin for AdminService {
         request: Request<ListVolumesRequest>,
     ) -> Result<Response<ListVolumesResponse>, Status> {
         self.identity.check(request.metadata())?;
+        let caller = CallerRights::of(request.extensions());
         let state = self.registry.catalog_state().map_err(unavailable)?;
+        let state = visible(state, &caller);
         Ok(Response::new(ListVolumesResponse {
             volumes: status::volumes(&state),
         }))
@@ -367,6 +379,12 @@ impl Admin for AdminService {
             digest: Bytes::copy_from_slice(&digest.get().to_be_bytes()),
         }))
     }
+}
+
+/// Without the volumes that the caller may not know of.
+fn visible(mut state: CatalogState, caller: &CallerRights) -> CatalogState {
+    state.volumes.retain(|volume| caller.may_see(&volume.name));
+    state
 }
 
 /// The command that makes a volume; what is random or depends on the time is chosen here, once.

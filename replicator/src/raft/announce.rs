@@ -7,12 +7,14 @@ use holdfast_proto::JoinRequest;
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
 use holdfast_proto::identity::Identity;
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use super::admin_service::AdminService;
 use super::network::Peers;
 use super::node_error::NodeError;
 use super::options::NodeOptions;
+use crate::tls;
 
 /// How long a node tries to join.
 const JOIN: Duration = Duration::from_mins(1);
@@ -32,12 +34,13 @@ pub(super) async fn join(
         node: Some(options.id),
         program: options.program,
     };
-    let peers = Peers::new(identity.clone());
+    let peers = Peers::new(identity.clone(), options.tls.clone());
     let deadline = Instant::now() + JOIN;
     loop {
         let mut reasons = Vec::new();
         for address in addresses {
-            match ask(&peers, &identity, address, &request).await {
+            let channel = peers.channel_to_any(address);
+            match ask(channel, &identity, &request).await {
                 Ok(cluster) => {
                     return <[u8; 16]>::try_from(cluster.as_ref())
                         .map_err(|_| NodeError::Join(format!("{address} names no cluster")));
@@ -45,7 +48,11 @@ pub(super) async fn join(
                 Err(status) if is_final(&status) => {
                     return Err(NodeError::Join(format!("{address}: {}", status.message())));
                 }
-                Err(status) => reasons.push(format!("{address}: {}", status.message())),
+                Err(status) => {
+                    let reason = tls::explain(&status);
+                    let reason = reason.unwrap_or_else(|| status.message().to_owned());
+                    reasons.push(format!("{address}: {reason}"));
+                }
             }
         }
         if Instant::now() >= deadline {
@@ -89,11 +96,12 @@ impl Announcement {
     /// One after the other, until one has settled it.
     async fn tell_others(&self) -> Result<(), Status> {
         let mut answer = Err(Status::unavailable("there is no other node"));
-        for address in self.others() {
+        for (id, address) in self.others() {
             let AdminService {
                 peers, identity, ..
             } = &self.admin;
-            let asked = ask(peers, identity, &address, &self.request).await;
+            let channel = peers.channel(id, &address);
+            let asked = ask(channel, identity, &self.request).await;
             answer = asked.map(drop);
             if is_settled(&answer) {
                 break;
@@ -103,21 +111,20 @@ impl Announcement {
     }
 
     /// Where the catalog of this node says that the others are.
-    fn others(&self) -> Vec<String> {
+    fn others(&self) -> Vec<(u64, String)> {
         let state = self.admin.registry.catalog_state().unwrap_or_default();
         let others = state.nodes.into_iter();
         let others = others.filter(|node| node.id != self.request.id);
-        others.map(|node| node.address).collect()
+        others.map(|node| (node.id, node.address)).collect()
     }
 }
 
 async fn ask(
-    peers: &Peers,
+    channel: Channel,
     identity: &Identity,
-    address: &str,
     request: &JoinRequest,
 ) -> Result<Bytes, Status> {
-    let mut client = AdminClient::new(peers.channel(address));
+    let mut client = AdminClient::new(channel);
     let mut request = Request::new(request.clone());
     identity.attach(request.metadata_mut());
     request.set_timeout(ANSWER);
@@ -157,7 +164,7 @@ fn is_final(status: &Status) -> bool {
     is_unwanted(status)
         || matches!(
             status.code(),
-            Code::FailedPrecondition | Code::InvalidArgument
+            Code::FailedPrecondition | Code::InvalidArgument | Code::Unauthenticated
         )
 }
 

@@ -105,7 +105,7 @@ impl CatalogClient {
             let reason = format!("node {} at {}: {reason}", leader.id, leader.address);
             CatalogRefusal::Unavailable(Refusal::Unavailable { reason })
         };
-        let mut client = AdminClient::new(self.peers.channel(&leader.address));
+        let mut client = AdminClient::new(self.peers.channel(leader.id, &leader.address));
         let mut request = Request::new(ProposeCatalogRequest {
             command: Some(holdfast_proto::encode_catalog_message(command)),
         });

@@ -1,5 +1,6 @@
 //! What mounts ask of a node: the gRPC side of the router.
 
+mod permit;
 mod room;
 
 use std::pin::Pin;
@@ -16,10 +17,12 @@ use prost::Message as _;
 use tokio::sync::{Notify, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 
+use self::permit::Permit;
 pub(super) use self::room::Place;
 use self::room::{Room, UNDER_WAY_MAX, bytes_of};
 use super::complaints::Complaints;
 use super::copies::{Caller, Line, Sent};
+use super::gate::CallerRights;
 use super::router::{NoVolume, Router};
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
@@ -63,11 +66,16 @@ impl Client for ClientService {
         request: Request<OpenVolumeRequest>,
     ) -> Result<Response<OpenVolumeResponse>, Status> {
         self.identity.check(request.metadata())?;
-        let opened = self.router.open_volume(&request.into_inner().name);
+        let caller = CallerRights::of(request.extensions());
+        let name = request.into_inner().name;
+        caller.check_volume(&name)?;
+        let opened = self.router.open_volume(&name);
         let opened = opened.map_err(|error| match error {
             NoVolume::Missing(message) => Status::not_found(message),
             NoVolume::Unknown(refusal) => Status::unavailable(refusal.to_string()),
         })?;
+        let mut opened = opened;
+        opened.read_only = caller.restricted().is_some_and(|rights| rights.read_only);
         let mut response = Response::new(opened);
         // The mount refuses another cluster at this address from now on.
         self.identity.attach(response.metadata_mut());
@@ -88,10 +96,17 @@ impl Client for ClientService {
             broken: Arc::clone(&broken),
         };
         let caller = Arc::new(Caller::new(line));
+        let permit = Permit::new(CallerRights::of(request.extensions()), self.router.clone());
         let incoming = request.into_inner();
         let telling = tell_nodes(self.router.on_nodes(), answers.clone());
         let (router, complaints) = (self.router.clone(), self.complaints.clone());
-        let reading = read_calls(router, complaints, incoming, answers, Arc::clone(&caller));
+        let reading = read_calls(
+            (router, permit),
+            complaints,
+            incoming,
+            answers,
+            Arc::clone(&caller),
+        );
         let mut stopping = self.stopping.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -109,7 +124,7 @@ impl Client for ClientService {
 
 /// Starts every call that comes in; each sends its answer when it has one.
 async fn read_calls(
-    router: Router,
+    (router, mut permit): (Router, Permit),
     complaints: Complaints,
     mut incoming: Streaming<CallRequests>,
     answers: mpsc::Sender<Sent>,
@@ -127,6 +142,15 @@ async fn read_calls(
             let Some(place) = room.take(bytes_of(&request)).await else {
                 return;
             };
+            if let Err(denied) = permit.check(&request) {
+                let response = match denied {
+                    Ok(answer) => answered(request.call, answer),
+                    Err(refusal) => refused(request.call, refusal),
+                };
+                complain(&complaints, &response);
+                let _gone = answers.send(Sent::Response(response, place)).await;
+                continue;
+            }
             let (router, answers) = (router.clone(), answers.clone());
             let (caller, complaints) = (Arc::clone(&caller), complaints.clone());
             tokio::spawn(async move {

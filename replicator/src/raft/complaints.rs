@@ -13,8 +13,10 @@ use parking_lot::Mutex;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
-use tonic::transport::server::TcpConnectInfo;
 use tonic::{Code, Status};
+
+use super::connections::Origin;
+use super::gate::Gate;
 
 /// Between two lines of one kind.
 const SILENCE: Duration = Duration::from_mins(1);
@@ -85,7 +87,8 @@ fn is_rubbish(code: Code) -> bool {
         | Code::Unimplemented
         | Code::Internal
         | Code::FailedPrecondition
-        | Code::PermissionDenied => true,
+        | Code::PermissionDenied
+        | Code::Unauthenticated => true,
         Code::Ok
         | Code::Cancelled
         | Code::Unknown
@@ -95,15 +98,15 @@ fn is_rubbish(code: Code) -> bool {
         | Code::ResourceExhausted
         | Code::Aborted
         | Code::Unavailable
-        | Code::DataLoss
-        | Code::Unauthenticated => false,
+        | Code::DataLoss => false,
     }
 }
 
-/// A service whose refusals are logged.
+/// A service behind the gate, whose refusals are logged.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched<S> {
     pub(crate) service: S,
+    pub(crate) gate: Gate,
     pub(crate) complaints: Complaints,
 }
 
@@ -126,14 +129,19 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let from = request.extensions().get::<TcpConnectInfo>();
-        let peer = from.and_then(TcpConnectInfo::remote_addr);
+        let origin = request.extensions().get::<Origin>();
+        let peer = origin.map_or_else(String::new, Origin::to_string);
         let complaints = self.complaints.clone();
-        let answer = self.service.call(request);
+        let answer = match self.gate.admit(S::NAME, &request) {
+            Ok(()) => Ok(self.service.call(request)),
+            Err(status) => Err(status),
+        };
         Box::pin(async move {
-            let response = answer.await?;
+            let response = match answer {
+                Ok(answer) => answer.await?,
+                Err(status) => status.into_http(),
+            };
             if let Some(status) = Status::from_header_map(response.headers()) {
-                let peer = peer.map_or_else(String::new, |peer| peer.to_string());
                 complaints.ended(S::NAME, &status, &peer);
             }
             Ok(response)

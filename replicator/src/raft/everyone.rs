@@ -79,7 +79,7 @@ impl Everyone {
             return Err(Refusal::OutcomeUnknown);
         }
         let waits = self.voters().into_iter().map(|voter| async move {
-            let mut client = RaftClient::new(self.peers.channel(&voter.address));
+            let mut client = RaftClient::new(self.peers.channel(voter.id, &voter.address));
             let mut request = Request::new(AwaitAppliedRequest {
                 group: self.group.0,
                 index,

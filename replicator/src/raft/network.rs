@@ -30,6 +30,7 @@ pub(in crate::raft) use self::snapshot_reader::CHUNK_BYTES;
 #[cfg(test)]
 pub(in crate::raft) use self::snapshot_reader::snapshot_chunks;
 use super::type_config::GroupId;
+use crate::tls::Tls;
 
 /// The longest message between nodes.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -48,8 +49,9 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Shared {
     identity: Identity,
-    /// The connections to each address.
-    channels: Mutex<BTreeMap<String, Channels>>,
+    tls: Option<Tls>,
+    /// The connections to each address; with TLS, for each node that is looked for there.
+    channels: Mutex<BTreeMap<(Option<u64>, String), Channels>>,
     roads: Mutex<BTreeMap<(u64, String), Road>>,
     /// Where the nodes are, as the catalog says: the membership of a group may not say so yet.
     known: Mutex<BTreeMap<u64, String>>,
@@ -63,10 +65,11 @@ struct Road {
 }
 
 impl Peers {
-    pub(crate) fn new(identity: Identity) -> Peers {
+    pub(crate) fn new(identity: Identity, tls: Option<Tls>) -> Peers {
         Peers {
             shared: Arc::new(Shared {
                 identity,
+                tls,
                 channels: Mutex::default(),
                 roads: Mutex::default(),
                 known: Mutex::default(),
@@ -74,9 +77,14 @@ impl Peers {
         }
     }
 
-    /// The connection to an address; it is made when it is first used, and again after it broke.
-    pub(crate) fn channel(&self, address: &str) -> Channel {
-        self.channels(address).short
+    /// The connection to a node; it is made when it is first used, and again after it broke.
+    pub(crate) fn channel(&self, node: u64, address: &str) -> Channel {
+        self.channels(Some(node), address).short
+    }
+
+    /// The same, to whichever node is there.
+    pub(crate) fn channel_to_any(&self, address: &str) -> Channel {
+        self.channels(None, address).short
     }
 
     /// From now on these nodes are looked for there, also by groups whose membership says something else.
@@ -105,10 +113,14 @@ impl Peers {
         sum
     }
 
-    fn channels(&self, address: &str) -> Channels {
+    fn channels(&self, node: Option<u64>, address: &str) -> Channels {
+        let tls = self.shared.tls.as_ref();
+        // Without TLS nobody can tell them apart.
+        let node = node.filter(|_| tls.is_some());
         let mut channels = self.shared.channels.lock();
-        let known = channels.entry(address.to_owned());
-        known.or_insert_with(|| Channels::new(address)).clone()
+        let known = channels.entry((node, address.to_owned()));
+        let made = known.or_insert_with(|| Channels::new(address, tls, node));
+        made.clone()
     }
 
     fn road(&self, node: u64, address: &str) -> Road {
@@ -118,7 +130,8 @@ impl Peers {
             return road.clone();
         }
         let identity = self.shared.identity.clone();
-        let link = Arc::new(Link::new(node, address, self.channels(address), identity));
+        let channels = self.channels(Some(node), address);
+        let link = Arc::new(Link::new(node, address, channels, identity));
         let heartbeats = Heartbeats::start(Arc::clone(&link));
         let road = Road { link, heartbeats };
         roads.insert(place, road.clone());

@@ -26,6 +26,7 @@ use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::client_service::ClientService;
 use super::complaints::{Complaints, Watched};
 use super::connections::admitted;
+use super::gate::Gate;
 use super::health;
 use super::log::{LogDatabase, LogOptions};
 use super::membership;
@@ -229,7 +230,7 @@ impl Node {
         }
         let file = self.directory.file;
         let incarnation = file.map_or([0; 16], |file| file.incarnation);
-        let peers = Peers::new(identity.clone());
+        let peers = Peers::new(identity.clone(), options.tls.clone());
         let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
         let id = options.id;
         let address = options.advertise.clone();
@@ -287,6 +288,9 @@ fn check(options: &NodeOptions) -> Result<(), NodeError> {
     if options.id == 0 {
         let message = "ids of nodes count from 1: say --id 1".to_owned();
         return Err(NodeError::Options(message));
+    }
+    if let Some(tls) = &options.tls {
+        tls.check_node(options.id).map_err(NodeError::Options)?;
     }
     if options.listen.ip().is_unspecified() && options.advertise.is_empty() {
         let message = format!(
@@ -379,7 +383,8 @@ async fn assemble(
     let groups = directory.groups();
     durable::create_directories(&groups).map_err(|error| NodeError::io(&groups, error))?;
     let (disk, watcher) = NodeDisk::watch(directory.path());
-    let peers = Peers::new(identity.clone());
+    let tls = options.tls.clone();
+    let peers = Peers::new(identity.clone(), tls.clone());
     let registry = Registry::new(
         options,
         groups,
@@ -421,7 +426,8 @@ async fn assemble(
         admin.clone(),
         (stopped, complaints),
     ));
-    let members = tokio::spawn(membership::run(registry.clone()));
+    let mut tasks = vec![watcher, tokio::spawn(membership::run(registry.clone()))];
+    tasks.extend(tls.map(|tls| tokio::spawn(tls.watch())));
     let node = Node {
         registry,
         router,
@@ -432,16 +438,17 @@ async fn assemble(
         stopping,
         leaving,
         unwanted: watch::Sender::new(None),
-        tasks: Mutex::new(vec![watcher, members]),
+        tasks: Mutex::new(tasks),
         server: Mutex::new(Some(server)),
         directory,
     };
     Ok((Arc::new(node), admin))
 }
 
-fn watched<S>(service: S, complaints: &Complaints) -> Watched<S> {
+fn watched<S>(service: S, gate: Gate, complaints: &Complaints) -> Watched<S> {
     Watched {
         service,
+        gate,
         complaints: complaints.clone(),
     }
 }
@@ -458,7 +465,11 @@ async fn serve(
         identity: admin.identity.clone(),
     };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = admitted(incoming, complaints.clone());
+    let tls = admin.registry.options().tls.clone();
+    let gate = Gate {
+        has_tls: tls.is_some(),
+    };
+    let incoming = admitted(incoming, tls, complaints.clone());
     let served = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
@@ -469,16 +480,22 @@ async fn serve(
             RaftServer::new(raft)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
+            gate,
             &complaints,
         ))
         .add_service(watched(
             ClientServer::new(client)
                 .max_decoding_message_size(CALLS_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
+            gate,
             &complaints,
         ))
-        .add_service(watched(AdminServer::new(admin), &complaints))
-        .add_service(watched(SessionAdminServer::new(sessions), &complaints))
+        .add_service(watched(AdminServer::new(admin), gate, &complaints))
+        .add_service(watched(
+            SessionAdminServer::new(sessions),
+            gate,
+            &complaints,
+        ))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

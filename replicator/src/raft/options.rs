@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::tls::Tls;
+
 /// How a node of a cluster runs.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
@@ -23,6 +25,8 @@ pub struct NodeOptions {
     pub snapshots: SnapshotOptions,
     /// How it makes sure that it still leads before it answers a query.
     pub reads: ReadMode,
+    /// Its certificates. Without them it neither encrypts nor asks who is there.
+    pub tls: Option<Tls>,
     /// The version of the program, for messages.
     pub program: &'static str,
 }

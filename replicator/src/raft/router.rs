@@ -50,7 +50,7 @@ impl Router {
         }
         match found.group().leader() {
             Some(leader) if !forwarded && leader.id != self.registry.node() => {
-                let stream = self.links.stream(&leader.address).await?;
+                let stream = self.links.stream(&leader).await?;
                 // What others keep they have to ask the leader for themselves.
                 let body = body.not_kept();
                 let mut answer = stream.call(volume, true, body).await?;
@@ -75,6 +75,18 @@ impl Router {
             leader: None,
             space: Some(self.registry.disk().space()),
         })
+    }
+
+    /// What to say of a volume that is not here.
+    pub(crate) fn missing(&self, id: u64) -> Refusal {
+        self.registry.missing(id)
+    }
+
+    /// What a volume is called.
+    pub(crate) fn volume_name(&self, id: u64) -> Option<String> {
+        let state = self.registry.catalog_state().ok()?;
+        let volume = state.volumes.into_iter().find(|volume| volume.id == id);
+        volume.map(|volume| volume.name)
     }
 
     /// See [`Registry::on_nodes`].
@@ -113,6 +125,7 @@ impl Router {
             generation: record.format.generation,
             nodes: nodes.map(|node| message(node.id, &node.address)).collect(),
             leader: leader.map(|leader| message(leader.id, &leader.address)),
+            read_only: false,
         })
     }
 }
@@ -152,15 +165,16 @@ struct Links {
 }
 
 impl Links {
-    async fn stream(&self, address: &str) -> Result<CallStream, Refusal> {
-        let known = self.streams.lock().get(address).cloned();
+    async fn stream(&self, node: &Endpoint) -> Result<CallStream, Refusal> {
+        let known = self.streams.lock().get(&node.address).cloned();
         if let Some(stream) = known.filter(|stream| !stream.is_closed()) {
             return Ok(stream);
         }
-        let stream = CallStream::open(self.peers.channel(address), &self.identity).await?;
+        let channel = self.peers.channel(node.id, &node.address);
+        let stream = CallStream::open(channel, &self.identity).await?;
         self.streams
             .lock()
-            .insert(address.to_owned(), stream.clone());
+            .insert(node.address.clone(), stream.clone());
         Ok(stream)
     }
 }

@@ -14,6 +14,7 @@ use holdfast_proto::{
 };
 use tonic::{Request, Response, Status};
 
+use super::gate::CallerRights;
 use super::machine::Machine;
 use super::registry::Registry;
 use super::volume::Volume;
@@ -57,7 +58,10 @@ impl SessionAdmin for SessionService {
         request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
         self.identity.check(request.metadata())?;
-        let (volume, machine) = self.open(&request.into_inner().volume).await?;
+        let caller = CallerRights::of(request.extensions());
+        let name = request.into_inner().volume;
+        caller.check_sight(&name)?;
+        let (volume, machine) = self.open(&name).await?;
         let sessions = sessions(&machine)?;
         let ids: Vec<SessionId> = sessions.iter().map(|session| session.session).collect();
         let attendance = volume.attendance();
@@ -106,7 +110,9 @@ impl SessionAdmin for SessionService {
         request: Request<ListLocksRequest>,
     ) -> Result<Response<ListLocksResponse>, Status> {
         self.identity.check(request.metadata())?;
+        let caller = CallerRights::of(request.extensions());
         let ListLocksRequest { volume, ino, after } = request.into_inner();
+        caller.check_sight(&volume)?;
         let (_, machine) = self.open(&volume).await?;
         let query = Query::Locks {
             ino: (ino != 0).then_some(InodeId::new(ino)),

@@ -15,15 +15,17 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use super::connect_error::{FailureReason, NodeFailure};
-use super::options::Timing;
+use super::options::{RemoteOptions, Timing};
 use crate::call::{CONNECT_MAX, CallStream, Here, transport};
 use crate::refusal::{Endpoint, Refusal};
+use crate::tls::{self, Tls};
 
 /// What is asked of every node.
 #[derive(Debug)]
 pub(super) struct Dialer {
     volume: String,
     timing: Timing,
+    tls: Option<Tls>,
     /// The node in this process, and the address under which the others know it.
     here: Option<(String, Here)>,
     known: Mutex<Known>,
@@ -47,13 +49,20 @@ pub(super) struct Opened {
     pub(super) nodes: Vec<Endpoint>,
     /// Who leads the volume, as this node knows it.
     pub(super) leader: Option<Endpoint>,
+    /// The certificate allows no change.
+    pub(super) read_only: bool,
 }
 
 impl Dialer {
-    pub(super) fn new(volume: String, timing: Timing, here: Option<(String, Here)>) -> Dialer {
+    pub(super) fn new(
+        options: &RemoteOptions,
+        timing: Timing,
+        here: Option<(String, Here)>,
+    ) -> Dialer {
         Dialer {
-            volume,
+            volume: options.volume.clone(),
             timing,
+            tls: options.tls.clone(),
             here,
             known: Mutex::default(),
         }
@@ -104,6 +113,7 @@ impl Dialer {
             Ok((stream, response)) => Ok(Opened {
                 address,
                 volume: response.volume,
+                read_only: response.read_only,
                 stream,
                 nodes: response.nodes.into_iter().map(Endpoint::from).collect(),
                 leader: response.leader.map(Endpoint::from),
@@ -121,7 +131,8 @@ impl Dialer {
             return Ok((CallStream::here(here.again()), response));
         }
         let endpoint = transport(address).map_err(|_| FailureReason::InvalidAddress)?;
-        let channel = endpoint.connect().await.map_err(|error| cause(&error))?;
+        let channel = tls::connect(&endpoint, self.tls.as_ref()).await;
+        let channel = channel.map_err(|error| cause(&error))?;
         let response = self.find_volume(channel.clone()).await?;
         let stream = CallStream::open(channel, &self.identity()).await;
         let stream = stream.map_err(|refusal| match refusal {
@@ -184,6 +195,8 @@ fn refused(status: &Status) -> FailureReason {
         Code::NotFound => FailureReason::NoSuchVolume(message),
         Code::FailedPrecondition => FailureReason::OtherProtocol(message),
         Code::Unimplemented => FailureReason::OtherProtocol("not a holdfast node".to_owned()),
+        // The node says what is wrong with the certificate.
+        Code::PermissionDenied | Code::Unauthenticated => FailureReason::Other(message),
         code if status.source().is_none() => {
             FailureReason::Other(format!("{}: {message}", code.description()))
         }
@@ -193,6 +206,9 @@ fn refused(status: &Status) -> FailureReason {
 
 /// The innermost error says most: the outer ones are "transport error".
 fn cause(error: &(dyn Error + 'static)) -> FailureReason {
+    if let Some(reason) = tls::explain(error) {
+        return FailureReason::Other(reason);
+    }
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

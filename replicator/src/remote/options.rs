@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tls::Tls;
+
 /// How to reach a volume of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteOptions {
@@ -21,6 +23,8 @@ pub struct RemoteOptions {
     pub mountpoint: String,
     /// Whether queries are answered from copies of what the leader lets us keep.
     pub copies: bool,
+    /// The certificates to show; without them nothing is encrypted.
+    pub tls: Option<Tls>,
 }
 
 impl RemoteOptions {
@@ -38,6 +42,7 @@ impl RemoteOptions {
             host,
             mountpoint: String::new(),
             copies: true,
+            tls: None,
         }
     }
 }

@@ -89,6 +89,7 @@ impl Nodes {
     /// Starts a node, or says why it cannot.
     pub(crate) fn try_node(&self, id: u64, start: Start) -> Result<Arc<Node>, NodeError> {
         let options = NodeOptions {
+            tls: None,
             id,
             data: self.data(id),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),

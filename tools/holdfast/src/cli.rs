@@ -12,6 +12,7 @@ use crate::command::fsck::FsckArguments;
 use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
+use crate::command::pki::PkiArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Volume(VolumeArguments),
     Session(SessionArguments),
     Locks(LocksArguments),
+    Pki(PkiArguments),
     DevCluster(DevClusterArguments),
     Fsck(FsckArguments),
     Bench(BenchArguments),
@@ -90,6 +92,11 @@ pub(crate) struct MountArguments {
     /// Which volume of the cluster [default: default]
     #[arg(long, value_name = "NAME", requires = "cluster")]
     pub(crate) volume: Option<String>,
+
+    /// Certificates of this mount, for a cluster with TLS: a directory that `holdfast pki issue` has made
+    // Not from the environment, as above.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "cluster")]
+    pub(crate) tls: Option<PathBuf>,
 
     /// Mount options, separated by commas
     #[arg(short, long = "options", value_name = "OPTIONS")]

@@ -10,11 +10,13 @@ use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{StatusRequest, StatusResponse};
+use holdfast_replicator::{Tls, connect_lazy, explain};
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
 
 use crate::command::version;
+use crate::tls_arguments::TlsArguments;
 
 /// What to say of an address where somebody else listens.
 const NO_NODE: &str =
@@ -39,6 +41,9 @@ pub(crate) struct ClusterArguments {
         env = "HOLDFAST_CLUSTER"
     )]
     pub(crate) cluster: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
 }
 
 impl ClusterArguments {
@@ -47,7 +52,7 @@ impl ClusterArguments {
         if self.cluster.is_empty() {
             bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
         }
-        Cluster::new(self.cluster)
+        Cluster::new(self.cluster, self.tls.open()?)
     }
 }
 
@@ -56,6 +61,7 @@ impl ClusterArguments {
 pub(crate) struct Cluster {
     runtime: Runtime,
     addresses: Vec<String>,
+    tls: Option<Tls>,
 }
 
 /// What a node said of itself, or why it did not.
@@ -66,7 +72,7 @@ pub(crate) struct Heard {
 }
 
 impl Cluster {
-    pub(crate) fn new(addresses: Vec<String>) -> anyhow::Result<Cluster> {
+    pub(crate) fn new(addresses: Vec<String>, tls: Option<Tls>) -> anyhow::Result<Cluster> {
         for address in &addresses {
             check_address(address)?;
         }
@@ -74,7 +80,11 @@ impl Cluster {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        Ok(Cluster { runtime, addresses })
+        Ok(Cluster {
+            runtime,
+            addresses,
+            tls,
+        })
     }
 
     /// Runs what talks to the nodes.
@@ -86,7 +96,7 @@ impl Cluster {
     pub(crate) async fn any(&self) -> anyhow::Result<AdminClient<Channel>> {
         let mut heard = Vec::new();
         for address in &self.addresses {
-            let mut client = admin(address)?;
+            let mut client = self.admin(address)?;
             let status = ask_status(&mut client).await;
             if status.is_ok() {
                 return Ok(client);
@@ -105,7 +115,7 @@ impl Cluster {
             (status.node != id).then_some(&one.address)
         });
         match other {
-            Some(address) => admin(address),
+            Some(address) => self.admin(address),
             None => self.any().await,
         }
     }
@@ -122,7 +132,7 @@ impl Cluster {
             if one.status.is_err() {
                 continue;
             }
-            let client = SessionAdminClient::new(channel(&one.address)?);
+            let client = SessionAdminClient::new(self.channel(&one.address)?);
             match ask(client).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if status.code() == Code::Unavailable => {
@@ -150,7 +160,7 @@ impl Cluster {
                 continue;
             }
             asked.push(address.clone());
-            let status = ask_status(&mut admin(&address)?).await;
+            let status = ask_status(&mut self.admin(&address)?).await;
             if let Ok(status) = &status {
                 waiting.extend(status.nodes.iter().map(|node| node.address.clone()));
                 // The same node may have been named in another way.
@@ -166,6 +176,18 @@ impl Cluster {
         }
         heard.sort_by_key(|one| one.status.as_ref().map_or(u64::MAX, |status| status.node));
         Ok(heard)
+    }
+
+    /// The administrator's side of a node; it connects when it is used.
+    fn admin(&self, address: &str) -> anyhow::Result<AdminClient<Channel>> {
+        self.channel(address).map(AdminClient::new)
+    }
+
+    fn channel(&self, address: &str) -> anyhow::Result<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
+        let endpoint = endpoint.connect_timeout(CONNECT);
+        Ok(connect_lazy(&endpoint, self.tls.as_ref(), None))
     }
 }
 
@@ -199,17 +221,6 @@ pub(crate) fn refused(status: &tonic::Status) -> anyhow::Error {
     anyhow!("{}", status.message())
 }
 
-/// The administrator's side of a node; it connects when it is used.
-pub(crate) fn admin(address: &str) -> anyhow::Result<AdminClient<Channel>> {
-    channel(address).map(AdminClient::new)
-}
-
-fn channel(address: &str) -> anyhow::Result<Channel> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
-    Ok(endpoint.connect_timeout(CONNECT).connect_lazy())
-}
-
 async fn ask_status(client: &mut AdminClient<Channel>) -> Result<StatusResponse, String> {
     let asked = client.status(request(StatusRequest {}));
     match tokio::time::timeout(STATUS, asked).await {
@@ -221,6 +232,9 @@ async fn ask_status(client: &mut AdminClient<Channel>) -> Result<StatusResponse,
 
 /// The innermost cause says most: "Connection refused", not "transport error".
 fn reason(status: &tonic::Status) -> String {
+    if let Some(reason) = explain(status) {
+        return reason;
+    }
     if is_no_node(status) {
         return NO_NODE.to_owned();
     }

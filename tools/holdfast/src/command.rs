@@ -8,6 +8,7 @@ pub(crate) mod locks;
 pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod node;
+pub(crate) mod pki;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Volume(arguments) => volume::run(arguments),
         Command::Session(arguments) => session::run(arguments),
         Command::Locks(arguments) => locks::run(arguments),
+        Command::Pki(arguments) => pki::run(&arguments),
         Command::DevCluster(arguments) => dev_cluster::run(&arguments),
         Command::Fsck(arguments) => Ok(fsck::run(&arguments)),
         Command::Bench(arguments) => bench::run(arguments).map(done),

@@ -30,6 +30,9 @@ pub(crate) fn start(arguments: &MountArguments, plan: &MountPlan) -> anyhow::Res
             .args(["--cluster", &volume.addresses.join(",")])
             .args(["--volume", &volume.name]),
     };
+    if let Some(tls) = &plan.tls {
+        command.arg("--tls").arg(tls);
+    }
     command.arg("--source").arg(&plan.settings.mount.source);
     if let Some(address) = plan.metrics {
         command.args(["--metrics", &address.to_string()]);

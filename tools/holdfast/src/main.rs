@@ -20,6 +20,7 @@ mod remount;
 mod standing;
 mod takeover;
 mod termination;
+mod tls_arguments;
 mod topology;
 mod tree;
 

@@ -162,6 +162,7 @@ fn mount(arguments: &HelperArguments) -> anyhow::Result<()> {
         data: None,
         cluster: Vec::new(),
         volume: None,
+        tls: None,
         metrics: None,
         options,
         foreground: false,

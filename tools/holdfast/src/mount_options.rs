@@ -7,6 +7,7 @@
 mod help;
 mod table;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use holdfast_fs::{AtimePolicy, LockKeeper, MountOptions};
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     /// How long an operation waits for a cluster; without it as long as it takes.
     pub(crate) soft: Option<Duration>,
+    /// Which certificates to show to a cluster.
+    pub(crate) tls: Option<PathBuf>,
     /// `remount`: change an existing mount instead of making one.
     pub(crate) remount: bool,
     /// The words that the kernel, not the daemon, acts on at a remount, in their order.
@@ -63,7 +66,7 @@ pub(crate) enum OptionError {
     /// A data directory is always there.
     #[error(
         "mount option {name:?} is for a volume of a cluster: a data directory on this machine is \
-         not waited for"
+         neither waited for nor asked who it is"
     )]
     OnlyForClusters {
         /// The name.
@@ -110,6 +113,7 @@ impl Settings {
             },
             durability: Durability::Fsync,
             soft: None,
+            tls: None,
             remount: false,
             kernel_words: Vec::new(),
         }

@@ -25,6 +25,8 @@ pub(crate) struct MountPlan {
     pub(crate) settings: Settings,
     /// Where metrics are served, if they are.
     pub(crate) metrics: Option<SocketAddr>,
+    /// The certificates to show: absolute.
+    pub(crate) tls: Option<PathBuf>,
 }
 
 impl MountPlan {
@@ -47,11 +49,14 @@ impl MountPlan {
         if settings.mount.source.is_empty() {
             settings.mount.source = arguments.source.clone().unwrap_or(shown);
         }
+        let tls = arguments.tls.as_ref().or(settings.tls.as_ref());
+        let tls = tls.map(std::path::absolute).transpose()?;
         Ok(MountPlan {
             tree,
             mountpoint,
             settings,
             metrics: arguments.metrics,
+            tls,
         })
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct NodeConfig {
     pub(crate) is_of_cluster: bool,
     pub(crate) reads: ReadModeName,
     pub(crate) insecure_no_tls: bool,
+    pub(crate) tls: Option<PathBuf>,
     pub(crate) timing: Timing,
     pub(crate) snapshots: SnapshotOptions,
 }
@@ -69,6 +70,8 @@ struct File {
     node: NodeSection,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<ClusterSection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsSection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timing: Option<TimingSection>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,12 @@ struct ClusterSection {
     as_learner: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reads: Option<ReadModeName>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsSection {
+    directory: PathBuf,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -157,12 +166,14 @@ impl NodeConfig {
         let File {
             node,
             cluster,
+            tls,
             timing,
             snapshots,
         } = file;
         let is_of_cluster = arguments.speak_of_cluster()
             || node.speaks_of_cluster()
             || cluster.is_some()
+            || tls.is_some()
             || timing.is_some()
             || snapshots.is_some();
         let (cluster, timing) = (cluster.unwrap_or_default(), timing.unwrap_or_default());
@@ -196,6 +207,7 @@ impl NodeConfig {
             is_of_cluster,
             reads: arguments.reads.or(cluster.reads).unwrap_or_default(),
             insecure_no_tls: arguments.insecure_no_tls || node.insecure_no_tls.unwrap_or_default(),
+            tls: arguments.tls.tls.clone().or(tls.map(|tls| tls.directory)),
             timing: Timing {
                 heartbeat: Duration::from_millis(timing.heartbeat_ms),
                 election_min: Duration::from_millis(timing.election_min_ms),
@@ -223,6 +235,10 @@ impl NodeConfig {
         ensure!(
             !self.bootstrap || self.join.is_empty(),
             "a node either makes a cluster (bootstrap) or joins one (join), not both"
+        );
+        ensure!(
+            self.tls.is_none() || !self.insecure_no_tls,
+            "insecure_no_tls and the directory for tls are given both: with TLS nobody gets in without a certificate"
         );
         let times = [heartbeat, election_min, election_max, session_lease];
         ensure!(
@@ -277,6 +293,7 @@ impl NodeConfig {
                 as_learner: self.as_learner,
                 reads: Some(self.reads),
             }),
+            tls: self.tls.clone().map(|directory| TlsSection { directory }),
             timing: Some(TimingSection {
                 heartbeat_ms: self.timing.heartbeat.as_millis() as u64,
                 election_min_ms: self.timing.election_min.as_millis() as u64,
@@ -291,10 +308,10 @@ impl NodeConfig {
             }),
         };
         let mut text = toml::to_string(&file).context("cannot write the settings")?;
-        if !self.listen.ip().is_loopback() && !self.insecure_no_tls {
+        if !self.listen.ip().is_loopback() && !self.insecure_no_tls && self.tls.is_none() {
             writeln!(
                 text,
-                "\n# serve will refuse this: {} needs insecure_no_tls",
+                "\n# serve will refuse this: {} needs a directory for tls, or insecure_no_tls",
                 self.listen
             )?;
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use holdfast_fs::{Mount, Unmounter};
 use holdfast_replicator::{
     NoOpOptions, NoOpReplicator, PosixMetadataReplicator, RemoteOptions, RemoteReplicator,
@@ -18,6 +18,7 @@ use crate::metrics;
 use crate::mount_plan::MountPlan;
 use crate::takeover;
 use crate::termination::Termination;
+use crate::tls_arguments;
 use crate::tree::{ClusterVolume, Tree};
 
 /// The parts of a live mount.
@@ -154,10 +155,15 @@ fn reach(
     let options = RemoteOptions {
         soft: plan.settings.soft,
         mountpoint: plan.mountpoint.to_string_lossy().into_owned(),
+        tls: tls_arguments::open(plan.tls.as_deref())?,
         ..RemoteOptions::new(volume.addresses.clone(), volume.name.clone())
     };
     let start_max = options.start_max;
     let replicator = RemoteReplicator::connect(options)?;
+    ensure!(
+        !replicator.is_read_only() || plan.settings.mount.read_only,
+        "the certificate allows no change of this volume: mount it with -o ro"
+    );
     let told_to_end = Arc::new(Notify::new());
     let told = Arc::clone(&told_to_end);
     termination.on_request(move |_| told.notify_one());

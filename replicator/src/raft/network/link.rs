@@ -13,6 +13,7 @@ use tonic::{Code, Request, Status};
 
 use super::MESSAGE_BYTES_MAX;
 use crate::raft::type_config::TypeConfig;
+use crate::tls::{self, Tls};
 
 const CONNECT_PATIENCE: Duration = Duration::from_millis(500);
 /// A connection whose other end is gone without a word is noticed after the sum of these two.
@@ -34,10 +35,10 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    pub(super) fn new(address: &str) -> Channels {
+    pub(super) fn new(address: &str, tls: Option<&Tls>, node: Option<u64>) -> Channels {
         Channels {
-            short: connection(address),
-            bulk: connection(address),
+            short: connection(address, tls, node),
+            bulk: connection(address, tls, node),
         }
     }
 }
@@ -90,8 +91,17 @@ impl Link {
 
     /// What to say of an error; a refusal by identity goes to the log, once in a while.
     pub(super) fn describe(&self, status: &Status) -> String {
-        if status.code() == Code::FailedPrecondition {
-            self.log_refusal(status);
+        let of_tls = tls::explain(status);
+        if matches!(
+            status.code(),
+            Code::FailedPrecondition | Code::Unauthenticated
+        ) {
+            self.log_refusal(status.message());
+        } else if let Some(reason) = &of_tls {
+            self.log_refusal(reason);
+        }
+        if let Some(reason) = of_tls {
+            return format!("{}: {reason}", self.address);
         }
         let mut text = format!("{}: {}", self.address, status.message());
         let mut source = status.source();
@@ -107,7 +117,7 @@ impl Link {
         RPCError::Unreachable(Unreachable::from_string(self.describe(status)))
     }
 
-    fn log_refusal(&self, status: &Status) {
+    fn log_refusal(&self, reason: &str) {
         let now = Instant::now();
         let mut logged = self.refusal_logged.lock();
         if logged.is_some_and(|last| now.duration_since(last) < REFUSAL_PAUSE) {
@@ -116,7 +126,7 @@ impl Link {
         *logged = Some(now);
         tracing::error!(
             address = self.address,
-            reason = status.message(),
+            reason,
             "a peer refuses to talk to this node"
         );
     }
@@ -136,20 +146,20 @@ pub(super) fn unreachable(reason: impl ToString) -> RPCError<TypeConfig> {
     RPCError::Unreachable(Unreachable::from_string(reason))
 }
 
-fn connection(address: &str) -> Channel {
+fn connection(address: &str, tls: Option<&Tls>, node: Option<u64>) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap_or_else(|error| {
         tracing::error!(address, %error, "this is no address of a node");
         Endpoint::from_static(NOWHERE)
     });
-    endpoint
+    let endpoint = endpoint
         .connect_timeout(CONNECT_PATIENCE)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_PATIENCE)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(2 * WINDOW_BYTES)
-        .connect_lazy()
+        .initial_connection_window_size(2 * WINDOW_BYTES);
+    tls::connect_lazy(&endpoint, tls, node)
 }
 
 fn limited(channel: Channel) -> RaftClient<Channel> {

@@ -50,6 +50,7 @@ fn open_log(path: &Path) -> (LogDatabase, GroupLog) {
 
 fn options(data: &Path) -> NodeOptions {
     NodeOptions {
+        tls: None,
         id: 1,
         data: data.to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
@@ -78,11 +79,14 @@ async fn a_leader_whose_state_is_ahead_of_its_log_has_a_snapshot_for_its_followe
     let (directory, store, _database, mut log) = left(5).await;
     check_state(GROUP, &store, &mut log).await.unwrap();
     assert_eq!(snapshot_index(&store).await, 9);
-    let peers = Peers::new(Identity {
-        cluster: Some([1; 16]),
-        node: Some(1),
-        program: "test",
-    });
+    let peers = Peers::new(
+        Identity {
+            cluster: Some([1; 16]),
+            node: Some(1),
+            program: "test",
+        },
+        None,
+    );
     let disk = NodeDisk::new(directory.path());
     let options = options(directory.path());
     let network = peers.network(GROUP);

@@ -272,6 +272,7 @@ impl Boot {
     async fn run(self) -> Result<Booted, String> {
         let votes_from = Instant::now() + TIMING.election_max;
         let options = NodeOptions {
+            tls: None,
             id: self.id,
             data: self.directory.clone(),
             listen: ([127, 0, 0, 1], 0).into(),
@@ -296,7 +297,7 @@ impl Boot {
         let group = Group::start(GROUP, &options, log, store, network, &disk).await;
         let group = group.map_err(|refusal| refusal.to_string())?;
         let own = identity(self.id);
-        let peers = Peers::new(own.clone());
+        let peers = Peers::new(own.clone(), None);
         let everyone = Everyone::new(
             GROUP,
             group.raft().clone(),

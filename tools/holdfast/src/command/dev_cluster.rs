@@ -1,5 +1,6 @@
 //! `holdfast dev-cluster`: a whole cluster on this machine, until it is told to end.
 
+mod certificates;
 mod nodes;
 
 use std::io::{self, Write};
@@ -11,9 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueHint};
 
+use self::certificates::Certificates;
 use self::nodes::Nodes;
 use crate::cluster::Cluster;
 use crate::termination::Termination;
+use crate::tls_arguments;
 
 /// How long the cluster may take to come up.
 const READY: Duration = Duration::from_mins(1);
@@ -38,6 +41,10 @@ pub(crate) struct DevClusterArguments {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) mount: Vec<PathBuf>,
 
+    /// With TLS, and certificates that are made for it in the directory `pki` beside the data
+    #[arg(long)]
+    pub(crate) tls: bool,
+
     /// The first node listens on this port of 127.0.0.1, the others on the following ones
     #[arg(long, value_name = "PORT", default_value_t = 7421)]
     pub(crate) port: u16,
@@ -59,9 +66,15 @@ pub(crate) fn run(arguments: &DevClusterArguments) -> anyhow::Result<ExitCode> {
     });
     let directory = Directory::make(arguments.dir.as_deref())?;
     let program = std::env::current_exe().context("cannot find this program")?;
-    let mut nodes = Nodes::start(&program, directory.path(), arguments)?;
+    let made = arguments
+        .tls
+        .then(|| Certificates::make(directory.path(), arguments.nodes));
+    let certificates = made.transpose()?;
+    let client = certificates.as_ref().map(Certificates::client);
+    let mut nodes = Nodes::start(&program, directory.path(), certificates, arguments)?;
     let mut mounts = Mounts {
         program,
+        tls: client,
         mounted: Vec::new(),
     };
     let served = serve(arguments, &mut nodes, &mut mounts, &requests);
@@ -78,7 +91,10 @@ fn serve(
     mounts: &mut Mounts,
     requests: &mpsc::Receiver<crate::termination::Request>,
 ) -> anyhow::Result<()> {
-    let cluster = Cluster::new(nodes.addresses())?;
+    let cluster = Cluster::new(
+        nodes.addresses(),
+        tls_arguments::open(mounts.tls.as_deref())?,
+    )?;
     let deadline = Instant::now() + READY;
     while !is_ready(&cluster, usize::from(arguments.nodes))? {
         nodes.check_alive()?;
@@ -132,11 +148,15 @@ fn announce(nodes: &Nodes, mounts: &Mounts) -> io::Result<()> {
         writeln!(output, "mounted at {}", mountpoint.display())?;
     }
     writeln!(output, "\nTry, in another terminal:")?;
-    writeln!(output, "    holdfast status --cluster {addresses}")?;
+    let tls = mounts
+        .tls
+        .as_ref()
+        .map_or_else(String::new, |tls| format!(" --tls {}", tls.display()));
+    writeln!(output, "    holdfast status --cluster {addresses}{tls}")?;
     if mounts.mounted.is_empty() {
         writeln!(
             output,
-            "    holdfast mount --cluster {addresses} MOUNTPOINT"
+            "    holdfast mount --cluster {addresses}{tls} MOUNTPOINT"
         )?;
     }
     writeln!(
@@ -182,6 +202,8 @@ impl Directory {
 /// The mounts of the cluster.
 struct Mounts {
     program: PathBuf,
+    /// The certificates that they show.
+    tls: Option<PathBuf>,
     mounted: Vec<PathBuf>,
 }
 
@@ -189,8 +211,12 @@ impl Mounts {
     fn mount(&mut self, addresses: &[String], mountpoint: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(mountpoint)
             .with_context(|| format!("cannot make {}", mountpoint.display()))?;
-        let status = Command::new(&self.program)
-            .args(["mount", "--cluster", &addresses.join(",")])
+        let mut command = Command::new(&self.program);
+        command.args(["mount", "--cluster", &addresses.join(",")]);
+        if let Some(tls) = &self.tls {
+            command.arg("--tls").arg(tls);
+        }
+        let status = command
             .arg(mountpoint)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -14,6 +14,7 @@ use holdfast_replicator::FIRST_VOLUME;
 use super::session;
 use crate::cluster::{Cluster, request};
 use crate::mount_table;
+use crate::tls_arguments::TlsArguments;
 use crate::tree::Tree;
 
 /// Show the locks of a volume of a cluster: who holds them, who waits, since when, from which machine.
@@ -31,6 +32,9 @@ pub(crate) struct LocksArguments {
         env = "HOLDFAST_CLUSTER"
     )]
     pub(crate) cluster: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
 
     /// Which volume of the cluster [default: default]
     #[arg(long, value_name = "NAME")]
@@ -51,6 +55,7 @@ struct Subject {
 
 /// Does it.
 pub(crate) fn run(arguments: LocksArguments) -> anyhow::Result<ExitCode> {
+    let tls = arguments.tls.open()?;
     let subject = match &arguments.path {
         Some(path) => subject_of(path)?,
         None if arguments.cluster.is_empty() => {
@@ -62,7 +67,7 @@ pub(crate) fn run(arguments: LocksArguments) -> anyhow::Result<ExitCode> {
             ino: 0,
         },
     };
-    let cluster = Cluster::new(subject.addresses.clone())?;
+    let cluster = Cluster::new(subject.addresses.clone(), tls)?;
     let locks = cluster.run(list(&cluster, &subject))?;
     if arguments.json {
         print_json(&locks)?;

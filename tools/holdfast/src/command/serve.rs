@@ -17,6 +17,7 @@ use crate::command::version;
 use crate::node_config::{NodeConfig, ReadModeName};
 use crate::node_mount::{self, NodeMount};
 use crate::termination::{Request, Termination};
+use crate::tls_arguments::{self, TlsArguments};
 use crate::{health, logging, metrics};
 
 /// How long tasks may take to let go of what they hold when the node ends.
@@ -81,6 +82,9 @@ pub(crate) struct ServeArguments {
     /// How the leader makes sure that it leads before it answers a read [default: read-index]
     #[arg(long, value_name = "HOW", env = "HOLDFAST_READS")]
     pub(crate) reads: Option<ReadModeName>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
 
     /// Listen on an address that other machines reach, without encryption and without asking who is there
     #[arg(long, env = "HOLDFAST_INSECURE_NO_TLS")]
@@ -224,6 +228,7 @@ fn alone(config: &NodeConfig) -> anyhow::Result<MountArguments> {
         data: Some(data),
         cluster: Vec::new(),
         volume: None,
+        tls: None,
         options: Vec::new(),
         foreground: true,
         metrics: config.metrics,
@@ -243,9 +248,9 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         .clone()
         .context("where does the node keep its data? Say --data DIR")?;
     ensure!(
-        config.listen.ip().is_loopback() || config.insecure_no_tls,
-        "{} can be reached by other machines, and this version cannot encrypt yet: say \
-         --insecure-no-tls if the network keeps strangers out",
+        config.listen.ip().is_loopback() || config.insecure_no_tls || config.tls.is_some(),
+        "{} can be reached by other machines: say --tls DIR with the certificates of this node (holdfast pki \
+         makes them), or --insecure-no-tls if the network keeps strangers out",
         config.listen
     );
     let start = if config.bootstrap {
@@ -267,6 +272,7 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         timing: config.timing,
         snapshots: config.snapshots,
         reads: config.reads.into(),
+        tls: tls_arguments::open(config.tls.as_deref())?,
         program: version::NUMBER,
     })
 }

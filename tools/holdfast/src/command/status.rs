@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Heard};
 use crate::standing::Standings;
+use crate::tls_arguments::TlsArguments;
 
 /// Everything is as it should be.
 const HEALTHY: u8 = 0;
@@ -34,6 +35,9 @@ pub(crate) struct StatusArguments {
     )]
     pub(crate) cluster: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -41,7 +45,7 @@ pub(crate) struct StatusArguments {
 
 /// Asks every node, shows what they say, and answers with the health of the whole.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
-    let cluster = Cluster::new(arguments.cluster.clone())?;
+    let cluster = Cluster::new(arguments.cluster.clone(), arguments.tls.open()?)?;
     let heard = cluster.run(cluster.statuses())?;
     let health = health(&heard);
     let text = if arguments.json {

@@ -1,5 +1,7 @@
 //! Every mount option there is: the parser, the error that lists them and the manuals read this.
 
+use std::path::PathBuf;
+
 use holdfast_fs::{AtimePolicy, LockKeeper};
 use holdfast_replicator::Durability;
 
@@ -304,6 +306,21 @@ const KNOWN: &[Known] = &[
             |s, value| {
                 s.soft = Some(seconds(value).filter(|limit| !limit.is_zero())?);
                 Some(())
+            },
+        )
+    },
+    Known {
+        scope: Scope::Cluster,
+        ..valued(
+            "tls",
+            Value {
+                placeholder: "DIR",
+                expected: "a directory with ca.crt, tls.crt and tls.key",
+            },
+            "the certificates of this mount, as --tls (only for a cluster)",
+            |s, value| {
+                s.tls = Some(PathBuf::from(value)).filter(|_| !value.is_empty());
+                s.tls.as_ref().map(drop)
             },
         )
     },

@@ -119,7 +119,7 @@ async fn everybody_gets_the_outcome_of_their_own_command() {
         node: Some(1),
         program: "test",
     };
-    let network = Peers::new(identity).network(GROUP);
+    let network = Peers::new(identity, None).network(GROUP);
     let config = Arc::new(Config::default().validate().unwrap());
     let raft = Raft::new(1, config, network, log, store.state_machine())
         .await

@@ -17,7 +17,7 @@ use crate::raft::type_config::{Peer, Vote};
 async fn a_node_at_the_address_of_another_does_not_vote_for_it() {
     let node = Node::start(2).await;
     node.open_group(GROUP).await;
-    let mut factory = Peers::new(identity(1)).network(GROUP);
+    let mut factory = Peers::new(identity(1), None).network(GROUP);
     let mut network = factory.new_client(3, &node.peer()).await;
     let vote = VoteRequest::new(Vote::new(9, 1), None);
     let option = RPCOption::new(Duration::from_secs(10));
@@ -34,7 +34,7 @@ async fn a_node_at_the_address_of_another_does_not_vote_for_it() {
 async fn a_network_follows_its_peer_to_another_address() {
     let node = Node::start(2).await;
     node.open_group(GROUP).await;
-    let peers = Peers::new(identity(1));
+    let peers = Peers::new(identity(1), None);
     let nowhere = Peer {
         address: "127.0.0.1:1".to_owned(),
     };
@@ -74,7 +74,7 @@ async fn every_message_of_another_cluster_is_refused() {
         ..identity(1)
     };
     let option = RPCOption::new(Duration::from_secs(10));
-    let mut factory = Peers::new(stranger).network(GROUP);
+    let mut factory = Peers::new(stranger, None).network(GROUP);
     let mut network = factory.new_client(2, &node.peer()).await;
     let mut heartbeats = factory.new_heartbeat_client(2, &node.peer()).await;
     let vote = VoteRequest::new(Vote::new(9, 1), None);

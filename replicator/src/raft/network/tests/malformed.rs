@@ -19,7 +19,7 @@ fn request<T>(message: T) -> Request<T> {
 async fn receiver() -> (Node, RaftClient<Channel>) {
     let node = Node::start(2).await;
     node.open_group(GROUP).await;
-    let channel = node.peers.channel(&node.proxy.address);
+    let channel = node.peers.channel_to_any(&node.proxy.address);
     (node, RaftClient::new(channel))
 }
 

@@ -104,7 +104,7 @@ impl Node {
         Node {
             id,
             proxy,
-            peers: Peers::new(identity(id)),
+            peers: Peers::new(identity(id), None),
             groups,
             log,
             _server: server,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::operation::Operation;
+use crate::tls_arguments::TlsArguments;
 
 /// Most threads a run may ask for: beyond that the scheduler is measured, not the filesystem.
 const THREADS_MAX: usize = 1_024;
@@ -38,6 +39,9 @@ pub(crate) struct BenchArguments {
     /// Nodes of a cluster, separated by commas, whose volume is measured instead of a directory
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
     pub(super) cluster: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) tls: TlsArguments,
 
     /// Which volume of the cluster [default: default]
     #[arg(long, value_name = "NAME", conflicts_with = "directories")]

@@ -46,9 +46,14 @@ impl Cluster<RemoteReplicator> {
             name: volume.to_string(),
             kind: format!("cluster, without a mount, {connections} connection{plural}"),
         };
-        connect::all(&volume, connections, &runtime)
-            .and_then(|replicators| Cluster::new(description, runtime, replicators))
-            .with_context(|| format!("cannot measure {volume}"))
+        connect::all(
+            &volume,
+            connections,
+            arguments.tls.open()?.as_ref(),
+            &runtime,
+        )
+        .and_then(|replicators| Cluster::new(description, runtime, replicators))
+        .with_context(|| format!("cannot measure {volume}"))
     }
 }
 

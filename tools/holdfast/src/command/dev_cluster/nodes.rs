@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::DevClusterArguments;
+use super::certificates::Certificates;
 
 /// A node that has ended stays away for so long, so that one can see how it goes without.
 const AWAY: Duration = Duration::from_secs(5);
@@ -21,6 +22,7 @@ const END: Duration = Duration::from_secs(10);
 pub(super) struct Nodes {
     program: PathBuf,
     directory: PathBuf,
+    certificates: Option<Certificates>,
     all: Vec<Node>,
 }
 
@@ -42,11 +44,13 @@ impl Nodes {
     pub(super) fn start(
         program: &Path,
         directory: &Path,
+        certificates: Option<Certificates>,
         arguments: &DevClusterArguments,
     ) -> anyhow::Result<Nodes> {
         let mut nodes = Nodes {
             program: program.to_owned(),
             directory: directory.to_owned(),
+            certificates,
             all: Vec::new(),
         };
         for number in 0..arguments.nodes {
@@ -68,6 +72,9 @@ impl Nodes {
         command
             .arg("--data")
             .arg(self.directory.join(format!("node-{id}")));
+        if let Some(certificates) = &self.certificates {
+            command.arg("--tls").arg(certificates.node(id));
+        }
         match self.all.first() {
             Some(first) if first.id != id => command.args(["--join", &first.address]),
             Some(_) | None => command.arg("--bootstrap"),

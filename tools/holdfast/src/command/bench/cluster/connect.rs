@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use holdfast_replicator::{
-    PosixMetadataReplicator, RemoteOptions, RemoteReplicator, ReplicateError,
+    PosixMetadataReplicator, RemoteOptions, RemoteReplicator, ReplicateError, Tls,
 };
 use tokio::runtime::Runtime;
 
@@ -16,11 +16,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn all(
     volume: &ClusterVolume,
     connections: usize,
+    tls: Option<&Tls>,
     runtime: &Runtime,
 ) -> anyhow::Result<Vec<RemoteReplicator>> {
     let mut connected = Vec::new();
     for _ in 0..connections {
-        match one(volume, runtime) {
+        match one(volume, tls, runtime) {
             Ok(replicator) => connected.push(replicator),
             Err(error) => {
                 for replicator in connected {
@@ -33,13 +34,18 @@ pub(super) fn all(
     Ok(connected)
 }
 
-fn one(volume: &ClusterVolume, runtime: &Runtime) -> anyhow::Result<RemoteReplicator> {
+fn one(
+    volume: &ClusterVolume,
+    tls: Option<&Tls>,
+    runtime: &Runtime,
+) -> anyhow::Result<RemoteReplicator> {
     let replicator = RemoteReplicator::connect(RemoteOptions {
         soft: Some(PATIENCE),
         start_max: PATIENCE,
         mountpoint: "holdfast bench".to_owned(),
         // What is measured is the cluster.
         copies: false,
+        tls: tls.cloned(),
         ..RemoteOptions::new(volume.addresses.clone(), volume.name.clone())
     })?;
     match runtime.block_on(replicator.start()) {

@@ -1,0 +1,116 @@
+//! What the certificate at the other end of a stream allows, asked of each call that comes.
+//!
+//! The node that the client speaks to asks; it passes on only what is allowed. The node that leads takes what another node passes on as
+//! asked, because only a node can: `forwarded` is taken from nobody else.
+
+use std::collections::BTreeSet;
+
+use holdfast_metadata::{Operation, PosixError};
+use holdfast_proto::{CallRequest, call_request, decode_command, encode_outcome};
+
+use crate::call::{AnswerBody, CallAnswer};
+use crate::raft::gate::CallerRights;
+use crate::raft::router::Router;
+use crate::refusal::Refusal;
+
+/// What may be asked on one stream.
+#[derive(Debug)]
+pub(super) struct Permit {
+    caller: CallerRights,
+    router: Router,
+    /// Volumes that were asked for, and are allowed. A number is never another volume's.
+    allowed: BTreeSet<u64>,
+}
+
+impl Permit {
+    pub(super) fn new(caller: CallerRights, router: Router) -> Permit {
+        Permit {
+            caller,
+            router,
+            allowed: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a call may go on; if not, what it is answered instead.
+    pub(super) fn check(
+        &mut self,
+        request: &CallRequest,
+    ) -> Result<(), Result<CallAnswer, Refusal>> {
+        let Some(rights) = self.caller.restricted() else {
+            return Ok(());
+        };
+        let malformed = |reason: String| Err(Err(Refusal::Malformed { reason }));
+        if request.forwarded {
+            return malformed(format!(
+                "client/{} passes on a call, and is no node",
+                rights.name
+            ));
+        }
+        if !self.allowed.contains(&request.volume) {
+            match self.router.volume_name(request.volume) {
+                Some(name) if rights.may_use(&name) => {
+                    self.allowed.insert(request.volume);
+                }
+                Some(name) => {
+                    let client = &rights.name;
+                    return malformed(format!("client/{client} has no right to volume {name:?}"));
+                }
+                // Not passed on: it may come to be there before it is looked for again.
+                None => return Err(Err(self.router.missing(request.volume))),
+            }
+        }
+        match &request.body {
+            Some(call_request::Body::Command(bytes)) if rights.read_only => {
+                match decode_command(bytes.clone()) {
+                    Ok(command) if changes(&command.operation) => Err(Ok(denied())),
+                    // What is not understood is refused where everything is.
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// As a program hears it that may read a file and not write it.
+fn denied() -> CallAnswer {
+    let outcome = encode_outcome(&Err(PosixError::AccessDenied));
+    CallAnswer {
+        body: AnswerBody::Outcome(outcome),
+        leader: None,
+        space: None,
+        lease: None,
+    }
+}
+
+/// Whether it changes files. Who only reads has a session and locks, too.
+fn changes(operation: &Operation) -> bool {
+    match operation {
+        Operation::Sync
+        | Operation::OpenSession(_)
+        | Operation::CloseSession
+        | Operation::SetLock(_)
+        | Operation::Unlock(_)
+        | Operation::CancelLock(_) => false,
+        Operation::Create(_)
+        | Operation::Mknod(_)
+        | Operation::Mkdir(_)
+        | Operation::Symlink(_)
+        | Operation::Link(_)
+        | Operation::Unlink(_)
+        | Operation::Rmdir(_)
+        | Operation::Rename(_)
+        | Operation::SetAttributes(_)
+        | Operation::SetFlags(_)
+        | Operation::TouchAtime(_)
+        | Operation::Write(_)
+        | Operation::Fallocate(_)
+        | Operation::CopyRange(_)
+        | Operation::SetXattr(_)
+        | Operation::RemoveXattr(_)
+        | Operation::Reclaim(_)
+        | Operation::RefuseNoSpace
+        | Operation::ExpireSession(_)
+        | Operation::RefusePastTerm => true,
+    }
+}

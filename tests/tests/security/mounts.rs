@@ -1,0 +1,101 @@
+//! Mounts of a cluster of three with TLS: they work, through fail-over too, and end when they are shut out.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use holdfast_tests::place;
+use holdfast_tests::poll::wait_until;
+use holdfast_tests::program::{Finished, run};
+
+use crate::scene::{Scene, assert_says, complaint};
+
+const NOTICED: Duration = Duration::from_secs(30);
+
+/// A mount in the background; it ends with the test.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn try_new(scene: &Scene, name: &str, options: &str) -> (Mount, Finished) {
+        let mountpoint = scene.scratch().join(name);
+        std::fs::create_dir_all(&mountpoint).unwrap();
+        let mut command = Command::new(place::holdfast());
+        command.args(["mount", "--cluster", &scene.addresses(), "-o", options]);
+        let finished = run(command.arg(&mountpoint));
+        (Mount(mountpoint), finished)
+    }
+
+    #[track_caller]
+    fn new(scene: &Scene, name: &str, options: &str) -> Mount {
+        let (mount, finished) = Mount::try_new(scene, name, options);
+        finished.success();
+        mount
+    }
+
+    /// What a shell makes of a line in there; it is killed when that takes too long.
+    fn shell(&self, line: &str) -> Finished {
+        run(Command::new("sh")
+            .args(["-c", line])
+            .current_dir("/")
+            .env("M", &self.0))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        run(Command::new("fusermount3").args(["-u", "-z"]).arg(&self.0));
+    }
+}
+
+fn tls(directory: &Path) -> String {
+    format!("tls={}", directory.display())
+}
+
+#[test]
+fn mounts_with_certificates_share_a_tree_and_read_only_ones_change_nothing() {
+    let scene = Scene::start(3);
+    let writer = scene.issue(&["client", "alice", "--volumes", "default"]);
+    let reader = scene.issue(&["client", "bob", "--volumes", "default", "--read-only"]);
+    let first = Mount::new(&scene, "a", &tls(&writer));
+    first.shell("echo hello > $M/file && mkdir $M/d").success();
+
+    let (_none, told) = Mount::try_new(&scene, "b", &tls(&reader));
+    assert_says(&complaint(told), "mount it with -o ro");
+    let second = Mount::new(&scene, "c", &format!("ro,{}", tls(&reader)));
+    assert_eq!(second.shell("cat $M/file").success(), "hello\n");
+    let told = complaint(second.shell("touch $M/d/x"));
+    assert_says(&told, "Read-only file system");
+    // The kernel of that machine lets it try; the nodes do not.
+    second.shell("mount -i -o remount,rw $M").success();
+    for change in [
+        "touch $M/d/x",
+        "echo more >> $M/file",
+        "rm $M/file",
+        "mv $M/file $M/f",
+    ] {
+        assert_says(&complaint(second.shell(change)), "ermission denied");
+    }
+    assert_eq!(
+        first.shell("cat $M/file; ls $M").success(),
+        "hello\nd\nfile\n"
+    );
+
+    // The leader goes elsewhere, and calls with it.
+    scene
+        .holdfast(&["node", "transfer-leader"], Some(&scene.admin()))
+        .success();
+    first.shell("echo again > $M/d/again").success();
+    assert_eq!(second.shell("cat $M/d/again").success(), "again\n");
+
+    // An open connection ends when its certificate is revoked, on each node.
+    for id in 1..=3 {
+        let list = scene.directory(&format!("node-{id}")).join("revoked");
+        std::fs::write(list, "client/bob\n").unwrap();
+    }
+    wait_until("the nodes have shut out the reader", NOTICED, || {
+        let asked = second.shell("timeout -s KILL 2 ls $M/d");
+        !asked.status.success()
+    });
+    first.shell("ls $M/d").success();
+    second.shell("fusermount3 -u -z $M").success();
+}

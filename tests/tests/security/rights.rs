@@ -1,0 +1,87 @@
+//! What a certificate allows, asked of a client for each thing.
+
+use std::path::Path;
+use std::process::Command;
+
+use holdfast_tests::place;
+use holdfast_tests::program::{Finished, run};
+
+use crate::scene::{Scene, assert_says, complaint};
+
+/// Makes some files, as a mount would.
+fn work(scene: &Scene, tls: &Path, volume: &str) -> Finished {
+    let bench = [
+        "bench",
+        "--volume",
+        volume,
+        "--count",
+        "3",
+        "--threads",
+        "1",
+        "--ops",
+        "create",
+    ];
+    let mut command = Command::new(place::holdfast());
+    command.args(bench).args(["--cluster", &scene.addresses()]);
+    run(command.arg("--tls").arg(tls))
+}
+
+#[test]
+fn a_client_does_what_its_certificate_says_and_nothing_else() {
+    let scene = Scene::start(1);
+    let admin = scene.admin();
+    for volume in ["home", "mail"] {
+        let create = ["volume", "create", volume];
+        scene.holdfast(&create, Some(&admin)).success();
+    }
+    let user = scene.issue(&["client", "alice", "--volumes", "home"]);
+    let reader = scene.issue(&["client", "bob", "--volumes", "home,mail", "--read-only"]);
+    let operator = scene.issue(&["client", "olga", "--admin"]);
+
+    // Volumes.
+    work(&scene, &user, "home").success();
+    let told = complaint(work(&scene, &user, "mail"));
+    assert_says(&told, "client/alice gives no right to volume \"mail\"");
+    let told = complaint(work(&scene, &operator, "home"));
+    assert_says(&told, "client/olga gives no right to volume \"home\"");
+    let listed = scene.holdfast(&["volume", "list"], Some(&user)).success();
+    assert!(
+        listed.contains("home") && !listed.contains("mail"),
+        "{listed}"
+    );
+    let status = scene.holdfast(&["status", "--json"], Some(&user)).success();
+    assert!(
+        status.contains("home") && !status.contains("mail"),
+        "{status}"
+    );
+
+    // Nothing is written by who only reads, whatever the mount says of itself.
+    assert_says(
+        &complaint(work(&scene, &reader, "home")),
+        "ermission denied",
+    );
+
+    // Administration.
+    for change in [
+        &["volume", "create", "more"][..],
+        &["volume", "delete", "home", "--yes"],
+        &["node", "transfer-leader"],
+        &["node", "remove", "1"],
+    ] {
+        for client in [&user, &reader] {
+            let told = complaint(scene.holdfast(change, Some(client)));
+            assert_says(&told, "does not allow administration");
+        }
+    }
+    let evict = ["session", "evict", "0000000000000001", "--volume", "home"];
+    let told = complaint(scene.holdfast(&evict, Some(&user)));
+    assert_says(&told, "does not allow administration");
+    let foreign = ["session", "list", "--volume", "mail"];
+    assert_says(
+        &complaint(scene.holdfast(&foreign, Some(&user))),
+        "no right to volume",
+    );
+    scene
+        .holdfast(&["volume", "create", "more"], Some(&operator))
+        .success();
+}
