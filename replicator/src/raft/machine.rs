@@ -1,11 +1,12 @@
 //! The replicated state of a group: its directory, its machine, its snapshots.
 //!
-//! **Why the state has no write-ahead log.** The Raft log is one. What the end of a process takes from the state is
+//! **Why the state of a volume has no write-ahead log.** The Raft log is one. What the end of a process takes from the state is
 //! the end of what was applied, and an entry is applied only when a quorum has it in synced logs. The state
 //! remembers in each batch how far it is, and what follows is applied again from the log. That log is purged only
 //! behind a snapshot, whose files are synced before openraft hears of it, and making one writes the state to its
 //! tables. A state that lost more than the log still holds is therefore older than the latest snapshot: opening finds
-//! that, and makes the state anew from the snapshot.
+//! that, and makes the state anew from the snapshot. The catalog keeps a log that is not synced, for the sake of
+//! who asks for a volume of a node that has just been started.
 
 mod apply;
 mod compact;
@@ -64,12 +65,15 @@ impl GroupKind {
         let small = RocksOptions {
             block_cache_bytes: MIB,
             write_buffer_bytes: MIB,
-            write_ahead_log: false,
+            ..RocksOptions::default()
         };
         match self {
-            // All of it is in memory anyway.
+            // All of it is in memory anyway. It is asked which volumes there are before the log is applied again.
             GroupKind::Catalog => small,
-            GroupKind::Volume(_) if runtime::has_many_stores() => small,
+            GroupKind::Volume(_) if runtime::has_many_stores() => RocksOptions {
+                write_ahead_log: false,
+                ..small
+            },
             GroupKind::Volume(_) => RocksOptions {
                 write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
                 write_ahead_log: false,

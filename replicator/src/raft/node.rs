@@ -226,18 +226,12 @@ impl Node {
         // It is refused when the group has begun already, and then there is nothing to do.
         let _begun = catalog.raft().initialize(first).await.err();
         reach(FaultPoint::BootstrapInitialized);
-        let state = self.registry.catalog_state().map_err(failed)?;
-        if !state.volumes.is_empty() {
-            return Ok(());
-        }
         let file = self.directory.file;
         let incarnation = file.map_or([0; 16], |file| file.incarnation);
         let peers = Peers::new(identity.clone(), options.tls.clone());
         let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
         let id = options.id;
         let address = options.advertise.clone();
-        let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum, false)
-            .map_err(|error| NodeError::io(&options.data, error))?;
         let commands = [
             CatalogCommand::CreateCluster {
                 cluster_id: identity.cluster.unwrap_or_default(),
@@ -251,19 +245,21 @@ impl Node {
                 id,
                 role: NodeRole::Voter,
             },
-            volume,
         ];
+        let refused = |refusal| match refusal {
+            CatalogRefusal::Refused(reason) => NodeError::Options(reason),
+            CatalogRefusal::Unavailable(refusal) => failed(refusal),
+        };
         for command in commands {
-            if matches!(command, CatalogCommand::CreateVolume { .. }) {
-                reach(FaultPoint::BootstrapWithoutVolume);
-            }
-            client
-                .change(command)
-                .await
-                .map_err(|refusal| match refusal {
-                    CatalogRefusal::Refused(reason) => NodeError::Options(reason),
-                    CatalogRefusal::Unavailable(refusal) => failed(refusal),
-                })?;
+            client.change(command).await.map_err(refused)?;
+        }
+        // Only now the state has all that was committed before a crash.
+        let state = self.registry.catalog_state().map_err(failed)?;
+        if state.volumes.is_empty() {
+            reach(FaultPoint::BootstrapWithoutVolume);
+            let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum, false)
+                .map_err(|error| NodeError::io(&options.data, error))?;
+            client.change(volume).await.map_err(refused)?;
         }
         Ok(())
     }
