@@ -111,6 +111,7 @@ fn changes(operation: &Operation) -> bool {
         | Operation::Reclaim(_)
         | Operation::RefuseNoSpace
         | Operation::ExpireSession(_)
-        | Operation::RefusePastTerm => true,
+        | Operation::RefusePastTerm
+        | Operation::Load(_) => true,
     }
 }
