@@ -8,6 +8,7 @@
 
 mod broken;
 mod killed;
+mod last_node;
 mod memory;
 mod migration;
 mod tree;

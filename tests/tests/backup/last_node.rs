@@ -1,0 +1,40 @@
+//! What a node is good for when the others are gone for ever.
+
+use std::fs;
+
+use holdfast_metadata::InodeId;
+use holdfast_tests::cluster::{SETTLED, VOLUME};
+use holdfast_tests::{Cluster, Setup, place};
+
+use super::{dump_data, load_data};
+
+const FILES: usize = 50;
+
+#[test]
+fn a_killed_node_that_ran_alone_once_more_gives_what_its_log_has() {
+    let mut cluster = Cluster::start(3);
+    let client = cluster.client();
+    for number in 0..FILES {
+        client.create(InodeId::ROOT, &number.to_string()).unwrap();
+    }
+    let leader = cluster.leader();
+    let applied = cluster.replica(leader, VOLUME).unwrap().applied_index;
+    // That this was committed, the log hears with the one that comes next.
+    client.create(InodeId::ROOT, "next").unwrap();
+    drop(client);
+    for id in 1..=3 {
+        cluster.kill(id);
+    }
+    cluster.restart(leader);
+    cluster.wait_replica("its log is applied", SETTLED, leader, |replica| {
+        replica.applied_index >= applied
+    });
+    cluster.stop(leader);
+    let scratch = place::scratch();
+    let (file, copy) = (scratch.path().join("dump"), scratch.path().join("copy"));
+    dump_data(cluster.node(leader).data(), &file);
+    load_data(&copy, &file).success();
+    let mounted = Setup::default().data(&copy).mount();
+    let names = fs::read_dir(mounted.root()).unwrap().count();
+    assert!(names >= FILES, "{names} of {FILES}");
+}
