@@ -189,6 +189,9 @@ fn cluster_in(headers: &MetadataMap) -> Option<[u8; 16]> {
 
 /// What a node that was reached says instead of an answer.
 fn refused(status: &Status) -> FailureReason {
+    if let Some(reason) = tls::explain(status) {
+        return FailureReason::Other(reason);
+    }
     let message = status.message().to_owned();
     // Codes are an open set: what has no meaning of its own here is told as it is.
     match status.code() {

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use holdfast_tests::place;
@@ -17,12 +18,16 @@ use tempfile::TempDir;
 /// How long a cluster may take to come up or to end on a loaded machine.
 const SETTLED: Duration = Duration::from_mins(1);
 
+/// Two cores do not carry more without missing heartbeats.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A cluster; it ends with the test.
 pub(crate) struct Scene {
     cluster: Child,
     port: u16,
     nodes: u16,
     scratch: TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
@@ -40,6 +45,7 @@ impl Scene {
 
     #[track_caller]
     fn start_with(nodes: u16, arguments: &[&str]) -> Scene {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let scratch = place::scratch();
         let port = free_ports(nodes);
         let told = File::create(scratch.path().join("told")).unwrap();
@@ -57,6 +63,7 @@ impl Scene {
             port,
             nodes,
             scratch,
+            _alone: alone,
         };
         // Its last word, when every node votes in every group.
         wait_until("the cluster is there", SETTLED, || {
