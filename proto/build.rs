@@ -2,8 +2,9 @@
 
 use std::error::Error;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "holdfast/v1/admin.proto",
+    "holdfast/v1/backup.proto",
     "holdfast/v1/catalog.proto",
     "holdfast/v1/client.proto",
     "holdfast/v1/command.proto",

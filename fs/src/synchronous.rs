@@ -90,7 +90,8 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         | Operation::Unlock(_)
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
-        | Operation::RefusePastTerm => ([None, None], false),
+        | Operation::RefusePastTerm
+        | Operation::Load(_) => ([None, None], false),
     }
 }
 

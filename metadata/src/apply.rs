@@ -33,5 +33,6 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::CancelLock(cancel) => ops::cancel_lock::apply(context, *cancel),
         Operation::ExpireSession(expire) => ops::expire_session::apply(context, *expire),
         Operation::RefusePastTerm => Err(PosixError::PastTerm.into()),
+        Operation::Load(step) => ops::load::apply(context, step),
     }
 }

@@ -1,9 +1,11 @@
 //! What can be changed: one struct a change, with every choice already made.
 
+mod load;
 mod lock;
 mod session;
 
 use bytes::Bytes;
+pub use load::LoadStep;
 pub use lock::{CancelLock, SetLock, Unlock};
 pub use session::{ExpireSession, OpenSession};
 
@@ -80,6 +82,8 @@ pub enum Operation {
     ExpireSession(ExpireSession),
     /// Stands for a command of a leader that was deposed meanwhile: changes nothing and answers so.
     RefusePastTerm,
+    /// A step of loading a dump into a volume that was made for it.
+    Load(LoadStep),
 }
 
 impl Operation {
@@ -89,7 +93,8 @@ impl Operation {
             Operation::Reclaim(_)
             | Operation::ExpireSession(_)
             | Operation::RefusePastTerm
-            | Operation::RefuseNoSpace => true,
+            | Operation::RefuseNoSpace
+            | Operation::Load(_) => true,
             Operation::Create(_)
             | Operation::Mknod(_)
             | Operation::Mkdir(_)
@@ -144,8 +149,17 @@ impl Operation {
             | Operation::SetLock(_)
             | Operation::Unlock(_)
             | Operation::CancelLock(_)
-            | Operation::RefusePastTerm => None,
+            | Operation::RefusePastTerm
+            | Operation::Load(_) => None,
         }
+    }
+
+    /// Whether this is applied to a volume that awaits a dump.
+    pub fn is_for_loading(&self) -> bool {
+        matches!(
+            self,
+            Operation::Load(_) | Operation::RefuseNoSpace | Operation::RefusePastTerm
+        )
     }
 }
 

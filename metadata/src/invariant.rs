@@ -21,6 +21,7 @@ mod sessions;
 mod testing;
 mod xattrs;
 
+pub(crate) use records::is_sound_record;
 pub use report::{Progress, Rule, Violation};
 #[cfg(test)]
 pub(crate) use testing::State;

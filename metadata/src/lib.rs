@@ -15,6 +15,7 @@
 //!     uid: 0,
 //!     gid: 0,
 //!     mode: Mode::new(0o755),
+//!     awaits_load: false,
 //! };
 //! let machine = StateMachine::open(MemoryEngine::new(), format).unwrap();
 //! let outcomes = machine
@@ -38,6 +39,7 @@ pub mod catalog;
 mod command;
 pub mod copies;
 mod digest;
+pub mod dump;
 mod fault;
 mod file;
 mod idempotency;
@@ -62,10 +64,10 @@ mod types;
 mod xattr;
 
 pub use command::{
-    CancelLock, Command, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, Mkdir,
-    Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SetAttributes,
-    SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write,
-    WritePosition,
+    CancelLock, Command, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link,
+    LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
+    Rmdir, SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink,
+    Unlock, Write, WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;

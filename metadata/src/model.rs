@@ -24,7 +24,7 @@ pub use locks::{LOCK_BYTES, LockedByte, Wait};
 use node::{Body, Node};
 use sessions::Sessions;
 
-use crate::command::{Command, Operation, Reclaim};
+use crate::command::{Command, LoadStep, Operation, Reclaim};
 use crate::news::News;
 use crate::outcome::{Answer, Outcome, PosixError, SessionInfo, Statistics, TicketState};
 use crate::state_machine::Format;
@@ -136,9 +136,11 @@ impl Model {
             Operation::Sync
             | Operation::OpenSession(_)
             | Operation::CloseSession
-            | Operation::ExpireSession(_) => Ok(Answer::Done),
+            | Operation::ExpireSession(_)
+            | Operation::Load(LoadStep::Finish(_)) => Ok(Answer::Done),
             Operation::RefuseNoSpace => Err(vec![PosixError::NoSpace]),
             Operation::RefusePastTerm => Err(vec![PosixError::PastTerm]),
+            Operation::Load(LoadStep::Entries { .. }) => Err(vec![PosixError::NotPermitted]),
             Operation::SetLock(set) => {
                 let request = self.request()?;
                 locks::meant(set.space, set.range)?;

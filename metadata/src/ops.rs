@@ -20,6 +20,7 @@ pub(crate) mod create;
 pub(crate) mod expire_session;
 pub(crate) mod fallocate;
 pub(crate) mod link;
+pub(crate) mod load;
 pub(crate) mod mkdir;
 pub(crate) mod mknod;
 pub(crate) mod open_session;

@@ -27,6 +27,6 @@ pub use outcome::OutcomeRecord;
 pub use position::PositionRecord;
 pub use session::SessionRecord;
 pub use shared::Shared;
-pub use volume::Volume;
+pub use volume::{LoadProgress, Volume};
 pub use waiter::{PendingRecord, TurnRecord, WaiterRecord};
 pub use xattr::Xattr;

@@ -5,12 +5,17 @@
 //! way is refused with the reason. A stream is restored into an empty engine, and only a whole one
 //! makes a volume of it: the volume record, without which there is none, is written last.
 
+mod entries;
 mod format;
 mod reader;
+mod restore;
 mod writer;
 
+pub use entries::{BrokenEntry, entries};
 pub use format::{SnapshotError, Summary};
-pub use reader::read;
+pub use reader::{Reader, verify};
+pub use restore::read;
+pub(crate) use restore::read_with;
 pub use writer::write;
 
 #[cfg(test)]

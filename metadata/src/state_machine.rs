@@ -21,7 +21,7 @@ use crate::ops::{Context, Stop};
 use crate::outcome::{Outcome, PosixError, Reply};
 use crate::queries;
 use crate::query::Query;
-use crate::record::{DirectoryBody, Inode, InodeBody, PositionRecord, Volume};
+use crate::record::{DirectoryBody, Inode, InodeBody, LoadProgress, PositionRecord, Volume};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
 use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, SessionId, Timestamp};
 
@@ -38,6 +38,8 @@ pub struct Format {
     pub gid: u32,
     /// Permission bits of the root directory.
     pub mode: Mode,
+    /// It is nothing before a dump was loaded into it.
+    pub awaits_load: bool,
 }
 
 impl Format {
@@ -49,6 +51,7 @@ impl Format {
             uid: 0,
             gid: 0,
             mode: Mode::new(0o755),
+            awaits_load: false,
         }
     }
 }
@@ -204,6 +207,12 @@ impl<E: Engine> StateMachine<E> {
         answer
     }
 
+    /// Whether all there is to be of it is there: false until a dump it was made for is loaded, and from then on true.
+    pub fn is_whole(&self) -> bool {
+        let volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
+        volume.load.is_none()
+    }
+
     /// Whether something is being applied.
     pub fn is_busy(&self) -> bool {
         matches!(self.volume.try_lock(), Err(TryLockError::WouldBlock))
@@ -260,6 +269,9 @@ fn run<V: View>(
     news: &mut Vec<News>,
     command: &Command,
 ) -> Result<Outcome, Fault> {
+    if volume.load.is_some() && !command.operation.is_for_loading() {
+        return Ok(Err(PosixError::NotPermitted));
+    }
     let admission = idempotency::admit(overlay, command)?;
     if let Admission::Answered(outcome) = admission {
         return Ok(outcome);
@@ -321,6 +333,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         next_block: 1,
         inodes: 1,
         allocated: 0,
+        load: format.awaits_load.then(LoadProgress::default),
     };
     let root = Inode {
         mode: format.mode,

@@ -18,7 +18,9 @@ mod watermark;
 
 pub use error::ReplicateError;
 pub use fault_point::FaultPoint;
-pub use noop::{DataDirectory, Durability, NoOpOptions, NoOpReplicator, OpenError, VolumeId};
+pub use noop::{
+    DataDirectory, Durability, LoadError, NoOpOptions, NoOpReplicator, OpenError, VolumeId,
+};
 #[cfg(feature = "testing")]
 pub use raft::fuzz;
 #[cfg(feature = "testing")]

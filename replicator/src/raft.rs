@@ -3,6 +3,7 @@
 mod admin_service;
 mod announce;
 mod attendance;
+mod backup_service;
 #[cfg(feature = "testing")]
 mod bare_log;
 mod catalog_client;

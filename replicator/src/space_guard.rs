@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use holdfast_metadata::{FallocateMode, Operation};
+use holdfast_metadata::{FallocateMode, LoadStep, Operation};
 
 use crate::replicator::Space;
 
@@ -110,6 +110,7 @@ fn data_bytes(operation: &Operation) -> u64 {
     match operation {
         Operation::Write(write) => write.data.len() as u64,
         Operation::SetXattr(set) => set.value.len() as u64,
+        Operation::Load(LoadStep::Entries { entries, .. }) => entries.len() as u64,
         Operation::Create(_)
         | Operation::Mknod(_)
         | Operation::Mkdir(_)
@@ -133,7 +134,8 @@ fn data_bytes(operation: &Operation) -> u64 {
         | Operation::Unlock(_)
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
-        | Operation::RefusePastTerm => 0,
+        | Operation::RefusePastTerm
+        | Operation::Load(LoadStep::Finish(_)) => 0,
     }
 }
 
@@ -147,7 +149,8 @@ fn grows(operation: &Operation) -> bool {
         | Operation::Link(_)
         | Operation::Write(_)
         | Operation::CopyRange(_)
-        | Operation::SetXattr(_) => true,
+        | Operation::SetXattr(_)
+        | Operation::Load(LoadStep::Entries { .. }) => true,
         // A name goes and a name comes; only a whiteout is more than there was.
         Operation::Rename(rename) => rename.flags.whiteout,
         Operation::Fallocate(fallocate) => match fallocate.mode {
@@ -174,7 +177,8 @@ fn grows(operation: &Operation) -> bool {
         | Operation::Unlock(_)
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
-        | Operation::RefusePastTerm => false,
+        | Operation::RefusePastTerm
+        | Operation::Load(LoadStep::Finish(_)) => false,
     }
 }
 

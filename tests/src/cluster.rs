@@ -346,13 +346,19 @@ impl Cluster {
     /// Mounts the first volume through a node; the others come after it in the list of addresses.
     #[track_caller]
     pub fn mount(&self, first: u64, options: &str) -> ClusterMount {
+        self.mount_volume(first, VOLUME_NAME, options)
+    }
+
+    /// The same of any volume.
+    #[track_caller]
+    pub fn mount_volume(&self, first: u64, volume: &str, options: &str) -> ClusterMount {
         let mut addresses = vec![self.node(first).address().to_owned()];
         addresses.extend(
             self.addresses()
                 .into_iter()
                 .filter(|a| a != self.node(first).address()),
         );
-        ClusterMount::new(&self.standpoint, &addresses, options)
+        ClusterMount::new(&self.standpoint, &addresses, volume, options)
     }
 
     /// Runs `holdfast` with these arguments, where it can reach the nodes.

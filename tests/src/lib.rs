@@ -5,6 +5,7 @@
 //! * `conformance`: pjdfstest, fsx and stress-ng;
 //! * `crash`: kill -9 and damaged data directories;
 //! * `cluster`: several nodes: fail-over, partitions, snapshots, membership;
+//! * `backup`: dumps of volumes, and volumes made from dumps;
 //! * `linearizability`: histories of concurrent operations through mounts under faults, and whether one order explains them;
 //! * `scale`: a directory of a million files.
 //!

@@ -10,6 +10,8 @@ use crate::state_machine::Format;
 use crate::types::{LogIndex, Mode};
 
 const VERSION: u8 = 1;
+/// Of a volume that is made for a dump.
+const VERSION_AWAITS_LOAD: u8 = 2;
 
 /// The value under `c`:
 /// `version 1 | applied 8 | next volume 8`, and the id of the cluster once there is one.
@@ -133,10 +135,15 @@ impl NodeRecord {
 
 impl VolumeRecord {
     /// The value under `v` id: `version 1 | replication 1 | generation 4 | created 12 | uid 4 | gid 4 |
-    /// mode 2 | name length 1 | name | initial voters`, 8 each.
+    /// mode 2 | name length 1 | name | initial voters`, 8 each. Version 2 is the same, of a volume that is made for a dump.
     pub fn encode(&self) -> Bytes {
+        let version = if self.format.awaits_load {
+            VERSION_AWAITS_LOAD
+        } else {
+            VERSION
+        };
         let mut encoder = Encoder::new(
-            VERSION,
+            version,
             28 + self.name.len() + 8 * self.initial_voters.len(),
         );
         encoder
@@ -156,7 +163,7 @@ impl VolumeRecord {
 
     /// From what was stored under the id.
     pub fn decode(id: u64, bytes: &[u8]) -> Result<VolumeRecord, Fault> {
-        let mut decoder = Decoder::new("catalog volume", VERSION, bytes)?;
+        let mut decoder = Decoder::new("catalog volume", VERSION_AWAITS_LOAD, bytes)?;
         let replication = match decoder.u8()? {
             1 => ReplicationMode::Quorum,
             2 => ReplicationMode::All,
@@ -168,6 +175,7 @@ impl VolumeRecord {
             uid: decoder.u32()?,
             gid: decoder.u32()?,
             mode: Mode::new(u32::from(decoder.u16()?)),
+            awaits_load: bytes.first() == Some(&VERSION_AWAITS_LOAD),
         };
         let length = decoder.u8()?;
         let name = std::str::from_utf8(decoder.take(usize::from(length))?);

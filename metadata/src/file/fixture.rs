@@ -43,6 +43,7 @@ impl Fixture {
             next_block: 1,
             inodes: 2,
             allocated: 0,
+            load: None,
         };
         Fixture {
             engine,

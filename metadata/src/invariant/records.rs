@@ -10,6 +10,7 @@ use crate::record::{
     Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
     PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
+use crate::state_machine::load_volume;
 use crate::store::View;
 use crate::types::FileName;
 
@@ -48,8 +49,14 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
     }
     // No key is as long as 300 bytes.
     unknown(view, &start, &[0xff; 300], report)?;
-    if !view.contains(&keys::volume())? {
-        report.add(|| "no volume record".to_owned());
+    match load_volume(view) {
+        Ok(None) => report.add(|| "no volume record".to_owned()),
+        Ok(Some(volume)) if volume.load.is_some() => {
+            report.add(|| "a dump is being loaded, or its load was cut off".to_owned());
+        }
+        // One that does not decode was told of.
+        Ok(Some(_)) | Err(Fault::Corrupt { .. }) => {}
+        Err(fault) => return Err(fault),
     }
     Ok(())
 }
@@ -78,6 +85,11 @@ fn known(view: &dyn View, prefix: Prefix, report: &mut Report<'_>) -> Result<(),
         }
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// Whether a key of this prefix is of its shape, and the value decodes.
+pub(crate) fn is_sound_record(prefix: Prefix, key: &[u8], value: &[u8]) -> bool {
+    well_formed(prefix, key) && decode(prefix, key, value).is_ok()
 }
 
 fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {

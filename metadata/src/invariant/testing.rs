@@ -43,6 +43,7 @@ impl State {
             next_block: 10,
             inodes: 5,
             allocated: 250,
+            load: None,
         };
         state.put(keys::volume(), &volume.encode());
         state.put_inode(InodeId::ROOT, 3, 3, directory(InodeId::ROOT, 6));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{SnapshotError, read, write};
+use super::{SnapshotError, read, verify, write};
 use crate::digest::digest;
 use crate::invariant::State;
 use crate::keys;
@@ -92,7 +92,7 @@ fn a_later_version_is_refused_by_name() {
     let error = refused(&stream);
     assert_eq!(
         error.to_string(),
-        "snapshot of format version 9; this program knows up to 1: use a newer one"
+        "dump of format version 9; this program knows up to 2: use a newer one"
     );
 }
 
@@ -127,4 +127,36 @@ fn a_state_without_a_volume_is_refused() {
     let mut stream = Vec::new();
     write(&State::empty().engine().view(), &mut stream).unwrap();
     assert!(refused(&stream).to_string().contains("no volume record"));
+}
+
+#[test]
+fn what_can_be_packed_is_packed() {
+    let state = MemoryEngine::new();
+    let mut batch = Batch::default();
+    for number in 0..10 {
+        let value = Bytes::from(vec![number as u8; 100_000]);
+        batch.set(keys::block(keys::BlockId(number)), Some(value));
+    }
+    state.commit(batch).unwrap();
+    let mut stream = Vec::new();
+    let written = write(&state.view(), &mut stream).unwrap();
+    assert!(stream.len() < 50_000, "{}", stream.len());
+    assert_eq!(verify(&mut stream.as_slice()).unwrap(), written);
+}
+
+#[test]
+fn what_unpacks_to_another_length_is_refused() {
+    let mut stream = snapshot();
+    // Behind the header, and the start of the frame.
+    let payload = 16 + 9;
+    let length = u32::from_be_bytes(stream[17..21].try_into().unwrap()) as usize;
+    assert_eq!(stream[16], 3, "the first frame is packed");
+    for wrong in [0, 1, u32::MAX] {
+        stream[payload..payload + 4].copy_from_slice(&wrong.to_be_bytes());
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&stream[16..21]);
+        hasher.update(&stream[payload..payload + length]);
+        stream[21..25].copy_from_slice(&hasher.finalize().to_be_bytes());
+        assert!(matches!(refused(&stream), SnapshotError::Corrupt { .. }));
+    }
 }

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use super::format::{
-    FRAME_BYTES, FrameKind, MAGIC, SnapshotError, Summary, TRAILER_BYTES, VERSION, frame_header,
+    FRAME_BYTES, FrameKind, MAGIC, PACKED_LENGTH_BYTES, SnapshotError, Summary, TRAILER_BYTES,
+    VERSION, frame_header,
 };
 use crate::digest::{Digester, LAST_KEY};
 use crate::store::View;
@@ -31,7 +32,7 @@ pub fn write(view: &dyn View, stream: &mut impl Write) -> Result<Summary, Snapsh
         frame.extend_from_slice(key);
         frame.extend_from_slice(value);
         if frame.len() >= FRAME_BYTES {
-            if let Err(error) = write_frame(stream, FrameKind::Entries, &frame) {
+            if let Err(error) = write_entries(stream, &frame) {
                 failure = Some(error);
                 return Ok(ControlFlow::Break(()));
             }
@@ -43,7 +44,7 @@ pub fn write(view: &dyn View, stream: &mut impl Write) -> Result<Summary, Snapsh
         return Err(error.into());
     }
     if !frame.is_empty() {
-        write_frame(stream, FrameKind::Entries, &frame)?;
+        write_entries(stream, &frame)?;
     }
     let digest = digester.finish();
     let mut trailer = Vec::with_capacity(TRAILER_BYTES);
@@ -52,6 +53,18 @@ pub fn write(view: &dyn View, stream: &mut impl Write) -> Result<Summary, Snapsh
     write_frame(stream, FrameKind::Trailer, &trailer)?;
     stream.flush()?;
     Ok(Summary { entries, digest })
+}
+
+/// Packed, unless that is longer.
+fn write_entries(stream: &mut impl Write, entries: &[u8]) -> Result<(), std::io::Error> {
+    let packed = lz4_flex::block::compress(entries);
+    if packed.len() + PACKED_LENGTH_BYTES >= entries.len() {
+        return write_frame(stream, FrameKind::Entries, entries);
+    }
+    let mut payload = Vec::with_capacity(PACKED_LENGTH_BYTES + packed.len());
+    payload.extend_from_slice(&(entries.len() as u32).to_be_bytes());
+    payload.extend_from_slice(&packed);
+    write_frame(stream, FrameKind::Packed, &payload)
 }
 
 fn write_frame(

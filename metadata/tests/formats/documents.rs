@@ -21,6 +21,7 @@ pub(crate) fn byte_maps() -> BTreeMap<String, ByteMap> {
     let documents = [
         include_str!("../../../docs/formats/records.md"),
         include_str!("../../../docs/formats/snapshot.md"),
+        include_str!("../../../docs/formats/dump.md"),
     ];
     let lines = documents.iter().flat_map(|document| document.lines());
     lines.filter_map(byte_map).collect()

@@ -58,7 +58,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     lines.collect()
 }
 
-/// The snapshot restores to the state, and the state is written as the snapshot.
+/// The snapshot restores to the state, and the state is written with the same digest.
 pub(crate) fn snapshot_round_trips(
     name: &str,
     digest_text: &str,
@@ -68,8 +68,9 @@ pub(crate) fn snapshot_round_trips(
     let engine = MemoryEngine::new();
     let summary = snapshot::read(&engine, &mut bytes.as_slice()).unwrap();
     let mut again = Vec::new();
-    snapshot::write(&engine.view(), &mut again).unwrap();
-    assert_eq!(again, bytes);
+    // In the last version; the fixtures are of the first.
+    let written = snapshot::write(&engine.view(), &mut again).unwrap();
+    assert_eq!(written, summary);
     assert_eq!(digest(&engine.view()), Ok(summary.digest));
     assert_eq!(summary.digest.to_string(), digest_text);
     assert_eq!(entries(&engine), *state);

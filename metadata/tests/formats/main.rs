@@ -15,17 +15,21 @@ use holdfast_metadata::catalog::{
     Catalog, CatalogCommand, CatalogRecord, DeletionsRecord, NodeRecord, NodeRole, ReplicationMode,
     VolumeRecord,
 };
+use holdfast_metadata::dump::{self, Filesystem};
 use holdfast_metadata::record::{
     Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
     PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
-use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant};
+use holdfast_metadata::store::Batch;
+use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant, snapshot};
 
-use fixture::{entries, every_fixture, fixture, round_trips, snapshot_round_trips};
+use fixture::{entries, every_fixture, fixture, hexadecimal, round_trips, snapshot_round_trips};
 
 #[test]
 fn the_volume_record_is_read_and_written_again() {
-    round_trips("volume", &samples::volume(), Volume::decode, Volume::encode);
+    for (name, volume) in samples::volumes() {
+        round_trips(name, &volume, Volume::decode, Volume::encode);
+    }
 }
 
 #[test]
@@ -234,6 +238,31 @@ fn a_snapshot_with_locks_is_read_and_written_again() {
     let engine = snapshot_round_trips("snapshot_locked", samples::LOCKED_DIGEST, &state);
     assert_eq!(
         invariant::check(&engine.view(), &mut |_| ()),
+        Ok(Vec::new())
+    );
+}
+
+#[test]
+fn a_dump_is_read_and_written_again() {
+    let bytes = fixture("dump");
+    let engine = MemoryEngine::new();
+    for (key, value) in samples::replicated_state() {
+        let mut batch = Batch::default();
+        batch.set(key, Some(value.into()));
+        engine.commit(batch).unwrap();
+    }
+    let mut written = Vec::new();
+    snapshot::write(&Filesystem::of(engine.view()).unwrap(), &mut written).unwrap();
+    assert!(
+        written == bytes,
+        "dump.hex is not {}",
+        hexadecimal(&written)
+    );
+    let loaded = MemoryEngine::new();
+    let summary = dump::restore(&loaded, 7, &mut bytes.as_slice()).unwrap();
+    assert_eq!(summary.digest.to_string(), samples::DUMP_DIGEST);
+    assert_eq!(
+        invariant::check(&loaded.view(), &mut |_| ()),
         Ok(Vec::new())
     );
 }

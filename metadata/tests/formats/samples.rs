@@ -10,9 +10,9 @@ use holdfast_metadata::catalog::{
 };
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
-    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LockCount, LockRecord, OrderEntry,
-    Orphan, OutcomeRecord, PendingRecord, PositionRecord, SessionRecord, Shared, TurnRecord,
-    Volume, WaiterRecord, Xattr,
+    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LoadProgress, LockCount,
+    LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord, PositionRecord, SessionRecord,
+    Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{
     Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId, LockOwner,
@@ -24,6 +24,7 @@ pub(crate) use locks::{held_locks, lock_count, locked_state, pending, turn, wait
 pub(crate) const NOTE: &[u8] = b"\0\xffnote";
 pub(crate) const XATTR: &[u8] = b"\0\xffvalue";
 pub(crate) const SNAPSHOT_DIGEST: &str = "b48ed20954389014846ac8652d4b03ea";
+pub(crate) const DUMP_DIGEST: &str = "c8885a2450cdb0507b6db04c97d207c0";
 pub(crate) const LOCKED_DIGEST: &str = "ad3f4649e02b6c2a3eb020ccb49f309b";
 pub(crate) const REPLICATED_DIGEST: &str = "88e4e8faea23fe43905492cc779810f6";
 
@@ -35,15 +36,25 @@ fn name() -> FileName {
     FileName::new(b"na\xffme").unwrap()
 }
 
-pub(crate) fn volume() -> Volume {
-    Volume {
+pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
+    let volume = Volume {
         generation: 0x0102_0304,
         applied: LogIndex(0x1112_1314_1516_1718),
         next_inode: 0x2122_2324_2526_2728,
         next_block: 0x3132_3334_3536_3738,
         inodes: 0x4142_4344_4546_4748,
         allocated: 0x5152_5354_5556_5758,
-    }
+        load: None,
+    };
+    let load = LoadProgress {
+        batches: 0x6162_6364_6566_6768,
+        chain: 0x7172_7374_7576_7778_8182_8384_8586_8788,
+    };
+    let loading = Volume {
+        load: Some(load),
+        ..volume
+    };
+    vec![("volume", volume), ("volume_loading", loading)]
 }
 
 fn inode(body: InodeBody) -> Inode {
@@ -275,12 +286,16 @@ pub(crate) fn catalog_volumes() -> Vec<(&'static str, VolumeRecord)> {
             uid: 0x2122_2324,
             gid: 0x3132_3334,
             mode: Mode::new(0o7644),
+            awaits_load: false,
         },
         initial_voters: vec![1, 0x4142_4344_4546_4748],
     };
+    let mut awaits_load = volume(ReplicationMode::Quorum);
+    awaits_load.format.awaits_load = true;
     vec![
         ("listed_quorum", volume(ReplicationMode::Quorum)),
         ("listed_all", volume(ReplicationMode::All)),
+        ("listed_awaits_load", awaits_load),
     ]
 }
 
@@ -356,6 +371,7 @@ pub(crate) fn state() -> BTreeMap<Vec<u8>, Vec<u8>> {
         next_block: 2,
         inodes: 2,
         allocated: 5,
+        load: None,
     };
     let home = ExtentHome::Block { block, start: 0 };
     let dentry = Dentry {

@@ -112,7 +112,8 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         | Operation::CloseSession
         | Operation::RefuseNoSpace
         | Operation::ExpireSession(_)
-        | Operation::RefusePastTerm => Vec::new(),
+        | Operation::RefusePastTerm
+        | Operation::Load(_) => Vec::new(),
         Operation::SetLock(set) => vec![set.ino],
         Operation::Unlock(unlock) => vec![unlock.ino],
         Operation::CancelLock(cancel) => vec![cancel.ino],

@@ -26,6 +26,7 @@ pub(crate) const FORMAT: Format = Format {
     uid: 0,
     gid: 0,
     mode: Mode::new(0o777),
+    awaits_load: false,
 };
 
 #[expect(

@@ -58,6 +58,7 @@ pub fn encode_catalog_message(command: &CatalogCommand) -> wire::CatalogCommand 
             uid: format.uid,
             gid: format.gid,
             mode: encode_mode(format.mode),
+            awaits_load: format.awaits_load,
         }),
         CatalogCommand::DeleteVolume { name, request } => {
             let request = request.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(&id));
@@ -113,6 +114,7 @@ fn decode_create_volume(create: wire::CreateVolume) -> Result<CatalogCommand, Ma
             uid: create.uid,
             gid: create.gid,
             mode: decode_mode(create.mode)?,
+            awaits_load: create.awaits_load,
         },
         name: create.name,
     })

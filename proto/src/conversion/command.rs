@@ -3,6 +3,7 @@
 
 mod attributes;
 mod content;
+mod load;
 mod lock;
 mod namespace;
 
@@ -92,6 +93,7 @@ fn encode_operation(operation: &Operation) -> WireOperation {
             term: expire.term,
         }),
         Operation::RefusePastTerm => WireOperation::RefusePastTerm(wire::RefusePastTerm {}),
+        Operation::Load(step) => load::encode_step(step),
     }
 }
 
@@ -131,5 +133,7 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
             term: expire.term,
         }),
         WireOperation::RefusePastTerm(wire::RefusePastTerm {}) => Operation::RefusePastTerm,
+        WireOperation::LoadEntries(entries) => Operation::Load(entries.into()),
+        WireOperation::FinishLoad(finish) => Operation::Load(finish.try_into()?),
     })
 }

@@ -227,13 +227,15 @@ pub(crate) fn catalog_command() -> impl Strategy<Value = CatalogCommand> {
 }
 
 fn format() -> impl Strategy<Value = Format> {
-    (any::<u32>(), time(), any::<u32>(), any::<u32>(), mode()).prop_map(
-        |(generation, now, uid, gid, mode)| Format {
+    let owner = (any::<u32>(), any::<u32>(), mode());
+    (any::<u32>(), time(), owner, any::<bool>()).prop_map(
+        |(generation, now, (uid, gid, mode), awaits_load)| Format {
             generation,
             now,
             uid,
             gid,
             mode,
+            awaits_load,
         },
     )
 }

@@ -7,9 +7,11 @@
 //! | `store/` | the state machine's map, in RocksDB |
 //! | `SYNCED` | what is known to be durable |
 //! | `CREATING` | there while the directory is being made |
+//! | `LOADING` | there while it is being made from a dump |
 //!
 //! Making one begins with `CREATING` and ends with `FORMAT`. What is found without `FORMAT` is made
-//! anew only if `CREATING` is there; otherwise somebody lost `FORMAT`, and nothing is touched.
+//! anew only if `CREATING` is there; otherwise somebody lost `FORMAT`, and nothing is touched. With
+//! `LOADING` only another load may make it anew: an empty volume is not what was wanted there.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -29,15 +31,24 @@ use crate::durable::{create_directories, sync_directory};
 use crate::watermark::{Mark, Watermark};
 
 const FORMAT: &str = "FORMAT";
-const CREATING: &str = "CREATING";
-const CREATING_FORMAT: &str = "CREATING.format";
-const STORE: &str = "store";
-const SYNCED: &str = "SYNCED";
+pub(super) const CREATING: &str = "CREATING";
+pub(super) const LOADING: &str = "LOADING";
+pub(super) const CREATING_FORMAT: &str = "CREATING.format";
+pub(super) const STORE: &str = "store";
+pub(super) const SYNCED: &str = "SYNCED";
 const LOCK: &str = "LOCK";
 /// What a directory may hold before it is made a data directory: `mkfs` leaves the last one.
 const BEFORE: [&str; 2] = [LOCK, "lost+found"];
 /// What may be in one whose making was interrupted.
-const MAKING: [&str; 6] = [LOCK, "lost+found", CREATING, CREATING_FORMAT, STORE, SYNCED];
+pub(super) const MAKING: [&str; 7] = [
+    LOCK,
+    "lost+found",
+    CREATING,
+    CREATING_FORMAT,
+    LOADING,
+    STORE,
+    SYNCED,
+];
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -68,12 +79,8 @@ impl DataDirectory {
             make(options, store_options)?;
         }
         let directory = DataDirectory::load(path, lock)?;
-        match fs::remove_file(path.join(CREATING)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(OpenError::io(path, error))
-            }
-            Ok(()) | Err(_) => Ok(directory),
-        }
+        remove_markers(path).map_err(|error| OpenError::io(path, error))?;
+        Ok(directory)
     }
 
     /// Opens it to read it, when no process serves it; changes no file. For `fsck`.
@@ -152,10 +159,11 @@ pub(super) fn volume_format(options: &NoOpOptions, format: (VolumeId, u64)) -> F
         uid: options.root_uid,
         gid: options.root_gid,
         mode: Mode::new(options.root_mode.into()),
+        awaits_load: false,
     }
 }
 
-fn holds_format(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn holds_format(path: &Path) -> Result<bool, OpenError> {
     match fs::symlink_metadata(path.join(FORMAT)) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -163,18 +171,18 @@ fn holds_format(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
+pub(super) fn names_in(path: &Path) -> io::Result<Vec<OsString>> {
+    let entries = fs::read_dir(path)?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
+}
+
 /// Without `FORMAT` a directory must be empty or in the making.
-fn check_vacant(path: &Path) -> Result<(), OpenError> {
-    let entries = fs::read_dir(path).map_err(|error| OpenError::io(path, error))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(
-            entry
-                .map_err(|error| OpenError::io(path, error))?
-                .file_name(),
-        );
-    }
+pub(super) fn check_vacant(path: &Path) -> Result<(), OpenError> {
+    let names = names_in(path).map_err(|error| OpenError::io(path, error))?;
     let has = |name: &str| names.iter().any(|found| found == name);
+    if has(LOADING) {
+        return Err(OpenError::LoadCutOff(path.to_owned()));
+    }
     if has(CREATING) {
         // A file of that name may be somebody else's: nothing of theirs may be removed.
         let is_ours = |name: &OsString| MAKING.iter().any(|known| name == known);
@@ -210,7 +218,7 @@ fn make(options: &NoOpOptions, store_options: &RocksOptions) -> Result<(), OpenE
     publish(path, format).map_err(|error| OpenError::io(path, error))
 }
 
-fn make_files(path: &Path) -> io::Result<()> {
+pub(super) fn make_files(path: &Path) -> io::Result<()> {
     check_writable(path)?;
     match fs::remove_dir_all(path.join(STORE)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -240,7 +248,7 @@ fn make_store(
 }
 
 /// Everything is in place: `FORMAT` makes it so.
-fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
+pub(super) fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
     sync_directory(&path.join(STORE))?;
     sync_directory(path)?;
     let unfinished = path.join(CREATING_FORMAT);
@@ -249,6 +257,17 @@ fn publish(path: &Path, format: FormatFile) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&unfinished, path.join(FORMAT))?;
     sync_directory(path)
+}
+
+/// `FORMAT` is there: what was there while the directory was being made is not needed any more.
+pub(super) fn remove_markers(path: &Path) -> io::Result<()> {
+    for marker in [CREATING, LOADING] {
+        match fs::remove_file(path.join(marker)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn read_format(path: &Path) -> Result<FormatFile, OpenError> {

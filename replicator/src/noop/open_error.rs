@@ -59,6 +59,12 @@ pub enum OpenError {
         .0.display()
     )]
     NotADataDirectory(PathBuf),
+    /// It was to be made from a dump.
+    #[error(
+        "{} is what a load that was cut off has left, and no volume: load again (holdfast load --data), or remove it",
+        .0.display()
+    )]
+    LoadCutOff(PathBuf),
     /// The path leads to something else.
     #[error("{} is not a directory: choose an empty or new directory", .0.display())]
     NotADirectory(PathBuf),

@@ -327,7 +327,7 @@ impl Admin for AdminService {
             holdfast_proto::ReplicationMode::Quorum
             | holdfast_proto::ReplicationMode::Unspecified => ReplicationMode::Quorum,
         };
-        let command = create_volume(request.name, replication)
+        let command = create_volume(request.name, replication, request.awaits_load)
             .map_err(|error| Status::internal(error.to_string()))?;
         match self.change(command).await? {
             CatalogAnswer::Volume { id } => Ok(Response::new(CreateVolumeResponse { volume: id })),
@@ -373,6 +373,7 @@ impl Admin for AdminService {
 pub(crate) fn create_volume(
     name: String,
     replication: ReplicationMode,
+    awaits_load: bool,
 ) -> std::io::Result<CatalogCommand> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default();
@@ -384,7 +385,10 @@ pub(crate) fn create_volume(
     Ok(CatalogCommand::CreateVolume {
         name,
         replication,
-        format: Format::of_root(u32::from_be_bytes([a, b, c, d]), now),
+        format: Format {
+            awaits_load,
+            ..Format::of_root(u32::from_be_bytes([a, b, c, d]), now)
+        },
     })
 }
 

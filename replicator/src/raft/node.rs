@@ -8,6 +8,7 @@ use bytes::Bytes;
 use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_proto::JoinRequest;
 use holdfast_proto::admin_server::AdminServer;
+use holdfast_proto::backup_server::BackupServer;
 use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
@@ -22,6 +23,7 @@ use tonic::transport::server::TcpIncoming;
 
 use super::admin_service::{AdminService, create_volume};
 use super::announce::{self, Announcement};
+use super::backup_service::BackupService;
 use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::client_service::ClientService;
 use super::complaints::{Complaints, Watched};
@@ -222,7 +224,7 @@ impl Node {
         let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
         let id = options.id;
         let address = options.advertise.clone();
-        let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum)
+        let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum, false)
             .map_err(|error| NodeError::io(&options.data, error))?;
         let commands = [
             CatalogCommand::CreateCluster {
@@ -446,6 +448,11 @@ async fn serve(
         registry: admin.registry.clone(),
         identity: admin.identity.clone(),
     };
+    let backup = BackupService::new(
+        admin.registry.clone(),
+        admin.identity.clone(),
+        stopped.clone(),
+    );
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = admitted(incoming, complaints.clone());
     let served = Server::builder()
@@ -468,6 +475,7 @@ async fn serve(
         ))
         .add_service(watched(AdminServer::new(admin), &complaints))
         .add_service(watched(SessionAdminServer::new(sessions), &complaints))
+        .add_service(watched(BackupServer::new(backup), &complaints))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

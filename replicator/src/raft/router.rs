@@ -102,6 +102,12 @@ impl Router {
             )));
         };
         let volume = self.registry.volume(record.id);
+        if volume.as_ref().is_some_and(|volume| !volume.is_whole()) {
+            return Err(NoVolume::Missing(format!(
+                "a dump is being loaded into volume {name:?}: wait for that. If it was cut off, delete the volume \
+                 (holdfast volume delete {name} --yes) and load again"
+            )));
+        }
         let leader = volume.and_then(|volume| volume.group().leader());
         let message = |id: u64, address: &str| holdfast_proto::Endpoint {
             id,

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use holdfast_metadata::catalog::{Catalog, CatalogState};
+use holdfast_metadata::{Fault, RocksEngine};
+
 use super::machine;
 use super::node_directory::NodeDirectory;
 use super::node_error::NodeError;
@@ -19,6 +22,8 @@ pub struct StoppedNode {
 pub struct StoredVolume {
     /// Its number in the cluster.
     pub number: u64,
+    /// Its name, if the catalog of the node knows it.
+    pub name: Option<String>,
     /// Where its state is: a RocksDB.
     pub store: PathBuf,
 }
@@ -37,6 +42,8 @@ impl StoppedNode {
         if !groups.exists() {
             return Ok(Vec::new());
         }
+        // Without its catalog the volumes are there all the same.
+        let known = self.catalog().unwrap_or_default();
         let mut volumes = Vec::new();
         for entry in fs::read_dir(&groups).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -52,9 +59,25 @@ impl StoppedNode {
                 path: entry.path(),
                 detail: fault.to_string(),
             })?;
-            volumes.extend(store.map(|store| StoredVolume { number, store }));
+            let known = known.volumes.iter().find(|record| record.id == number);
+            let name = known.map(|record| record.name.clone());
+            volumes.extend(store.map(|store| StoredVolume {
+                number,
+                name,
+                store,
+            }));
         }
         volumes.sort_by_key(|volume| volume.number);
         Ok(volumes)
+    }
+
+    /// What the node knew of the cluster when it was stopped.
+    fn catalog(&self) -> Result<CatalogState, Fault> {
+        let path = self.directory.groups().join(GroupId::CATALOG.to_string());
+        let Some(store) = machine::live_state(&path)? else {
+            return Ok(CatalogState::default());
+        };
+        let engine = RocksEngine::open_read_only(&store)?;
+        Ok(Catalog::open(engine)?.state())
     }
 }

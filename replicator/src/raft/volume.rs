@@ -1,11 +1,12 @@
 //! One filesystem of this node: which group answers for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
-use holdfast_metadata::{Command, Operation, copies};
+use holdfast_metadata::{Command, Credentials, LoadStep, Operation, Outcome, Timestamp, copies};
 use tokio::time::Instant;
 
 use super::attendance::Attendance;
@@ -29,6 +30,8 @@ pub(crate) struct Volume {
     disk: NodeDisk,
     /// The mounts, while this node leads.
     attendance: Attendance,
+    /// Set once it was found whole.
+    whole: Arc<AtomicBool>,
 }
 
 impl Volume {
@@ -49,6 +52,7 @@ impl Volume {
             everyone,
             disk,
             attendance,
+            whole: Arc::default(),
         }
     }
 
@@ -63,6 +67,11 @@ impl Volume {
         body: CallBody,
         caller: Option<&Caller>,
     ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
+        if !self.is_whole() {
+            return Err(Refusal::Unavailable {
+                reason: "a dump is being loaded into the volume".to_owned(),
+            });
+        }
         let copies = self.group.copies();
         let holder = caller.and_then(|caller| match &body {
             CallBody::Kept(_) => caller.enter(self.group.id(), copies),
@@ -133,6 +142,38 @@ impl Volume {
             holder.speaks_for(request.session);
         }
         let command = self.with_space(command, decoded);
+        let outcome = holdfast_proto::encode_outcome(&self.order(command).await?);
+        Ok(Some(AnswerBody::Outcome(outcome)))
+    }
+
+    /// A step of loading a dump into a volume that was made for it. It may be tried again whenever it is refused.
+    pub(crate) async fn load(&self, step: LoadStep) -> Result<Outcome, Refusal> {
+        let command = Command {
+            request: None,
+            now: Timestamp::default(),
+            credentials: Credentials::ROOT,
+            operation: Operation::Load(step),
+        };
+        let encoded = holdfast_proto::encode_command(&command);
+        let command = self.with_space(encoded, command);
+        self.order(command).await
+    }
+
+    /// Whether all of it is there: it was not made for a dump, or that is loaded.
+    pub(crate) fn is_whole(&self) -> bool {
+        // Once it is, it stays so.
+        if self.whole.load(Ordering::Relaxed) {
+            return true;
+        }
+        let is_whole = match self.group.store().machine().as_ref() {
+            Machine::Volume(machine) => machine.is_whole(),
+            Machine::Catalog(_) => false,
+        };
+        self.whole.fetch_or(is_whole, Ordering::Relaxed);
+        is_whole
+    }
+
+    async fn order(&self, command: Bytes) -> Result<Outcome, Refusal> {
         let proposal = holdfast_proto::encode_proposal_command(command);
         if let Some(everyone) = &self.everyone {
             everyone.check()?;
@@ -142,10 +183,7 @@ impl Volume {
             everyone.applied(index).await?;
         }
         match applied {
-            Applied::Command(outcome) => {
-                let outcome = holdfast_proto::encode_outcome(&outcome);
-                Ok(Some(AnswerBody::Outcome(outcome)))
-            }
+            Applied::Command(outcome) => Ok(outcome),
             Applied::Nothing | Applied::Catalog(_) => Err(Refusal::Malformed {
                 reason: "the group is not one of a volume".to_owned(),
             }),

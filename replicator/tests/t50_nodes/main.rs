@@ -149,6 +149,7 @@ fn volumes_come_and_go_while_the_nodes_run() {
     let make = CreateVolumeRequest {
         name: "second".to_owned(),
         replication: 0,
+        awaits_load: false,
     };
     let again = make.clone();
     nodes.drive(2, async |admin| admin.create_volume(make).await);

@@ -34,6 +34,7 @@ impl ClusterMount {
     pub(crate) fn new(
         standpoint: &Standpoint,
         addresses: &[String],
+        volume: &str,
         options: &str,
     ) -> ClusterMount {
         let scratch = place::scratch();
@@ -49,7 +50,7 @@ impl ClusterMount {
         let mut command = Command::new(place::holdfast());
         command
             .args(["mount", "-f", "--cluster", &addresses.join(",")])
-            .args(["-o", options])
+            .args(["--volume", volume, "-o", options])
             .arg(&mount.mountpoint)
             .env("RUST_LOG", super::log_filter())
             .stdin(Stdio::null())

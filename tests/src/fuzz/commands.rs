@@ -89,6 +89,7 @@ fn volume() -> StateMachine<MemoryEngine> {
         uid: 0,
         gid: 0,
         mode: Mode::new(0o755),
+        awaits_load: false,
     };
     let machine = StateMachine::open(MemoryEngine::new(), format).unwrap();
     for (sequence, (session, operation)) in (1..).zip(operations()) {

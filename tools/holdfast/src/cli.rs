@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use crate::command::bench::BenchArguments;
 use crate::command::completions::CompletionsArguments;
 use crate::command::dev_cluster::DevClusterArguments;
+use crate::command::dump::DumpArguments;
 use crate::command::fsck::FsckArguments;
+use crate::command::load::LoadArguments;
 use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Session(SessionArguments),
     Locks(LocksArguments),
     DevCluster(DevClusterArguments),
+    Dump(DumpArguments),
+    Load(LoadArguments),
     Fsck(FsckArguments),
     Bench(BenchArguments),
     Completions(CompletionsArguments),

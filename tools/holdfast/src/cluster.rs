@@ -44,9 +44,6 @@ pub(crate) struct ClusterArguments {
 impl ClusterArguments {
     /// The cluster, if one was named.
     pub(crate) fn connect(self) -> anyhow::Result<Cluster> {
-        if self.cluster.is_empty() {
-            bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
-        }
         Cluster::new(self.cluster)
     }
 }
@@ -67,10 +64,24 @@ pub(crate) struct Heard {
 
 impl Cluster {
     pub(crate) fn new(addresses: Vec<String>) -> anyhow::Result<Cluster> {
+        Cluster::on(Builder::new_current_thread(), addresses)
+    }
+
+    /// For what does other things between its calls: a thread of its own answers the keep-alives of the nodes meanwhile.
+    pub(crate) fn in_background(addresses: Vec<String>) -> anyhow::Result<Cluster> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1);
+        Cluster::on(builder, addresses)
+    }
+
+    fn on(mut builder: Builder, addresses: Vec<String>) -> anyhow::Result<Cluster> {
+        if addresses.is_empty() {
+            bail!("which cluster? Say --cluster HOST:PORT of any of its nodes");
+        }
         for address in &addresses {
             check_address(address)?;
         }
-        let runtime = Builder::new_current_thread()
+        let runtime = builder
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
@@ -116,14 +127,25 @@ impl Cluster {
         volume: &str,
         ask: impl AsyncFn(SessionAdminClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
     ) -> anyhow::Result<T> {
+        self.leading_at(volume, async |channel| {
+            ask(SessionAdminClient::new(channel)).await
+        })
+        .await
+    }
+
+    /// The same of any service.
+    pub(crate) async fn leading_at<T>(
+        &self,
+        volume: &str,
+        ask: impl AsyncFn(Channel) -> Result<tonic::Response<T>, tonic::Status>,
+    ) -> anyhow::Result<T> {
         let heard = self.statuses().await?;
         let mut reasons = Vec::new();
         for one in &heard {
             if one.status.is_err() {
                 continue;
             }
-            let client = SessionAdminClient::new(channel(&one.address)?);
-            match ask(client).await {
+            match ask(channel(&one.address)?).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if status.code() == Code::Unavailable => {
                     reasons.push(format!("{}: {}", one.address, reason(&status)));
@@ -204,7 +226,8 @@ pub(crate) fn admin(address: &str) -> anyhow::Result<AdminClient<Channel>> {
     channel(address).map(AdminClient::new)
 }
 
-fn channel(address: &str) -> anyhow::Result<Channel> {
+/// To a node; it connects when it is used.
+pub(crate) fn channel(address: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
     Ok(endpoint.connect_timeout(CONNECT).connect_lazy())

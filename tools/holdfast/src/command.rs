@@ -3,7 +3,9 @@
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dev_cluster;
+pub(crate) mod dump;
 pub(crate) mod fsck;
+pub(crate) mod load;
 pub(crate) mod locks;
 pub(crate) mod man;
 pub(crate) mod mount;
@@ -32,6 +34,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Session(arguments) => session::run(arguments),
         Command::Locks(arguments) => locks::run(arguments),
         Command::DevCluster(arguments) => dev_cluster::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments).map(done),
+        Command::Load(arguments) => load::run(&arguments).map(done),
         Command::Fsck(arguments) => Ok(fsck::run(&arguments)),
         Command::Bench(arguments) => bench::run(arguments).map(done),
         Command::Completions(arguments) => completions::run(&arguments).map(done),

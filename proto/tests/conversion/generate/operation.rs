@@ -1,8 +1,9 @@
 //! Every operation.
 
+use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    CancelLock, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, Mkdir, Mknod,
-    OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SessionId,
+    CancelLock, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, LoadStep, Mkdir,
+    Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SessionId,
     SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock,
     Write, WritePosition,
 };
@@ -221,6 +222,12 @@ fn rest() -> impl Strategy<Value = Operation> {
             })
         }),
         Just(Operation::RefusePastTerm),
+        (number(), bytes()).prop_map(|(number, entries)| {
+            Operation::Load(LoadStep::Entries { number, entries })
+        }),
+        (number(), any::<u128>()).prop_map(|(batches, chain)| {
+            Operation::Load(LoadStep::Finish(LoadProgress { batches, chain }))
+        }),
     ]
 }
 

@@ -1,12 +1,13 @@
 //! Commands: every operation.
 
 use bytes::Bytes;
+use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
     CancelLock, Command, CopyRange, Create, Credentials, ExpireSession, Fallocate, FallocateMode,
-    FileKind, FileName, InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace,
-    Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
-    RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink,
-    TouchAtime, Unlink, Unlock, Write, WritePosition,
+    FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode, LockOwner, LockRange,
+    LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
+    RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 
 use super::{INO, Named, PARENT, name, time};
@@ -209,6 +210,8 @@ fn sessions() -> Named<Operation> {
         ("command_refuse_no_space", Operation::RefuseNoSpace),
         ("command_expire_session", Operation::ExpireSession(expire)),
         ("command_refuse_past_term", Operation::RefusePastTerm),
+        ("command_load_entries", Operation::Load(load_entries())),
+        ("command_finish_load", Operation::Load(finish_load())),
     ]
 }
 
@@ -241,4 +244,18 @@ fn locks() -> Named<Operation> {
         ("command_unlock", Operation::Unlock(unlock)),
         ("command_cancel_lock", Operation::CancelLock(cancel)),
     ]
+}
+
+fn load_entries() -> LoadStep {
+    LoadStep::Entries {
+        number: 0x3132_3334,
+        entries: Bytes::from_static(b"\0\xffentries"),
+    }
+}
+
+fn finish_load() -> LoadStep {
+    LoadStep::Finish(LoadProgress {
+        batches: 0x4142_4344,
+        chain: 0x5152_5354_5556_5758_6162_6364_6566_6768,
+    })
 }

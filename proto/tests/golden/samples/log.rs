@@ -22,15 +22,25 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
         id: 3,
         role: NodeRole::Voter,
     };
+    let format = Format {
+        generation: 0x3132_3334,
+        now: time(1_795_230_000, 999_999_999),
+        uid: 1000,
+        gid: 100,
+        mode: Mode::new(0o755),
+        awaits_load: false,
+    };
     let create_volume = CatalogCommand::CreateVolume {
         name: "homes".to_owned(),
         replication: ReplicationMode::All,
+        format,
+    };
+    let create_for_load = CatalogCommand::CreateVolume {
+        name: "homes".to_owned(),
+        replication: ReplicationMode::All,
         format: Format {
-            generation: 0x3132_3334,
-            now: time(1_795_230_000, 999_999_999),
-            uid: 1000,
-            gid: 100,
-            mode: Mode::new(0o755),
+            awaits_load: true,
+            ..format
         },
     };
     let delete_volume = CatalogCommand::DeleteVolume {
@@ -52,6 +62,7 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
         ("catalog_set_node_role", set_role),
         ("catalog_remove_node", CatalogCommand::RemoveNode { id: 3 }),
         ("catalog_create_volume", create_volume),
+        ("catalog_create_volume_for_load", create_for_load),
         ("catalog_delete_volume", delete_volume),
         ("catalog_delete_volume_once", delete_once),
     ]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_metadata::{ExpireSession, InodeId, Operation, PosixError, Query, Reclaim, SessionId};
+use holdfast_metadata::record::LoadProgress;
+use holdfast_metadata::{
+    ExpireSession, InodeId, LoadStep, Operation, PosixError, Query, Reclaim, SessionId,
+};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::refusal::Kind;
 use holdfast_proto::{CatalogCommand, ProposeCatalogRequest, RemoveNode, catalog_command};
@@ -47,6 +50,7 @@ fn what_only_a_leader_decides_is_refused_from_a_client_and_logged_once() {
             }),
             Operation::RefusePastTerm,
             Operation::RefuseNoSpace,
+            Operation::Load(LoadStep::Finish(LoadProgress::default())),
         ] {
             let call = calls.send_command(VOLUME, &command(operation), true);
             assert_eq!(kind(said(&mut calls, &cluster, call)), Kind::Malformed);

@@ -144,6 +144,7 @@ fn advise(error: OpenError) -> anyhow::Error {
         OpenError::InUse { .. }
         | OpenError::OtherFormat { .. }
         | OpenError::Corrupt { .. }
+        | OpenError::LoadCutOff(_)
         | OpenError::ReadOnly(_)
         | OpenError::NoSpace(_)
         | OpenError::NotFound(_)

@@ -59,19 +59,26 @@ pub(crate) enum Replication {
     All,
 }
 
+impl Replication {
+    /// As the nodes are told.
+    pub(crate) fn mode(self) -> ReplicationMode {
+        match self {
+            Replication::Quorum => ReplicationMode::Quorum,
+            Replication::All => ReplicationMode::All,
+        }
+    }
+}
+
 /// Does it.
 pub(crate) fn run(arguments: VolumeArguments) -> anyhow::Result<ExitCode> {
     let cluster = arguments.cluster.connect()?;
     cluster.run(async {
         match arguments.command {
             VolumeCommand::Create { name, replication } => {
-                let replication = match replication {
-                    Replication::Quorum => ReplicationMode::Quorum,
-                    Replication::All => ReplicationMode::All,
-                };
                 let create = CreateVolumeRequest {
                     name,
-                    replication: replication.into(),
+                    replication: replication.mode().into(),
+                    awaits_load: false,
                 };
                 let mut client = cluster.any().await?;
                 let made = client.create_volume(request(create)).await;

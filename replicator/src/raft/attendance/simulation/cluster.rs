@@ -48,6 +48,7 @@ impl Cluster {
             uid: 0,
             gid: 0,
             mode: Mode::new(0o777),
+            awaits_load: false,
         };
         let mut cluster = Cluster {
             machine: StateMachine::open(MemoryEngine::new(), format).unwrap(),
