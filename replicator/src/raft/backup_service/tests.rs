@@ -12,8 +12,8 @@ fn a_client_that_takes_nothing_is_given_up() {
         runtime: runtime.handle().clone(),
         stall: Duration::from_millis(50),
     };
-    output.write_all(&[1; PART_BYTES]).unwrap();
-    let error = output.write_all(&[2; PART_BYTES]).unwrap_err();
+    output.write_all(&vec![1; PART_BYTES]).unwrap();
+    let error = output.write_all(&vec![2; PART_BYTES]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     // What it takes later has no end that would make it whole.
     let part = runtime.block_on(taken.recv()).unwrap();
@@ -31,6 +31,6 @@ fn a_client_that_is_gone_ends_the_dump() {
         runtime: runtime.handle().clone(),
         stall: STALL,
     };
-    let error = output.write_all(&[1; PART_BYTES]).unwrap_err();
+    let error = output.write_all(&vec![1; PART_BYTES]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
