@@ -26,12 +26,12 @@ pub fn kill_group(pid: u32) {
 
 /// Bytes of memory that the process occupies.
 pub fn resident_bytes(pid: u32) -> u64 {
-    field(pid, "VmRSS:") * 1024
+    field(pid, "VmRSS:").unwrap() * 1024
 }
 
-/// Most bytes of memory that the process ever occupied.
-pub fn resident_bytes_peak(pid: u32) -> u64 {
-    field(pid, "VmHWM:") * 1024
+/// Most bytes of memory that the process ever occupied; nothing once it has ended.
+pub fn resident_bytes_peak(pid: u32) -> Option<u64> {
+    Some(field(pid, "VmHWM:")? * 1024)
 }
 
 /// The letter of the state of a process: `S` sleeps, `D` waits for a device, `Z` has ended.
@@ -40,10 +40,10 @@ pub fn state(pid: u32) -> Option<char> {
     text.rsplit_once(") ")?.1.chars().next()
 }
 
-fn field(pid: u32, name: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+fn field(pid: u32, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Kills the daemon of a mount, and waits for its end. A thread of it that has the kernel drop pages may wait for whoever

@@ -6,18 +6,16 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use holdfast_tests::{Cluster, Mounted, Setup, place, run, wait_until};
+use holdfast_tests::{Cluster, Mounted, Random, Setup, place, run, wait_until};
 
-use super::{dump_data, holdfast, load_data};
+use super::{dump_data, holdfast, load_data, noise};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A dump of several frames that do not get shorter.
 fn dump_of(file: &Path) -> Vec<u8> {
     let mut origin = Mounted::new();
-    let noise: Vec<u8> = (0..4_000_000_u64)
-        .map(|place| (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8)
-        .collect();
+    let noise = noise(&mut Random::new(7), 4_000_000);
     fs::write(origin.path("file"), noise).unwrap();
     origin.unmount();
     dump_data(origin.data(), file);
@@ -112,9 +110,7 @@ fn a_killed_load_leaves_a_volume_that_nobody_mounts() {
 fn a_killed_dump_leaves_no_file_that_a_load_takes() {
     let cluster = Cluster::start(1);
     let mount = cluster.mount(1, "noatime");
-    let noise: Vec<u8> = (0..30_000_000_u64)
-        .map(|place| (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8)
-        .collect();
+    let noise = noise(&mut Random::new(7), 30_000_000);
     fs::write(mount.path("file"), noise).unwrap();
     let scratch = place::scratch();
     let file = scratch.path().join("dump");
@@ -143,9 +139,7 @@ fn a_node_that_ends_breaks_the_dump_off() {
     let mut cluster = Cluster::start(1);
     let mount = cluster.mount(1, "noatime");
     fs::write(mount.path("file"), vec![1; 1000]).unwrap();
-    let noise: Vec<u8> = (0..30_000_000_u64)
-        .map(|place| (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8)
-        .collect();
+    let noise = noise(&mut Random::new(7), 30_000_000);
     fs::write(mount.path("noise"), noise).unwrap();
     let scratch = place::scratch();
     // Nobody reads the pipe, so the dump stands still.

@@ -3,10 +3,10 @@
 use std::fs;
 
 use holdfast_metadata::InodeId;
-use holdfast_tests::cluster::{SETTLED, VOLUME};
-use holdfast_tests::{Cluster, Setup, place};
+use holdfast_tests::cluster::{SETTLED, VOLUME, VOLUME_NAME};
+use holdfast_tests::{Cluster, Setup, place, run};
 
-use super::{dump_data, load_data};
+use super::{holdfast, load_data};
 
 const FILES: usize = 50;
 
@@ -32,7 +32,11 @@ fn a_killed_node_that_ran_alone_once_more_gives_what_its_log_has() {
     cluster.stop(leader);
     let scratch = place::scratch();
     let (file, copy) = (scratch.path().join("dump"), scratch.path().join("copy"));
-    dump_data(cluster.node(leader).data(), &file);
+    run(holdfast(&["dump", "--data"])
+        .arg(cluster.node(leader).data())
+        .arg(VOLUME_NAME)
+        .arg(&file))
+    .success();
     load_data(&copy, &file).success();
     let mounted = Setup::default().data(&copy).mount();
     let names = fs::read_dir(mounted.root()).unwrap().count();

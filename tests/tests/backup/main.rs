@@ -17,7 +17,7 @@ mod writers;
 use std::path::Path;
 use std::process::Command;
 
-use holdfast_tests::{Finished, place, run};
+use holdfast_tests::{Finished, Random, place, run};
 
 /// `holdfast` with these arguments.
 fn holdfast(arguments: &[&str]) -> Command {
@@ -44,4 +44,13 @@ fn load_data(data: &Path, file: &Path) -> Finished {
 fn digest_in(line: &str) -> String {
     let (_, rest) = line.split_once("digest ").unwrap();
     rest[..32].to_owned()
+}
+
+/// Bytes that cannot be packed.
+fn noise(random: &mut Random, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    for number in bytes.chunks_mut(8) {
+        number.copy_from_slice(&random.number().to_be_bytes()[..number.len()]);
+    }
+    bytes
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use holdfast_tests::{Cluster, Random, place, process, wait_until};
 
-use super::holdfast;
+use super::{holdfast, noise};
 
 const MIB: u64 = 1 << 20;
 /// Of the volume; more than the bound.
@@ -23,7 +23,7 @@ fn peak(command: &mut Command) -> u64 {
     let mut peak = 0;
     let mut status = None;
     wait_until("it ends", Duration::from_mins(2), || {
-        peak = peak.max(process::resident_bytes_peak(child.id()));
+        peak = peak.max(process::resident_bytes_peak(child.id()).unwrap_or(0));
         status = child.try_wait().unwrap();
         status.is_some()
     });
@@ -64,12 +64,9 @@ fn a_dump_and_a_load_stay_within_their_memory() {
 fn fill(path: &Path) {
     let file = File::create(path).unwrap();
     let mut random = Random::new(7);
-    let mut bytes = vec![0; MIB as usize];
     for offset in (0..VOLUME).step_by(MIB as usize) {
-        for number in bytes.chunks_mut(8) {
-            number.copy_from_slice(&random.number().to_be_bytes());
-        }
-        file.write_all_at(&bytes, offset).unwrap();
+        file.write_all_at(&noise(&mut random, MIB as usize), offset)
+            .unwrap();
     }
     file.sync_all().unwrap();
 }

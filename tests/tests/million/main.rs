@@ -47,7 +47,7 @@ fn a_directory_of_a_million_files_is_made_listed_and_removed() {
     each("create", &path, |name| {
         drop(File::create_new(name).unwrap());
     });
-    let created = resident_bytes_peak(mounted.pid());
+    let created = resident_bytes_peak(mounted.pid()).unwrap();
     println!("resident after create: {} MiB", created >> 20);
     assert!(created < RESIDENT_BYTES_MAX, "{created}");
 
@@ -65,7 +65,7 @@ fn a_directory_of_a_million_files_is_made_listed_and_removed() {
         listed += page.len();
     }
     let listing = begin.elapsed();
-    let resident = resident_bytes_peak(mounted.pid());
+    let resident = resident_bytes_peak(mounted.pid()).unwrap();
     println!("first page: {} us", first_page.as_micros());
     println!("list: {:.1} s, {} lines", listing.as_secs_f64(), listed);
     println!("resident after listing: {} MiB", resident >> 20);
@@ -75,7 +75,7 @@ fn a_directory_of_a_million_files_is_made_listed_and_removed() {
     drop(directory);
 
     each("remove", &path, |name| fs::remove_file(name).unwrap());
-    let removed = resident_bytes_peak(mounted.pid());
+    let removed = resident_bytes_peak(mounted.pid()).unwrap();
     println!("resident after remove: {} MiB", removed >> 20);
     assert!(removed < RESIDENT_BYTES_MAX, "{removed}");
     fs::remove_dir(&path).unwrap();

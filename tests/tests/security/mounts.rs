@@ -67,14 +67,10 @@ fn mounts_with_certificates_share_a_tree_and_read_only_ones_change_nothing() {
     assert_says(&told, "Read-only file system");
     // The kernel of that machine lets it try; the nodes do not.
     second.shell("mount -i -o remount,rw $M").success();
-    for change in [
-        "touch $M/d/x",
-        "echo more >> $M/file",
-        "rm $M/file",
-        "mv $M/file $M/f",
-    ] {
+    for change in ["touch $M/d/x", "rm $M/file", "mv $M/file $M/f"] {
         assert_says(&complaint(second.shell(change)), "ermission denied");
     }
+    assert!(!second.shell("echo more >> $M/file").status.success());
     assert_eq!(
         first.shell("cat $M/file; ls $M").success(),
         "hello\nd\nfile\n"

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use openraft::storage::RaftStateMachine;
 
 use super::fixture::{
-    apply_range, build, copy_tree, cut_write_ahead_logs, index_of, install, open, receive,
-    snapshot_index, tree, whole_index,
+    apply_range, build, copy_tree, index_of, install, open, receive, snapshot_index, tree,
+    whole_index,
 };
 
 /// What is behind is removed by a thread that nobody waits for.
@@ -231,20 +231,23 @@ async fn a_state_that_lost_more_than_the_log_has_is_made_anew_from_the_snapshot(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_power_failure_takes_is_the_end_and_the_position_says_so() {
+async fn what_the_end_of_a_process_takes_is_the_end_and_the_position_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("1");
     let store = open(&path);
     apply_range(&store, 1, 5).await;
     build(&store).await.unwrap();
     apply_range(&store, 6, 9).await;
+    // What is in files when nobody has the time to close them.
+    let killed = directory.path().join("2");
+    copy_tree(&path, &killed);
     drop(store);
-    cut_write_ahead_logs(&path);
-    let store = open(&path);
+    let store = open(&killed);
     assert_eq!((snapshot_index(&store).await, whole_index(&store)), (5, 5));
     apply_range(&store, 6, 9).await;
     store.close().unwrap();
+    let closed = directory.path().join("3");
+    copy_tree(&killed, &closed);
     drop(store);
-    cut_write_ahead_logs(&path);
-    assert_eq!(whole_index(&open(&path)), 9);
+    assert_eq!(whole_index(&open(&closed)), 9);
 }
