@@ -113,7 +113,7 @@ mod tests {
         let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "1970-01-01 00:00 UTC");
         assert_eq!(at(951_782_400), "2000-02-29 00:00 UTC");
-        assert_eq!(at(1_795_305_540), "2026-11-22 00:39 UTC");
+        assert_eq!(at(1_795_305_540), "2026-11-21 23:59 UTC");
         assert_eq!(at(4_107_542_399), "2100-02-28 23:59 UTC");
     }
 }
