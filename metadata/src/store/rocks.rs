@@ -57,7 +57,7 @@ pub struct RocksEngine {
 impl RocksEngine {
     /// Makes an empty map in a directory that does not exist or is empty.
     pub fn create(path: &Path, options: &RocksOptions) -> Result<RocksEngine, Fault> {
-        let mut database = RocksOptions::database();
+        let mut database = options.database();
         database.create_if_missing(true);
         database.create_missing_column_families(true);
         database.set_error_if_exists(true);
@@ -71,7 +71,7 @@ impl RocksEngine {
     ///
     /// What RocksDB does not find where its manifest says it is corrupt, never made anew.
     pub fn open(path: &Path, options: &RocksOptions) -> Result<RocksEngine, Fault> {
-        let engine = DB::open_cf_descriptors(&RocksOptions::database(), path, options.families())
+        let engine = DB::open_cf_descriptors(&options.database(), path, options.families())
             .map(|database| RocksEngine::new(database, options))
             .map_err(|error| fault::at_open(&error))?;
         engine.check_blob_files()?;
@@ -81,7 +81,7 @@ impl RocksEngine {
     /// Opens the map as it would be recovered, and changes nothing on disk.
     pub fn open_read_only(path: &Path) -> Result<RocksEngine, Fault> {
         let options = RocksOptions::default();
-        let mut database = RocksOptions::database();
+        let mut database = options.database();
         database.set_info_logger(options::silent_logger());
         let error_if_log_exists = false;
         let families = options.families();

@@ -4,6 +4,8 @@
 mod checkpoint;
 #[cfg(feature = "rocksdb")]
 mod damage;
+#[cfg(feature = "rocksdb")]
+mod no_log;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

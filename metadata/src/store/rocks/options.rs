@@ -29,6 +29,9 @@ const LEVEL_BASE_BUFFERS: u64 = 4;
 /// those that are there, and every scan passes over them. When one scan passes over this many in memory
 /// they are written to a table (RocksDB's C interface has this option only as text) ...
 const SCAN_FLUSH: &str = "memtable_op_scan_flush_trigger=1000";
+/// Who does not ask for a sync does not wait for one when it ends, and every end is like that of a killed process
+/// (text for the same reason).
+const NO_FLUSH_AT_THE_END: &str = "avoid_flush_during_shutdown=true";
 /// ... and when a table has this many removed keys among so many, it is compacted, which drops them.
 const DELETIONS_MAX: usize = 512;
 const DELETION_WINDOW_KEYS: usize = 1024;
@@ -41,8 +44,9 @@ pub struct RocksOptions {
     /// Size at which the memory table of a column family is written to disk. The write-ahead log and
     /// what must be written when space is short grow with it.
     pub write_buffer_bytes: usize,
-    /// Whether a commit outlives the process that made it. Without it a process that ends in any way leaves what
-    /// was last written to tables: right where somebody else can tell what came later.
+    /// Whether a commit outlives the process that made it. Without it a process that ends in any way, also by
+    /// dropping the engine, leaves what was last synced or had to make space: right where somebody else can tell
+    /// what came later.
     pub write_ahead_log: bool,
 }
 
@@ -63,8 +67,13 @@ impl RocksOptions {
     }
 
     /// Of the database as a whole.
-    pub(super) fn database() -> Options {
+    pub(super) fn database(&self) -> Options {
         let mut options = Options::default();
+        if !self.write_ahead_log {
+            options = options
+                .get_options_from_string(NO_FLUSH_AT_THE_END)
+                .unwrap_or_default();
+        }
         // A prefix of the commits is what a power failure leaves; the caller's watermark tells
         // whether that prefix is long enough.
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);

@@ -1,6 +1,5 @@
 //! A node of the simulation: one replica of one volume, its disk, and the processes that use it one after the other.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -60,6 +59,9 @@ const SNAPSHOTS: SnapshotOptions = SnapshotOptions {
     spacing: Duration::from_millis(700),
     keep: 2,
 };
+
+/// `RocksDB` may write the state to tables at any time; right before one of so many crashes it does.
+const STATES_WRITTEN: u64 = 3;
 
 /// The machine, and what is on its disks.
 pub(super) struct Node {
@@ -163,7 +165,6 @@ impl Node {
                     settle().await;
                     self.platter.lock().crash(Crash::PowerFailure);
                     crash.strike();
-                    self.cut_write_ahead_logs();
                     return Ok(());
                 }
                 Err(format!("node {} does not start: {error}", self.id))
@@ -178,6 +179,11 @@ impl Node {
             return;
         };
         self.count_snapshots_of(&process);
+        if self.random.below(STATES_WRITTEN) == 0 {
+            // Without that it is as old as the last snapshot, or older.
+            process.group.store().close().ok();
+            self.tally.count("states written right before a crash");
+        }
         process.host.kill();
         let machine = Arc::downgrade(&process.group.store().machine());
         let filesystem = process.crash.clone();
@@ -186,7 +192,6 @@ impl Node {
         self.platter.lock().crash(how);
         if how == Crash::PowerFailure {
             filesystem.strike();
-            self.cut_write_ahead_logs();
         }
     }
 
@@ -206,35 +211,6 @@ impl Node {
             self.tally.count("filesystems lost");
         }
     }
-
-    /// A power failure takes the end of what `RocksDB` has written to its log, which nobody syncs.
-    fn cut_write_ahead_logs(&mut self) {
-        for name in names_in(&self.directory) {
-            if !name.starts_with("state-") {
-                continue;
-            }
-            let state = self.directory.join(name);
-            let logs = names_in(&state).into_iter();
-            let is_log =
-                |name: &String| Path::new(name).extension().is_some_and(|end| end == "log");
-            let Some(last) = logs.filter(is_log).max() else {
-                continue;
-            };
-            let path = state.join(last);
-            let bytes = fs::read(&path).unwrap();
-            let kept = self.random.below(bytes.len() as u64 + 1) as usize;
-            fs::write(&path, &bytes[..kept]).unwrap();
-        }
-    }
-}
-
-fn names_in(path: &Path) -> Vec<String> {
-    let names = fs::read_dir(path).into_iter().flatten();
-    let mut names: Vec<String> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 /// Lets tasks that were killed go.

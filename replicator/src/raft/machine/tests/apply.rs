@@ -85,6 +85,7 @@ async fn entries_of_raft_itself_move_the_position() {
     for entry in entries {
         apply(&mut machine, [entry]).await.unwrap();
     }
+    store.close().unwrap();
     drop((machine, store));
     let store = open(&path);
     let (last, stored) = store.state_machine().applied_state().await.unwrap();

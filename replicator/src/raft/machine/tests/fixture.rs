@@ -237,19 +237,3 @@ pub(in crate::raft) fn copy_tree(from: &Path, to: &Path) {
         }
     }
 }
-
-/// What a power failure takes from the states of a group: what RocksDB did not sync.
-pub(in crate::raft) fn cut_write_ahead_logs(group: &Path) {
-    for state in fs::read_dir(group).unwrap() {
-        let state = state.unwrap();
-        if !state.file_name().to_string_lossy().starts_with("state-") {
-            continue;
-        }
-        let files = fs::read_dir(state.path()).unwrap();
-        let paths = files.map(|file| file.unwrap().path());
-        let logs = paths.filter(|path| path.extension().is_some_and(|kind| kind == "log"));
-        if let Some(last) = logs.max() {
-            fs::write(last, "").unwrap();
-        }
-    }
-}
