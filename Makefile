@@ -13,7 +13,7 @@ PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install install-built test sim jepsen coverage packages test-tools
+.PHONY: run stop build install install-built deb deb-built test sim jepsen coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -62,6 +62,26 @@ install-built:
 	install -d $(DESTDIR)/sbin
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.holdfast
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.fuse.holdfast
+
+# A package of the same for dpkg, in the target directory.
+deb: build deb-built
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ARCHITECTURE = $(shell dpkg --print-architecture)
+LIBC = $(shell dpkg-query --show --showformat '$${Version}' libc6 | sed 's/-.*//')
+DEB ?= $(TARGET)/holdfast_$(VERSION)_$(ARCHITECTURE).deb
+STAGE = $(DEB:.deb=)
+
+deb-built:
+	rm -rf "$(STAGE)"
+	$(MAKE) --no-print-directory install-built DESTDIR="$(STAGE)" PREFIX=/usr
+	install -D -m 644 LICENSE "$(STAGE)/usr/share/doc/holdfast/copyright"
+	install -d "$(STAGE)/DEBIAN"
+	sed -e 's/@VERSION@/$(VERSION)/; s/@ARCHITECTURE@/$(ARCHITECTURE)/; s/@LIBC@/$(LIBC)/' \
+		-e "s/@SIZE@/$$(du --summarize --block-size=1K "$(STAGE)/usr" | cut -f1)/" \
+		tools/holdfast/packaging/control > "$(STAGE)/DEBIAN/control"
+	dpkg-deb --root-owner-group -Zzstd --build "$(STAGE)" "$(DEB)"
+	rm -rf "$(STAGE)"
 
 test: packages test-tools
 	$(CARGO) xtask verify

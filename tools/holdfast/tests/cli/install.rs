@@ -46,6 +46,51 @@ fn everything_that_a_machine_looks_for_is_installed() {
 }
 
 #[test]
+fn the_package_for_dpkg_installs_the_same_and_says_what_it_needs() {
+    let scratch = place::scratch();
+    let package = scratch.path().join("holdfast.deb");
+    run(Command::new("make")
+        .args(["--silent", "deb-built"])
+        .arg(format!("DEB={}", package.display()))
+        .arg(format!("HOLDFAST={}", binary()))
+        .current_dir(repository()))
+    .success();
+    let says =
+        |field: &str| run(Command::new("dpkg-deb").arg("-f").arg(&package).arg(field)).success();
+    assert_eq!(says("Package").trim(), "holdfast");
+    assert_eq!(says("Version").trim(), env!("CARGO_PKG_VERSION"));
+    assert!(says("Depends").contains("fuse3"));
+    // A system of its own, in which it can be installed and removed again.
+    let root = scratch.path().join("root");
+    for directory in ["var/lib/dpkg/updates", "var/lib/dpkg/info"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    for file in ["status", "available"] {
+        fs::write(root.join("var/lib/dpkg").join(file), "").unwrap();
+    }
+    let dpkg = |arguments: &[&str]| {
+        let mut command = Command::new("dpkg");
+        command
+            .arg("--root")
+            .arg(&root)
+            .args(["--force-depends", "--log=/dev/null"]);
+        run(command.args(arguments)).success();
+    };
+    dpkg(&["--install", &package.display().to_string()]);
+    for name in [
+        "usr/bin/holdfast",
+        "usr/lib/systemd/system/holdfast-node.service",
+        "usr/share/doc/holdfast/copyright",
+    ] {
+        assert!(root.join(name).exists(), "{name}");
+    }
+    let version = run(Command::new(root.join("usr/bin/holdfast")).arg("--version")).success();
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    dpkg(&["--remove", "holdfast"]);
+    assert!(!root.join("usr/bin/holdfast").exists());
+}
+
+#[test]
 fn units_start_the_program_where_it_was_installed() {
     let scratch = place::scratch();
     install(scratch.path());
