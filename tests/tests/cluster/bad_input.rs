@@ -5,6 +5,7 @@ mod rights;
 mod strangers;
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use holdfast_metadata::InodeId;
@@ -50,6 +51,25 @@ impl Calm {
             resident >> 20,
             self.resident >> 20
         );
+    }
+}
+
+/// Runs a test of three nodes on a new cluster. Members of a cluster that gets no processor elect another leader by themselves, and nobody can tell
+/// that from what is tested: a try in which a term changed is no try. Who deposes somebody does it each time.
+#[track_caller]
+fn among_three(test: impl Fn(&Cluster, &mut Calm)) {
+    for is_last in [false, false, true] {
+        let cluster = Cluster::start(3);
+        let mut calm = Calm::of(&cluster);
+        let before = calm.terms.clone();
+        let tested = catch_unwind(AssertUnwindSafe(|| test(&cluster, &mut calm)));
+        match tested {
+            Err(_) if !is_last && terms(&cluster) != before => {
+                println!("members held an election: once more");
+            }
+            Err(panic) => resume_unwind(panic),
+            Ok(()) => return,
+        }
     }
 }
 

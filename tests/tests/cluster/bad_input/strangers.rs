@@ -13,7 +13,7 @@ use holdfast_tests::cluster::{CATALOG, VOLUME, channel, headers};
 use holdfast_tests::poll::becomes_true;
 use tonic::{Code, Request, Status};
 
-use super::{Calm, GROWTH_BYTES, NO_VOLUME, lines, resident};
+use super::{Calm, GROWTH_BYTES, NO_VOLUME, among_three, lines, resident};
 
 /// A number of no node.
 const STRANGER: u64 = 66;
@@ -103,66 +103,66 @@ fn entries(group: u64, vote: Option<Vote>, previous: Option<LogId>) -> AppendReq
 
 #[test]
 fn a_stranger_with_a_later_term_deposes_nobody() {
-    let cluster = Cluster::start(3);
-    let mut calm = Calm::of(&cluster);
-    for id in cluster.ids() {
-        for group in [CATALOG, VOLUME] {
-            for term in [1000, FAR] {
-                for leadership_transfer in [true, false] {
-                    let request = VoteRequest {
+    among_three(|cluster, calm| {
+        for id in cluster.ids() {
+            for group in [CATALOG, VOLUME] {
+                for term in [1000, FAR] {
+                    for leadership_transfer in [true, false] {
+                        let request = VoteRequest {
+                            group,
+                            vote: vote(term, STRANGER, false),
+                            last_log_id: last(term),
+                            leadership_transfer,
+                        };
+                        let ask = move |mut client: RaftClient<_>| async move {
+                            let answer = client.request_vote(from(STRANGER, request)).await?;
+                            Ok(answer.into_inner().granted)
+                        };
+                        let refused = again(cluster, id, ask).unwrap_err();
+                        assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+                    }
+                    let leads = entries(group, vote(term, STRANGER, true), last(term));
+                    let say = move |client| append(client, leads.clone());
+                    let refused = again(cluster, id, say).unwrap_err();
+                    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+                    let hand_over = TransferLeaderRequest {
                         group,
-                        vote: vote(term, STRANGER, false),
-                        last_log_id: last(term),
-                        leadership_transfer,
+                        from: vote(term, STRANGER, true),
+                        to: id,
+                        last_log_id: None,
                     };
-                    let ask = move |mut client: RaftClient<_>| async move {
-                        let answer = client.request_vote(from(STRANGER, request)).await?;
-                        Ok(answer.into_inner().granted)
+                    let say = move |mut client: RaftClient<_>| async move {
+                        client.transfer_leader(from(STRANGER, hand_over)).await
                     };
-                    let refused = again(&cluster, id, ask).unwrap_err();
+                    let refused = again(cluster, id, say).unwrap_err();
                     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
                 }
-                let leads = entries(group, vote(term, STRANGER, true), last(term));
-                let say = move |client| append(client, leads.clone());
-                let refused = again(&cluster, id, say).unwrap_err();
-                assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
-                let hand_over = TransferLeaderRequest {
-                    group,
-                    from: vote(term, STRANGER, true),
-                    to: id,
-                    last_log_id: None,
-                };
-                let say = move |mut client: RaftClient<_>| async move {
-                    client.transfer_leader(from(STRANGER, hand_over)).await
-                };
-                let refused = again(&cluster, id, say).unwrap_err();
-                assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
             }
+            let said = lines(cluster, id, "refused: a stranger");
+            assert_eq!(said, 1, "node {id}");
         }
-        let said = lines(&cluster, id, "refused: a stranger");
-        assert_eq!(said, 1, "node {id}");
-    }
-    calm.assert_unharmed(&cluster, "a stranger who wants to lead");
+        calm.assert_unharmed(cluster, "a stranger who wants to lead");
+    });
 }
 
 #[test]
 fn entries_of_an_old_term_are_answered_with_the_later_vote() {
-    let cluster = Cluster::start(3);
-    let mut calm = Calm::of(&cluster);
-    for id in cluster.ids() {
-        for node in cluster.ids() {
-            let old = entries(VOLUME, vote(0, node, true), None);
-            let mut old = old;
-            old.entries.clear();
-            let say = move |client| append(client, old.clone());
-            let answer = again(&cluster, id, say).unwrap();
-            assert!(
-                matches!(answer, Some(append_response::Result::HigherVote(_))),
-                "{answer:?}"
-            );
+    among_three(|cluster, calm| {
+        for id in cluster.ids() {
+            for node in cluster.ids() {
+                let old = entries(VOLUME, vote(0, node, true), None);
+                let mut old = old;
+                old.entries.clear();
+                let say = move |client| append(client, old.clone());
+                let answer = again(cluster, id, say).unwrap();
+                assert!(
+                    matches!(answer, Some(append_response::Result::HigherVote(_))),
+                    "{answer:?}"
+                );
+            }
         }
-    }
-    calm.assert_unharmed(&cluster, "a leader of the past");
+        calm.assert_unharmed(cluster, "a leader of the past");
+    });
 }
 
 #[test]
@@ -197,75 +197,75 @@ fn groups_that_are_not_there_are_not_found() {
 
 #[test]
 fn snapshots_that_nobody_asked_for_are_refused() {
-    let cluster = Cluster::start(3);
-    let mut calm = Calm::of(&cluster);
-    let term = calm.terms.iter().map(|(_, term)| *term).max().unwrap();
-    let leader = cluster.leader();
-    let follower = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
-    let leads = vote(term, leader, true);
-    let place = Some(LogId {
-        term,
-        node: leader,
-        index: 1 << 40,
-    });
-    let chunk = move |change: fn(&mut SnapshotChunk)| {
-        let mut chunk = SnapshotChunk {
+    among_three(|cluster, calm| {
+        let term = calm.terms.iter().map(|(_, term)| *term).max().unwrap();
+        let leader = cluster.leader();
+        let follower = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+        let leads = vote(term, leader, true);
+        let place = Some(LogId {
+            term,
+            node: leader,
+            index: 1 << 40,
+        });
+        let chunk = move |change: fn(&mut SnapshotChunk)| {
+            let mut chunk = SnapshotChunk {
+                group: VOLUME,
+                vote: leads,
+                last_log_id: place,
+                compressed: vec![0x10, 7].into(),
+                length: 1,
+                ..SnapshotChunk::default()
+            };
+            change(&mut chunk);
+            chunk
+        };
+        let changes: [fn(&mut SnapshotChunk); 5] = [
+            |_| (),
+            |chunk| chunk.checksum = 1,
+            |chunk| chunk.offset = u64::MAX,
+            |chunk| (chunk.length, chunk.file) = (u32::MAX, u32::MAX),
+            |chunk| chunk.compressed = vec![0xff; 4096].into(),
+        ];
+        for change in changes {
+            let say = move |mut client: RaftClient<_>| async move {
+                let chunks = tokio_stream::iter([chunk(change), chunk(change)]);
+                client.send_snapshot(from(leader, chunks)).await
+            };
+            let refused = again(cluster, follower, say).unwrap_err();
+            assert_eq!(refused.code(), Code::Aborted, "{refused}");
+        }
+        // Files that are longer together than there are numbers.
+        let offer = move || SnapshotOffer {
             group: VOLUME,
             vote: leads,
-            last_log_id: place,
-            compressed: vec![0x10, 7].into(),
-            length: 1,
-            ..SnapshotChunk::default()
-        };
-        change(&mut chunk);
-        chunk
-    };
-    let changes: [fn(&mut SnapshotChunk); 5] = [
-        |_| (),
-        |chunk| chunk.checksum = 1,
-        |chunk| chunk.offset = u64::MAX,
-        |chunk| (chunk.length, chunk.file) = (u32::MAX, u32::MAX),
-        |chunk| chunk.compressed = vec![0xff; 4096].into(),
-    ];
-    for change in changes {
-        let say = move |mut client: RaftClient<_>| async move {
-            let chunks = tokio_stream::iter([chunk(change), chunk(change)]);
-            client.send_snapshot(from(leader, chunks)).await
-        };
-        let refused = again(&cluster, follower, say).unwrap_err();
-        assert_eq!(refused.code(), Code::Aborted, "{refused}");
-    }
-    // Files that are longer together than there are numbers.
-    let offer = move || SnapshotOffer {
-        group: VOLUME,
-        vote: leads,
-        meta: Some(SnapshotMeta {
-            last_log_id: place,
-            last_membership: Some(StoredMembership {
-                log_id: None,
-                membership: Some(Membership {
-                    configurations: vec![Voters { ids: vec![1] }],
-                    nodes: vec![Member {
-                        id: 1,
-                        address: String::new(),
-                    }],
+            meta: Some(SnapshotMeta {
+                last_log_id: place,
+                last_membership: Some(StoredMembership {
+                    log_id: None,
+                    membership: Some(Membership {
+                        configurations: vec![Voters { ids: vec![1] }],
+                        nodes: vec![Member {
+                            id: 1,
+                            address: String::new(),
+                        }],
+                    }),
                 }),
             }),
-        }),
-        files: ["a", "b"]
-            .map(|name| SnapshotFile {
-                name: name.to_owned(),
-                length: u64::MAX,
-            })
-            .to_vec(),
-    };
-    let say = move |mut client: RaftClient<_>| async move {
-        client.offer_snapshot(from(leader, offer())).await
-    };
-    let refused = again(&cluster, follower, say).unwrap_err();
-    assert_eq!(refused.code(), Code::Aborted, "{refused}");
-    assert_eq!(lines(&cluster, follower, "panicked"), 0);
-    calm.assert_unharmed(&cluster, "snapshots that nobody asked for");
+            files: ["a", "b"]
+                .map(|name| SnapshotFile {
+                    name: name.to_owned(),
+                    length: u64::MAX,
+                })
+                .to_vec(),
+        };
+        let say = move |mut client: RaftClient<_>| async move {
+            client.offer_snapshot(from(leader, offer())).await
+        };
+        let refused = again(cluster, follower, say).unwrap_err();
+        assert_eq!(refused.code(), Code::Aborted, "{refused}");
+        assert_eq!(lines(cluster, follower, "panicked"), 0);
+        calm.assert_unharmed(cluster, "snapshots that nobody asked for");
+    });
 }
 
 #[test]
