@@ -106,7 +106,7 @@ impl Tls {
         let directory = self.shared.directory.display();
         let known = self.own().holder;
         match Material::load(&self.shared.directory) {
-            Ok(material) if is_another_node(&known, &material.own.holder) => {
+            Ok(material) if is_somebody_else(&known, &material.own.holder) => {
                 let holder = material.own.holder.to_string();
                 tracing::error!(%directory, holder, "the new certificate is of somebody else: the old one stays");
             }
@@ -147,9 +147,9 @@ impl Tls {
     }
 }
 
-/// A node does not become another one, nor a client, while it runs.
-fn is_another_node(known: &Holder, found: &Holder) -> bool {
-    matches!(known, Holder::Node(_)) && known != found
+/// Nobody becomes somebody else while it runs: a node has data and a client has sessions under its name.
+fn is_somebody_else(known: &Holder, found: &Holder) -> bool {
+    known.name() != found.name()
 }
 
 impl fmt::Debug for Tls {

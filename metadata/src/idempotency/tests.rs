@@ -284,6 +284,24 @@ fn a_session_is_opened_by_a_request_with_texts_of_a_bounded_length() {
 }
 
 #[test]
+fn a_session_is_opened_again_by_its_own_mount_only() {
+    let fixture = fixture();
+    let open_at = |mountpoint: &str| {
+        let open = OpenSession {
+            host: "h".to_owned(),
+            process: 1,
+            version: "v".to_owned(),
+            mountpoint: mountpoint.to_owned(),
+        };
+        command(request(3, 0, 0), Operation::OpenSession(open))
+    };
+    run(&fixture, open_at("/a")).unwrap();
+    run(&fixture, open_at("/a")).unwrap();
+    assert_eq!(run(&fixture, open_at("/b")), Err(PosixError::SessionGone));
+    assert_eq!(sessions(&fixture)[2].mountpoint, "/a");
+}
+
+#[test]
 fn the_greatest_session_is_closed_like_any_other() {
     let fixture = fixture();
     run(&fixture, open(u64::MAX)).unwrap();

@@ -55,18 +55,26 @@ impl Sessions {
         if self.closed.contains(&session) {
             return Err(vec![PosixError::SessionGone]);
         }
-        self.open.entry(session).or_insert_with(|| Session {
-            info: SessionInfo {
-                session,
-                acknowledged: 0,
-                opened: now,
-                host: open.host.clone(),
-                process: open.process,
-                version: open.version.clone(),
-                mountpoint: open.mountpoint.clone(),
-            },
-            answered: BTreeMap::new(),
-        });
+        let info = SessionInfo {
+            session,
+            acknowledged: 0,
+            opened: now,
+            host: open.host.clone(),
+            process: open.process,
+            version: open.version.clone(),
+            mountpoint: open.mountpoint.clone(),
+        };
+        if let Some(Session { info: known, .. }) = self.open.get(&session) {
+            let mut same = info;
+            (same.acknowledged, same.opened) = (known.acknowledged, known.opened);
+            return if same == *known {
+                Ok(Answer::Done)
+            } else {
+                Err(vec![PosixError::SessionGone])
+            };
+        }
+        let answered = BTreeMap::new();
+        self.open.insert(session, Session { info, answered });
         Ok(Answer::Done)
     }
 

@@ -19,17 +19,35 @@ pub(crate) fn apply(context: &mut Context<'_>, open: &OpenSession) -> Result<Ans
         return Err(PosixError::SessionGone.into());
     }
     let key = keys::session(session);
-    if !context.state.contains(&key)? {
-        let record = SessionRecord {
-            acknowledged: 0,
-            opened: context.now,
-            process: open.process,
-            host: open.host.clone(),
-            version: open.version.clone(),
-            mountpoint: open.mountpoint.clone(),
+    if let Some(record) = context.state.get(&key)? {
+        // Numbers are random: two mounts may choose the same, and the later one takes another then.
+        let is_the_same = is_of(&SessionRecord::decode(&record)?, open);
+        return if is_the_same {
+            Ok(Answer::Done)
+        } else {
+            Err(PosixError::SessionGone.into())
         };
-        context.state.put(key, record.encode());
-        context.news.push(News::SessionOpened(session));
     }
+    let record = SessionRecord {
+        acknowledged: 0,
+        opened: context.now,
+        process: open.process,
+        host: open.host.clone(),
+        version: open.version.clone(),
+        mountpoint: open.mountpoint.clone(),
+    };
+    context.state.put(key, record.encode());
+    context.news.push(News::SessionOpened(session));
     Ok(Answer::Done)
+}
+
+fn is_of(record: &SessionRecord, open: &OpenSession) -> bool {
+    let OpenSession {
+        host,
+        process,
+        version,
+        mountpoint,
+    } = open;
+    (&record.host, &record.process) == (host, process)
+        && (&record.version, &record.mountpoint) == (version, mountpoint)
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::error::ReplicateError;
+use crate::tls::Rights;
 
 /// The part of a lease that a mount counts on: the clock of the leader may be faster by a ninth.
 const KEPT_PARTS: u32 = 9;
@@ -72,11 +73,16 @@ impl Drop for UnderWay {
 }
 
 impl Session {
-    /// A new one; its number is random, so that no other mount has it.
-    pub(super) fn new(epoch: u64) -> io::Result<Arc<Session>> {
+    /// A new one; its number is random, so that no other mount has it, and says whose it is if the mount shows a certificate.
+    pub(super) fn new(epoch: u64, client: Option<&Rights>) -> io::Result<Arc<Session>> {
         let mut bytes = [0; 8];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(Session::of(SessionId(u64::from_be_bytes(bytes)), epoch))
+        let random = u64::from_be_bytes(bytes);
+        let number = match client {
+            Some(client) => u64::from(client.sessions()) << 32 | random >> 32,
+            None => random,
+        };
+        Ok(Session::of(SessionId(number), epoch))
     }
 
     /// One with this number.
@@ -167,7 +173,7 @@ mod tests {
 
     #[test]
     fn acknowledged_is_the_lowest_sequence_under_way() {
-        let session = Session::new(1).unwrap();
+        let session = Session::new(1, None).unwrap();
         let (first, second, third) = (session.begin(), session.begin(), session.begin());
         let ids =
             |under_way: &UnderWay| (under_way.request.sequence, under_way.request.acknowledged);
@@ -189,6 +195,9 @@ mod tests {
 
     #[test]
     fn two_sessions_have_different_numbers() {
-        assert_ne!(Session::new(1).unwrap().id, Session::new(1).unwrap().id);
+        assert_ne!(
+            Session::new(1, None).unwrap().id,
+            Session::new(1, None).unwrap().id
+        );
     }
 }

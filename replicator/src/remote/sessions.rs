@@ -23,6 +23,7 @@ use super::options::RemoteOptions;
 use super::session::Session;
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::error::ReplicateError;
+use crate::tls::{Holder, Tls};
 
 /// A registration that is refused (a full disk) is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Sessions {
     current: Mutex<Arc<Session>>,
+    tls: Option<Tls>,
     asking: Arc<Asking>,
     runtime: Handle,
     who: OpenSession,
@@ -42,8 +44,10 @@ impl Sessions {
         runtime: Handle,
         options: &RemoteOptions,
     ) -> io::Result<Sessions> {
+        let tls = options.tls.clone();
         Ok(Sessions {
-            current: Mutex::new(Session::new(1)?),
+            current: Mutex::new(fresh(1, tls.as_ref())?),
+            tls,
             asking,
             runtime,
             who: OpenSession {
@@ -72,7 +76,7 @@ impl Sessions {
         if current.id != lost.id {
             return Ok(());
         }
-        let next = Session::new(current.epoch + 1);
+        let next = fresh(current.epoch + 1, self.tls.as_ref());
         *current = next.map_err(|error| ReplicateError::Unavailable {
             reason: format!("no random numbers for a session: {error}"),
         })?;
@@ -118,6 +122,14 @@ impl Sessions {
     async fn send(&self, command: &Command) -> Result<Outcome, ReplicateError> {
         let body = CallBody::Command(encode_command(command));
         outcome_in(self.asking.ask(body).await?.answer)
+    }
+}
+
+/// A session of whom the certificate is made for.
+fn fresh(epoch: u64, tls: Option<&Tls>) -> io::Result<Arc<Session>> {
+    match tls.map(|tls| tls.own().holder) {
+        Some(Holder::Client(rights)) => Session::new(epoch, Some(&rights)),
+        Some(Holder::Node(_)) | None => Session::new(epoch, None),
     }
 }
 

@@ -3,19 +3,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use holdfast_metadata::{InodeId, Query};
+use holdfast_metadata::{
+    Command, Credentials, InodeId, Operation, Query, RequestId, SessionId, Timestamp,
+};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::client_client::ClientClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_client::RaftClient;
+use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{
-    CallRequest, CallRequests, JoinRequest, ProposeCatalogRequest, StatusRequest, VoteRequest,
-    call_request, call_response, refusal,
+    Attend, CallRequest, CallRequests, JoinRequest, ListSessionsRequest, ProposeCatalogRequest,
+    StatusRequest, VoteRequest, call_request, call_response, encode_command, refusal,
 };
 use holdfast_replicator::{Tls, connect_lazy, explain};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
+use crate::mounts::{Mount, tls};
 use crate::scene::{Scene, assert_says};
 
 const ANSWER: Duration = Duration::from_secs(20);
@@ -111,6 +115,37 @@ async fn a_node_speaks_for_itself_alone_and_only_the_one_that_is_meant_is_spoken
     assert_says(&explain(&status).unwrap(), "node 3 was meant");
 }
 
+/// Why each of these calls is refused.
+pub(crate) async fn refusals(scene: &Scene, tls: &Path, calls: Vec<CallRequest>) -> Vec<String> {
+    let count = calls.len();
+    let batch = CallRequests {
+        requests: calls,
+        ..CallRequests::default()
+    };
+    let outgoing =
+        tokio_stream::StreamExt::chain(tokio_stream::once(batch), tokio_stream::pending());
+    let mut asked = request(outgoing, None);
+    asked.set_timeout(ANSWER);
+    let channel = channel(&scene.address(1), tls, None);
+    let answers = ClientClient::new(channel).call(asked).await.unwrap();
+    let mut answers = answers.into_inner();
+    let mut refused = Vec::new();
+    while refused.len() < count {
+        let message = answers.message().await.unwrap().unwrap();
+        for response in message.responses {
+            let said = match response.body {
+                Some(call_response::Body::Refusal(said)) => Ok(said),
+                answer => Err(answer),
+            };
+            let said = said.unwrap();
+            assert_eq!(said.kind(), refusal::Kind::Malformed, "{said:?}");
+            refused.push((response.call, said.message));
+        }
+    }
+    refused.sort();
+    refused.into_iter().map(|(_, why)| why).collect()
+}
+
 #[tokio::test]
 async fn a_call_that_looks_forwarded_is_checked_all_the_same() {
     let scene = Scene::start(1);
@@ -125,29 +160,59 @@ async fn a_call_that_looks_forwarded_is_checked_all_the_same() {
         ))),
         ..CallRequest::default()
     };
-    let batch = CallRequests {
-        requests: vec![call(1, true), call(2, false)],
-        ..CallRequests::default()
+    let calls = vec![call(1, true), call(2, false)];
+    let refused = refusals(&scene, &client, calls).await;
+    assert_says(&refused[0], "passes on a call, and is no node");
+    assert_says(&refused[1], "no right to volume \"default\"");
+}
+
+#[tokio::test]
+async fn nobody_acts_in_the_session_of_another_client() {
+    let scene = Scene::start(1);
+    let rights = ["--volumes", "default"];
+    let [alice, mallory] =
+        ["alice", "mallory"].map(|name| scene.issue(&[&["client", name][..], &rights].concat()));
+    let mount = Mount::new(&scene, "alice", &tls(&alice));
+    mount.shell("touch $M/file").success();
+    // Who may use the volume may know of it ...
+    let list = ListSessionsRequest {
+        volume: "default".to_owned(),
     };
-    let outgoing =
-        tokio_stream::StreamExt::chain(tokio_stream::once(batch), tokio_stream::pending());
-    let mut asked = request(outgoing, None);
-    asked.set_timeout(ANSWER);
-    let channel = channel(&scene.address(1), &client, None);
-    let answers = ClientClient::new(channel).call(asked).await.unwrap();
-    let mut answers = answers.into_inner();
-    let mut refused = Vec::new();
-    while refused.len() < 2 {
-        let message = answers.message().await.unwrap().unwrap();
-        for response in message.responses {
-            let Some(call_response::Body::Refusal(said)) = response.body else {
-                panic!("an answer: {response:?}");
-            };
-            assert_eq!(said.kind(), refusal::Kind::Malformed, "{said:?}");
-            refused.push((response.call, said.message));
-        }
+    let listed = SessionAdminClient::new(channel(&scene.address(1), &mallory, None))
+        .list_sessions(request(list, None))
+        .await
+        .unwrap();
+    let session = listed.into_inner().sessions[0].session;
+    // ... and that is all.
+    let close = Command {
+        request: Some(RequestId {
+            session: SessionId(session),
+            sequence: 1 << 40,
+            acknowledged: 1 << 40,
+        }),
+        now: Timestamp {
+            seconds: 1,
+            nanoseconds: 0,
+        },
+        credentials: Credentials::ROOT,
+        operation: Operation::CloseSession,
+    };
+    let attend = Attend {
+        session,
+        ..Attend::default()
+    };
+    let bodies = [
+        call_request::Body::Command(encode_command(&close)),
+        call_request::Body::Attend(attend),
+    ];
+    let calls = bodies.into_iter().zip(1..).map(|(body, call)| CallRequest {
+        call,
+        volume: 1,
+        body: Some(body),
+        ..CallRequest::default()
+    });
+    for why in refusals(&scene, &mallory, calls.collect()).await {
+        assert_says(&why, "is not one of client/mallory");
     }
-    refused.sort();
-    assert_says(&refused[0].1, "passes on a call, and is no node");
-    assert_says(&refused[1].1, "no right to volume \"default\"");
+    mount.shell("touch $M/another").success();
 }

@@ -44,6 +44,21 @@ fn a_new_certificate_is_used_without_a_restart_and_an_old_one_ends_with_its_time
 }
 
 #[test]
+fn nobody_becomes_somebody_else_while_it_runs() {
+    let scene = Scene::start(1);
+    let another = scene.issue(&["node", "2"]);
+    for file in ["tls.crt", "tls.key"] {
+        let own = scene.directory("node-1").join(file);
+        std::fs::copy(another.join(file), own).unwrap();
+    }
+    wait_until("the node notices", NOTICED, || {
+        let log = scene.log(1);
+        log.contains("the new certificate is of somebody else: the old one stays")
+    });
+    scene.holdfast(&["status"], Some(&scene.admin())).success();
+}
+
+#[test]
 fn who_is_revoked_is_shut_out_at_once_by_name_or_by_number() {
     let scene = Scene::start(1);
     let named = scene.issue(&["client", "alice", "--admin"]);

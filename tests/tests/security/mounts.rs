@@ -13,7 +13,7 @@ use crate::scene::{Scene, assert_says, complaint};
 const NOTICED: Duration = Duration::from_secs(30);
 
 /// A mount in the background; it ends with the test.
-struct Mount(PathBuf);
+pub(crate) struct Mount(PathBuf);
 
 impl Mount {
     fn try_new(scene: &Scene, name: &str, options: &str) -> (Mount, Finished) {
@@ -26,14 +26,14 @@ impl Mount {
     }
 
     #[track_caller]
-    fn new(scene: &Scene, name: &str, options: &str) -> Mount {
+    pub(crate) fn new(scene: &Scene, name: &str, options: &str) -> Mount {
         let (mount, finished) = Mount::try_new(scene, name, options);
         finished.success();
         mount
     }
 
     /// What a shell makes of a line in there; it is killed when that takes too long.
-    fn shell(&self, line: &str) -> Finished {
+    pub(crate) fn shell(&self, line: &str) -> Finished {
         run(Command::new("sh")
             .args(["-c", line])
             .current_dir("/")
@@ -47,7 +47,8 @@ impl Drop for Mount {
     }
 }
 
-fn tls(directory: &Path) -> String {
+/// As a mount is told of its certificates.
+pub(crate) fn tls(directory: &Path) -> String {
     format!("tls={}", directory.display())
 }
 

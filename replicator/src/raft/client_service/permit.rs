@@ -1,4 +1,5 @@
-//! What the certificate at the other end of a stream allows, asked of each call that comes.
+//! What the certificate at the other end of a stream allows, asked of each call that comes: which volumes, whether to change anything,
+//! and in whose sessions.
 //!
 //! The node that the client speaks to asks; it passes on only what is allowed. The node that leads takes what another node passes on as
 //! asked, because only a node can: `forwarded` is taken from nobody else.
@@ -12,6 +13,7 @@ use crate::call::{AnswerBody, CallAnswer};
 use crate::raft::gate::CallerRights;
 use crate::raft::router::Router;
 use crate::refusal::Refusal;
+use crate::tls::Rights;
 
 /// What may be asked on one stream.
 #[derive(Debug)]
@@ -59,17 +61,34 @@ impl Permit {
                 None => return Err(Err(self.router.missing(request.volume))),
             }
         }
-        match &request.body {
-            Some(call_request::Body::Command(bytes)) if rights.read_only => {
-                match decode_command(bytes.clone()) {
-                    Ok(command) if changes(&command.operation) => Err(Ok(denied())),
-                    // What is not understood is refused where everything is.
-                    Ok(_) | Err(_) => Ok(()),
-                }
-            }
-            _ => Ok(()),
+        let (session, is_change) = match &request.body {
+            Some(call_request::Body::Command(bytes)) => match decode_command(bytes.clone()) {
+                Ok(command) => (
+                    command.request.map(|request| request.session.0),
+                    changes(&command.operation),
+                ),
+                // What is not understood is refused where everything is.
+                Err(_) => (None, false),
+            },
+            Some(call_request::Body::Attend(attend)) => (Some(attend.session), false),
+            Some(call_request::Body::Query(_)) | None => (None, false),
+        };
+        if let Some(session) = session.filter(|session| !is_own(*session, rights)) {
+            let client = &rights.name;
+            return malformed(format!(
+                "session {session:016x} is not one of client/{client}"
+            ));
         }
+        if rights.read_only && is_change {
+            return Err(Ok(denied()));
+        }
+        Ok(())
     }
+}
+
+/// Whether the number of a session says that it is of this client.
+fn is_own(session: u64, rights: &Rights) -> bool {
+    session >> 32 == u64::from(rights.sessions())
 }
 
 /// As a program hears it that may read a file and not write it.

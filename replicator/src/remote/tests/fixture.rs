@@ -34,12 +34,13 @@ impl State {
         outcomes.unwrap().pop().unwrap()
     }
 
+    /// As the contract opens one.
     pub(super) fn open_session(&self, session: u64) {
         let open = Operation::OpenSession(OpenSession {
             host: "host".to_owned(),
             process: 1,
-            version: "0".to_owned(),
-            mountpoint: "/".to_owned(),
+            version: "1".to_owned(),
+            mountpoint: "/mnt".to_owned(),
         });
         let request = RequestId {
             session: SessionId(session),
