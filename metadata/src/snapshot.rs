@@ -12,7 +12,7 @@ mod restore;
 mod writer;
 
 pub use entries::{BrokenEntry, entries};
-pub use format::{SnapshotError, Summary};
+pub use format::{OLDEST_VERSION, SnapshotError, Summary, VERSION};
 pub use reader::{Reader, verify};
 pub use restore::read;
 pub(crate) use restore::read_with;

@@ -5,6 +5,7 @@ mod disk_space;
 mod durable;
 mod error;
 mod fault_point;
+mod formats;
 mod noop;
 mod raft;
 mod refusal;
@@ -19,6 +20,7 @@ mod watermark;
 
 pub use error::ReplicateError;
 pub use fault_point::FaultPoint;
+pub use formats::{FormatVersion, format_versions};
 pub use noop::{
     DataDirectory, Durability, LoadError, NoOpOptions, NoOpReplicator, OpenError, VolumeId,
 };

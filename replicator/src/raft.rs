@@ -50,6 +50,13 @@ mod volume;
 
 #[cfg(feature = "testing")]
 pub use self::bare_log::{BareGroup, BareLog, BareLogId};
+/// The versions of what a node has on its disk.
+pub(crate) const FORMATS: [(&str, u64); 3] = [
+    ("node directory", node_directory::VERSION),
+    ("Raft log", log::VERSION as u64),
+    ("list of a snapshot", snapshot::listing::VERSION as u64),
+];
+
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};

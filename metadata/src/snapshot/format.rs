@@ -12,7 +12,10 @@ use crate::digest::Digest;
 use crate::fault::Fault;
 
 pub(super) const MAGIC: [u8; 8] = *b"HoldSnap";
-pub(super) const VERSION: u32 = 2;
+/// The version that is written.
+pub const VERSION: u32 = 2;
+/// The oldest version that is read.
+pub const OLDEST_VERSION: u32 = 1;
 pub(super) const HEADER_BYTES: usize = 16;
 /// Kind and length, before the checksum.
 pub(super) const FRAME_START_BYTES: usize = 5;

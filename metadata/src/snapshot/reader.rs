@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::entries::entries;
 use super::format::{
     FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FRAME_START_BYTES, FrameKind, HEADER_BYTES, MAGIC,
-    PACKED_LENGTH_BYTES, SnapshotError, Summary, VERSION, frame_checksum,
+    OLDEST_VERSION, PACKED_LENGTH_BYTES, SnapshotError, Summary, VERSION, frame_checksum,
 };
 use crate::digest::{Digest, Digester};
 
@@ -109,7 +109,7 @@ impl<'a, R: Read> Reader<'a, R> {
         }
         self.version = number(version) as u32;
         match self.version {
-            1..=VERSION => Ok(()),
+            OLDEST_VERSION..=VERSION => Ok(()),
             0 => Err(self.corrupt("version 0")),
             found => Err(SnapshotError::NewerVersion {
                 found,

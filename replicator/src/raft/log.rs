@@ -30,6 +30,7 @@ use holdfast_metadata::Fault;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+pub(super) use self::database::VERSION;
 use self::database::{Database, closed};
 use self::group::Group;
 use self::metrics::Counters;

@@ -30,7 +30,7 @@ use super::node_error::NodeError;
 use crate::durable;
 
 const MAGIC: &str = "holdfast node directory";
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 const NODE: &str = "NODE";
 const BOOTSTRAP: &str = "BOOTSTRAP";
 

@@ -19,7 +19,7 @@ use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
 use crate::command::umount::UmountArguments;
-use crate::command::version;
+use crate::command::version::{self, VersionArguments};
 use crate::command::volume::VolumeArguments;
 use crate::mount_options;
 
@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Bench(BenchArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
+    Version(VersionArguments),
 }
 
 /// Mount a data directory or a volume of a cluster, and return once it can be used.

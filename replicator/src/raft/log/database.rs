@@ -23,7 +23,7 @@ use crate::durable::sync_directory;
 use crate::watermark::{Mark, Watermark};
 
 /// The version of what is in the database.
-const VERSION: u32 = 1;
+pub(in crate::raft) const VERSION: u32 = 1;
 
 const STORE: &str = "store";
 const SYNCED: &str = "SYNCED";

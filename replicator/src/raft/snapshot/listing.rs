@@ -14,7 +14,7 @@ use prost::Message;
 use crate::raft::convert::{from_message, to_message};
 use crate::raft::type_config::SnapshotMeta;
 
-const VERSION: u32 = 1;
+pub(in crate::raft) const VERSION: u32 = 1;
 const CHECKSUM_BYTES: usize = 4;
 const NAME_BYTES_MAX: usize = 255;
 

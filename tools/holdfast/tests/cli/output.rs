@@ -62,6 +62,14 @@ fn the_version_tells_the_format() {
     let scene = Scene::new();
     let text = scene.holdfast(&["--version"]).success();
     assert_one_line(&text, &["holdfast 0.", "format 1"]);
+    let all = scene.holdfast(&["version"]).success();
+    assert_eq!(
+        all.lines().next(),
+        Some(concat!("holdfast ", env!("CARGO_PKG_VERSION")))
+    );
+    assert!(all.contains("\nRaft log                  1\n"), "{all}");
+    let json = scene.holdfast(&["version", "--json"]).success();
+    assert!(json.contains("\"protocol between programs\""), "{json}");
 }
 
 #[test]
