@@ -85,6 +85,9 @@ impl Node {
     pub async fn start(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
         check(&options)?;
         let mut directory = NodeDirectory::open(&options.data, options.id)?;
+        if directory.is_recovering() {
+            return Err(NodeError::RecoveryCutOff(options.data));
+        }
         let listener = listen(options.listen).await?;
         let address = listener.local_addr().map_err(|error| NodeError::Listen {
             address: options.listen.to_string(),
