@@ -7,6 +7,7 @@ mod backup_service;
 #[cfg(feature = "testing")]
 mod bare_log;
 mod catalog_client;
+mod check_service;
 mod client_service;
 mod complaints;
 mod connections;
