@@ -2,10 +2,11 @@
 
 use std::error::Error;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "holdfast/v1/admin.proto",
     "holdfast/v1/backup.proto",
     "holdfast/v1/catalog.proto",
+    "holdfast/v1/check.proto",
     "holdfast/v1/client.proto",
     "holdfast/v1/command.proto",
     "holdfast/v1/outcome.proto",

@@ -88,7 +88,8 @@ impl Identity {
             return Ok(());
         }
         Err(Status::failed_precondition(format!(
-            "cluster {ours} cannot talk to cluster {}",
+            "cluster {ours} cannot talk to cluster {} (it was recovered as a new one, or is another one: mount again; a node \
+             joins with an empty directory and another --id)",
             theirs.escape_default(),
         )))
     }

@@ -64,6 +64,14 @@ fault_points! {
     MembershipDecided = "membership-decided",
     /// A change of the members is committed.
     MembershipChanged = "membership-changed",
+    /// The data of a node is marked as being recovered, and is as it was.
+    RecoveryBegun = "recovery-begun",
+    /// The log of one group makes its node the only voter, those of the others do not.
+    RecoveryHalfDone = "recovery-half-done",
+    /// Those of all groups do, and the node is still of the old cluster.
+    RecoveryUnnamed = "recovery-unnamed",
+    /// All is done, and still marked.
+    RecoveryUnfinished = "recovery-unfinished",
 }
 
 /// Ends the process, if a test wants it to end here.

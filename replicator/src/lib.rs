@@ -29,8 +29,8 @@ pub use raft::fuzz;
 #[cfg(feature = "testing")]
 pub use raft::{BareGroup, BareLog, BareLogId};
 pub use raft::{
-    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
-    StoredVolume, Timing,
+    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, Recovery, SnapshotOptions, Start,
+    StoppedNode, StoredVolume, SurveyedGroup, SurveyedLog, Timing,
 };
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};

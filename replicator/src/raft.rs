@@ -7,6 +7,7 @@ mod backup_service;
 #[cfg(feature = "testing")]
 mod bare_log;
 mod catalog_client;
+mod check_service;
 mod client_service;
 mod complaints;
 mod connections;
@@ -34,6 +35,7 @@ mod progress;
 mod proposer;
 mod raft_service;
 mod read_index;
+mod recovery;
 mod registry;
 mod router;
 mod runtime;
@@ -60,4 +62,5 @@ pub(crate) const FORMATS: [(&str, u64); 3] = [
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
+pub use self::recovery::{Recovery, SurveyedGroup, SurveyedLog};
 pub use self::stopped_node::{StoppedNode, StoredVolume};

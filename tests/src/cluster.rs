@@ -11,6 +11,7 @@ mod mount;
 mod network;
 mod node;
 mod records;
+mod recovery;
 mod speaker;
 mod standpoint;
 mod state_on_disk;

@@ -30,6 +30,9 @@ impl Known {
                 format,
             } => self.create_volume(name, *replication, *format),
             CatalogCommand::DeleteVolume { name, request } => self.delete_volume(name, *request),
+            CatalogCommand::ForceNewCluster { cluster_id, node } => {
+                self.force_new_cluster(*cluster_id, *node)
+            }
         }
     }
 
@@ -165,6 +168,26 @@ impl Known {
         if let Some(request) = request {
             self.deletions.remember(request);
         }
+        Ok(CatalogAnswer::Done)
+    }
+
+    fn force_new_cluster(&mut self, cluster_id: [u8; 16], id: u64) -> CatalogOutcome {
+        self.check_cluster()?;
+        self.check_not_removed(id)?;
+        let Some(node) = self.state.node(id) else {
+            return Err(CatalogError::UnknownNode { id });
+        };
+        let alone = NodeRecord {
+            role: NodeRole::Voter,
+            ..node.clone()
+        };
+        let lost = self.state.nodes.iter().map(|node| node.id);
+        let lost = lost.filter(|other| *other != id);
+        self.state.removed.extend(lost);
+        self.state.removed.sort_unstable();
+        self.state.nodes = vec![alone];
+        self.record.cluster_id = Some(cluster_id);
+        self.state.cluster_id = Some(cluster_id);
         Ok(CatalogAnswer::Done)
     }
 

@@ -47,6 +47,14 @@ pub enum CatalogCommand {
         /// Random, the same each time this deletion is tried again: it takes effect once.
         request: Option<[u8; 16]>,
     },
+    /// The quorum was lost for ever: one node goes on alone, as another cluster. It is never proposed; who recovers
+    /// the data of that node writes it to its log.
+    ForceNewCluster {
+        /// Random: who belongs to the old one is refused.
+        cluster_id: [u8; 16],
+        /// The node.
+        node: u64,
+    },
 }
 
 /// What a node does for the groups it is part of.

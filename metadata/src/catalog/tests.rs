@@ -444,3 +444,23 @@ fn errors_are_understood_by_a_stranger() {
         format!("this node belongs to another cluster ({id})")
     );
 }
+
+#[test]
+fn a_forced_new_cluster_has_one_node_that_votes_and_another_name() {
+    let mut fixture = Fixture::new();
+    let force = |node| CatalogCommand::ForceNewCluster {
+        cluster_id: [2; 16],
+        node,
+    };
+    fixture.refuses(force(9), CatalogError::UnknownNode { id: 9 });
+    assert_eq!(fixture.run(force(3)), Ok(CatalogAnswer::Done));
+    let state = fixture.catalog.state();
+    assert_eq!(state.cluster_id, Some([2; 16]));
+    assert_eq!(state.removed, [1, 2]);
+    let voters: Vec<u64> = state.voters().map(|node| node.id).collect();
+    assert_eq!((voters, state.nodes.len()), (vec![3], 1));
+    // Again, because the first time was cut off.
+    assert_eq!(fixture.run(force(3)), Ok(CatalogAnswer::Done));
+    fixture.refuses(force(1), CatalogError::NodeRemoved { id: 1 });
+    assert_eq!(fixture.reopened().catalog.state(), state);
+}

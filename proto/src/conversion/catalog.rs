@@ -67,6 +67,12 @@ pub fn encode_catalog_message(command: &CatalogCommand) -> wire::CatalogCommand 
                 request,
             })
         }
+        CatalogCommand::ForceNewCluster { cluster_id, node } => {
+            Operation::ForceNewCluster(wire::ForceNewCluster {
+                cluster_id: Bytes::copy_from_slice(cluster_id),
+                node: *node,
+            })
+        }
     };
     wire::CatalogCommand {
         operation: Some(operation),
@@ -98,6 +104,10 @@ pub fn decode_catalog_message(message: wire::CatalogCommand) -> Result<CatalogCo
                 [] => None,
                 bytes => Some(decode_16("the request of a deletion", bytes)?),
             },
+        },
+        Operation::ForceNewCluster(force) => CatalogCommand::ForceNewCluster {
+            cluster_id: decode_16("the id of a cluster", &force.cluster_id)?,
+            node: force.node,
         },
     })
 }

@@ -223,6 +223,8 @@ pub(crate) fn catalog_command() -> impl Strategy<Value = CatalogCommand> {
         }),
         (text(), option::of(any::<[u8; 16]>()))
             .prop_map(|(name, request)| CatalogCommand::DeleteVolume { name, request }),
+        (any::<[u8; 16]>(), number())
+            .prop_map(|(cluster_id, node)| CatalogCommand::ForceNewCluster { cluster_id, node }),
     ]
 }
 

@@ -165,6 +165,11 @@ impl Admin for AdminService {
         let command = command.ok_or_else(|| Status::invalid_argument("no command"))?;
         let command = holdfast_proto::decode_catalog_message(command)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if matches!(command, CatalogCommand::ForceNewCluster { .. }) {
+            return Err(Status::permission_denied(
+                "a cluster is recovered where the data is: holdfast recover",
+            ));
+        }
         let result = match self.catalog.here(&command).await {
             Ok(CatalogAnswer::Done) => propose_catalog_response::Result::Done(CatalogDone {}),
             Ok(CatalogAnswer::Volume { id }) => propose_catalog_response::Result::Volume(id),

@@ -13,6 +13,7 @@ mod compact;
 mod directory;
 pub(in crate::raft) mod disk;
 mod group_machine;
+mod halt;
 mod metrics;
 pub(in crate::raft) mod of_term;
 mod position;
@@ -27,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::Catalog;
+use holdfast_metadata::store::View;
 use holdfast_metadata::{
     Digest, Engine, Fault, Format, LogIndex, News, RocksEngine, RocksOptions, StateMachine,
 };
@@ -38,6 +40,8 @@ use self::directory::{GroupDirectory, StateNumber};
 use self::disk::Disk;
 pub(crate) use self::group_machine::GroupMachine;
 pub(in crate::raft) use self::group_machine::run_long;
+use self::halt::Halts;
+pub(crate) use self::halt::Missed;
 use self::metrics::Counters;
 pub(crate) use self::metrics::MachineMetrics;
 use self::position::AppliedState;
@@ -100,11 +104,16 @@ impl Machine {
         }
     }
 
-    fn engine(&self) -> &RocksEngine {
+    pub(crate) fn engine(&self) -> &RocksEngine {
         match self {
             Machine::Catalog(catalog) => catalog.engine(),
             Machine::Volume(volume) => volume.engine(),
         }
+    }
+
+    /// Where in the log a view of the state is.
+    pub(crate) fn place_of(view: &impl View) -> Result<LogIndex, Fault> {
+        Ok(AppliedState::of_view(view)?.index())
     }
 
     /// The digest of the state, with the place in the log at which it was like that. Reads all of it.
@@ -138,6 +147,7 @@ struct Shared {
     /// One snapshot is built or installed at a time.
     work: Mutex<()>,
     applied: watch::Sender<LogIndex>,
+    halts: Halts,
     counters: Counters,
     /// Whether the next snapshot waits for space.
     snapshot_waits: AtomicBool,
@@ -208,6 +218,7 @@ impl GroupStore {
                 incoming,
                 work: Mutex::new(()),
                 applied: watch::Sender::new(applied.index()),
+                halts: Halts::default(),
                 counters: Counters::default(),
                 snapshot_waits: AtomicBool::new(false),
                 removal: Removal::default(),

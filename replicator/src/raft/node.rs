@@ -9,6 +9,7 @@ use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_proto::JoinRequest;
 use holdfast_proto::admin_server::AdminServer;
 use holdfast_proto::backup_server::BackupServer;
+use holdfast_proto::check_server::CheckServer;
 use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::RaftServer;
@@ -25,6 +26,7 @@ use super::admin_service::{AdminService, create_volume};
 use super::announce::{self, Announcement};
 use super::backup_service::BackupService;
 use super::catalog_client::{CatalogClient, CatalogRefusal};
+use super::check_service::CheckService;
 use super::client_service::ClientService;
 use super::complaints::{Complaints, Watched};
 use super::connections::admitted;
@@ -85,6 +87,9 @@ impl Node {
     pub async fn start(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
         check(&options)?;
         let mut directory = NodeDirectory::open(&options.data, options.id)?;
+        if directory.is_recovering() {
+            return Err(NodeError::RecoveryCutOff(options.data));
+        }
         let listener = listen(options.listen).await?;
         let address = listener.local_addr().map_err(|error| NodeError::Listen {
             address: options.listen.to_string(),
@@ -467,6 +472,7 @@ async fn serve(
         admin.identity.clone(),
         stopped.clone(),
     );
+    let check = CheckService::new(admin.registry.clone(), admin.identity.clone());
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let tls = admin.registry.options().tls.clone();
     let gate = Gate {
@@ -500,6 +506,7 @@ async fn serve(
             &complaints,
         ))
         .add_service(watched(BackupServer::new(backup), gate, &complaints))
+        .add_service(watched(CheckServer::new(check), gate, &complaints))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

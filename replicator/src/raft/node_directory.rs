@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The cluster is `-` until the node has joined one. An empty file `BOOTSTRAP` says that the node began to make a new
-//! cluster and has not come to the end of it.
+//! cluster and has not come to the end of it, and `RECOVERY` that somebody began to make one of its data.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -33,6 +33,7 @@ const MAGIC: &str = "holdfast node directory";
 pub(super) const VERSION: u64 = 1;
 const NODE: &str = "NODE";
 const BOOTSTRAP: &str = "BOOTSTRAP";
+const RECOVERY: &str = "RECOVERY";
 
 /// Sixteen random bytes that name something.
 pub(crate) type RandomId = [u8; 16];
@@ -105,9 +106,7 @@ impl NodeDirectory {
 
     /// The node begins to make a new cluster.
     pub(crate) fn begin_bootstrap(&self) -> Result<(), NodeError> {
-        let path = self.path.join(BOOTSTRAP);
-        let made = File::create(&path).and_then(|_| durable::sync_directory(&self.path));
-        made.map_err(|error| NodeError::io(&path, error))
+        self.mark(BOOTSTRAP)
     }
 
     /// Whether it began to, and has not come to the end.
@@ -117,7 +116,32 @@ impl NodeDirectory {
 
     /// The new cluster is complete.
     pub(crate) fn end_bootstrap(&self) -> Result<(), NodeError> {
-        let path = self.path.join(BOOTSTRAP);
+        self.unmark(BOOTSTRAP)
+    }
+
+    /// From here on the directory is of no use until the recovery has come to its end.
+    pub(crate) fn begin_recovery(&self) -> Result<(), NodeError> {
+        self.mark(RECOVERY)
+    }
+
+    /// Whether a recovery was begun, and has not come to its end.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.path.join(RECOVERY).exists()
+    }
+
+    /// The node can be started again.
+    pub(crate) fn end_recovery(&self) -> Result<(), NodeError> {
+        self.unmark(RECOVERY)
+    }
+
+    fn mark(&self, name: &str) -> Result<(), NodeError> {
+        let path = self.path.join(name);
+        let made = File::create(&path).and_then(|_| durable::sync_directory(&self.path));
+        made.map_err(|error| NodeError::io(&path, error))
+    }
+
+    fn unmark(&self, name: &str) -> Result<(), NodeError> {
+        let path = self.path.join(name);
         let removed = fs::remove_file(&path).and_then(|()| durable::sync_directory(&self.path));
         removed.map_err(|error| NodeError::io(&path, error))
     }

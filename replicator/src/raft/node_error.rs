@@ -45,6 +45,20 @@ pub enum NodeError {
         /// Who was to be started.
         asked: u64,
     },
+    /// Somebody began to make a new cluster of it.
+    #[error(
+        "a recovery of {path} was cut off: say holdfast recover --data {path} --force-new-cluster again",
+        path = .0.display()
+    )]
+    RecoveryCutOff(PathBuf),
+    /// There is no cluster in it that could be recovered.
+    #[error("{} cannot be recovered: {reason}", path.display())]
+    Unrecoverable {
+        /// The data directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// It holds something else.
     #[error("{} is not empty and not a directory of a node: choose an empty or new one", .0.display())]
     Foreign(PathBuf),

@@ -108,6 +108,7 @@ impl Pathfinder {
     /// Tries all nodes until one opens; `None` when there is no use any more.
     async fn find(&mut self, leader: Option<Endpoint>) -> Option<Opened> {
         let mut leader = leader.filter(|leader| self.nodes.lock().is_trusted(&leader.address));
+        let mut is_told = false;
         loop {
             if self.nodes.lock().most_miss_the_volume() {
                 tracing::error!("the volume does not exist any more: every operation fails");
@@ -125,6 +126,12 @@ impl Pathfinder {
             let order = self.nodes.lock().order(first.as_deref());
             let (opened, failures) = self.dialer.race(order).await;
             for failure in failures {
+                // Waiting does not mend this: it is told also while nobody waits.
+                if let FailureReason::OtherProtocol(_) = failure.reason
+                    && !mem::replace(&mut is_told, true)
+                {
+                    tracing::error!("a node does not take this mount: {failure}");
+                }
                 self.nodes.lock().fail(failure);
             }
             if let Some(opened) = opened {

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
+use bytes::Bytes;
 use holdfast_metadata::invariant;
 use holdfast_metadata::keys::{self, Prefix};
-use holdfast_metadata::store::View;
-use holdfast_metadata::{Engine, RocksEngine};
+use holdfast_metadata::store::{Batch, View};
+use holdfast_metadata::{Engine, RocksEngine, RocksOptions};
 
 use super::{ServeNode, VOLUME};
 
-/// It is read, and not changed.
+/// It is read, and changed only to plant a damage.
 #[derive(Debug)]
 pub struct StateOnDisk {
     engine: RocksEngine,
@@ -20,13 +22,26 @@ impl StateOnDisk {
     /// Of the first volume.
     #[track_caller]
     pub fn of(node: &ServeNode) -> StateOnDisk {
-        assert!(!node.is_running());
-        let group = node.data().join("groups").join(VOLUME.to_string());
-        let current = fs::read_to_string(group.join("CURRENT")).unwrap();
-        let engine = RocksEngine::open_read_only(&group.join(current.trim_end()));
+        let engine = RocksEngine::open_read_only(&store(node));
         StateOnDisk {
             engine: engine.unwrap(),
         }
+    }
+
+    /// Plants a damage: gives a key another value, or none.
+    #[track_caller]
+    pub fn spoil(node: &ServeNode, key: Vec<u8>, value: Option<Bytes>) {
+        let engine = RocksEngine::open(&store(node), &RocksOptions::default()).unwrap();
+        let mut batch = Batch::default();
+        batch.set(key, value);
+        engine.commit(batch).unwrap();
+        engine.flush().unwrap();
+    }
+
+    /// The value of a key that is there.
+    #[track_caller]
+    pub fn value(&self, key: &[u8]) -> Bytes {
+        self.engine.view().get(key).unwrap().unwrap()
     }
 
     /// What `fsck` would find.
@@ -48,4 +63,13 @@ impl StateOnDisk {
         scanned.unwrap();
         count
     }
+}
+
+/// Where the state of the first volume is.
+#[track_caller]
+fn store(node: &ServeNode) -> PathBuf {
+    assert!(!node.is_running());
+    let group = node.data().join("groups").join(VOLUME.to_string());
+    let current = fs::read_to_string(group.join("CURRENT")).unwrap();
+    group.join(current.trim_end())
 }

@@ -1,19 +1,39 @@
 //! A node that ends between two steps of something goes on with it when it is back.
 
+use std::fs;
 use std::time::Duration;
 
 use holdfast_metadata::InodeId;
 use holdfast_replicator::FaultPoint;
 use holdfast_tests::cluster::{ClusterSetup, VOLUME};
+use holdfast_tests::poll::becomes_true;
 use holdfast_tests::{Cluster, Load};
 
 /// So small that the log is soon purged behind snapshots.
 const SETTINGS: &str = "[snapshots]\nentries = 100\nspacing_seconds = 0\nkeep = 10\n";
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// Between the steps of a command that is not begun by a node.
+const OF_RECOVERY: [FaultPoint; 4] = [
+    FaultPoint::RecoveryBegun,
+    FaultPoint::RecoveryHalfDone,
+    FaultPoint::RecoveryUnnamed,
+    FaultPoint::RecoveryUnfinished,
+];
+
 #[test]
 fn what_a_crash_interrupts_is_finished_afterwards() {
-    for point in FaultPoint::ALL {
+    let points = FaultPoint::ALL.iter();
+    finish_after_crashes(points.filter(|point| !OF_RECOVERY.contains(point)));
+}
+
+#[test]
+fn a_recovery_that_was_cut_off_is_given_again() {
+    finish_after_crashes(OF_RECOVERY.iter());
+}
+
+fn finish_after_crashes<'a>(points: impl Iterator<Item = &'a FaultPoint>) {
+    for point in points {
         println!("{}", point.name());
         let mut cluster = crash_at(*point);
         cluster.wait_settled();
@@ -42,6 +62,10 @@ fn crash_at(point: FaultPoint) -> Cluster {
         | FaultPoint::SnapshotCopied
         | FaultPoint::SnapshotInstalled => install_snapshot(point),
         FaultPoint::MembershipDecided | FaultPoint::MembershipChanged => add_member(point),
+        FaultPoint::RecoveryBegun
+        | FaultPoint::RecoveryHalfDone
+        | FaultPoint::RecoveryUnnamed
+        | FaultPoint::RecoveryUnfinished => recover(point),
     }
 }
 
@@ -109,5 +133,31 @@ fn add_member(point: FaultPoint) -> Cluster {
     cluster.wait_settled();
     cluster.add_node(2);
     cluster.wait_crash(1);
+    cluster
+}
+
+fn recover(point: FaultPoint) -> Cluster {
+    let mut cluster = ClusterSetup::default().settings(SETTINGS).start(3);
+    let client = cluster.client();
+    let load = Load::start_up_to(&client, InodeId::ROOT, "file", 2, 300).finish();
+    drop(client);
+    let leader = cluster.leader();
+    cluster.kill(leader);
+    cluster.lose_all_but(leader);
+    let ended = cluster.force_new_cluster(leader, Some(point));
+    assert_eq!(ended.status.code(), None, "{ended:?}");
+    // Half of it is not started.
+    cluster.restart(leader);
+    let refused = becomes_true(LIMIT, || cluster.node_mut(leader).ended().is_some());
+    assert!(refused, "the node starts after half a recovery");
+    cluster.kill(leader);
+    let log = fs::read_to_string(cluster.node(leader).log()).unwrap();
+    assert!(log.contains("--force-new-cluster again"), "{log}");
+    let told = cluster.force_new_cluster(leader, None).success();
+    assert!(told.contains("was cut off"), "{told}");
+    cluster.restart(leader);
+    cluster.wait_settled();
+    let client = cluster.client();
+    load.assert_is_all_of(&client.names(InodeId::ROOT));
     cluster
 }

@@ -85,3 +85,17 @@ fn a_client_does_what_its_certificate_says_and_nothing_else() {
         .holdfast(&["volume", "create", "more"], Some(&operator))
         .success();
 }
+
+#[test]
+fn a_check_of_the_cluster_is_for_administrators() {
+    let scene = Scene::start(1);
+    let user = scene.issue(&["client", "alice", "--volumes", "*"]);
+    let operator = scene.issue(&["client", "olga", "--admin"]);
+    let told = complaint(scene.holdfast(&["fsck"], Some(&user)));
+    assert_says(
+        &told,
+        "the certificate of client/alice does not allow administration",
+    );
+    let told = scene.holdfast(&["fsck"], Some(&operator)).success();
+    assert_says(&told, "the cluster is clean");
+}

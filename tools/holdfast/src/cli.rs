@@ -15,6 +15,7 @@ use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
 use crate::command::pki::PkiArguments;
+use crate::command::recover::RecoverArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Dump(DumpArguments),
     Load(LoadArguments),
     Fsck(FsckArguments),
+    Recover(RecoverArguments),
     Bench(BenchArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),

@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod node;
 pub(crate) mod pki;
+pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dump(arguments) => dump::run(&arguments).map(done),
         Command::Load(arguments) => load::run(&arguments).map(done),
         Command::Fsck(arguments) => Ok(fsck::run(&arguments)),
+        Command::Recover(arguments) => recover::run(&arguments).map(done),
         Command::Bench(arguments) => bench::run(arguments).map(done),
         Command::Completions(arguments) => completions::run(&arguments).map(done),
         Command::Man(arguments) => man::run(&arguments).map(done),

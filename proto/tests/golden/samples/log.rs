@@ -51,6 +51,10 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
         name: "homes".to_owned(),
         request: Some([0xc3; 16]),
     };
+    let force_new_cluster = CatalogCommand::ForceNewCluster {
+        cluster_id: [0xd7; 16],
+        node: 3,
+    };
     vec![
         (
             "catalog_create_cluster",
@@ -65,6 +69,7 @@ pub(crate) fn catalog_commands() -> Named<CatalogCommand> {
         ("catalog_create_volume_for_load", create_for_load),
         ("catalog_delete_volume", delete_volume),
         ("catalog_delete_volume_once", delete_once),
+        ("catalog_force_new_cluster", force_new_cluster),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Who passes, call by call.
 
 use super::*;
+use holdfast_proto::check_server;
 
 const NODE: &str = "holdfast://node/2";
 const READER: &str = "holdfast://client/alice?volumes=home&ro";
@@ -50,6 +51,7 @@ fn what_changes_the_cluster_or_ends_a_session_is_for_administrators() {
         (admin_server::SERVICE_NAME, "Digest"),
         (admin_server::SERVICE_NAME, "WhateverComesNext"),
         (session_admin_server::SERVICE_NAME, "EvictSession"),
+        (check_server::SERVICE_NAME, "Check"),
         (client_server::SERVICE_NAME, "WhateverComesNext"),
         ("another.Service", "Call"),
     ] {

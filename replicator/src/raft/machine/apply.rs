@@ -10,6 +10,7 @@ use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
 
+use super::halt::Halts;
 use super::of_term::of_term;
 use super::position::AppliedState;
 use super::{GroupKind, Machine, io_fault};
@@ -39,11 +40,12 @@ enum Commands {
 }
 
 impl Chunk {
-    /// Takes the entries that are ready, up to the limits; waits only for the first. `None` at the end.
+    /// Takes the entries that are ready, up to the limits and where it is to be halted; waits only for the first. `None` at the end.
     pub(super) async fn next<S>(
         entries: &mut S,
         kind: GroupKind,
         applied: &AppliedState,
+        halts: &Halts,
     ) -> Result<Option<Chunk>, Fault>
     where
         S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin,
@@ -61,7 +63,9 @@ impl Chunk {
         while let Some(item) = next {
             let (entry, responder) = item.map_err(|error| io_fault("log", &error))?;
             chunk.push(entry, responder)?;
-            if chunk.answers.len() == CHUNK_ENTRIES_MAX || chunk.bytes >= CHUNK_BYTES_MAX {
+            let is_full =
+                chunk.answers.len() == CHUNK_ENTRIES_MAX || chunk.bytes >= CHUNK_BYTES_MAX;
+            if is_full || halts.limit() == Some(chunk.applied.index()) {
                 break;
             }
             // Not ready yet, or none is left: the next call finds out which.

@@ -91,13 +91,15 @@ impl RaftStateMachine<TypeConfig> for GroupMachine {
         loop {
             shared.check_healthy()?;
             let applied = self.applied()?;
-            let chunk = Chunk::next(&mut entries, shared.kind, &applied).await;
+            let chunk = Chunk::next(&mut entries, shared.kind, &applied, &shared.halts).await;
             match chunk.map_err(|fault| shared.fail(fault))? {
                 Some(chunk) => self
                     .apply_chunk(chunk)
                     .map_err(|fault| shared.fail(fault))?,
                 None => return Ok(()),
             }
+            let applied = *shared.applied.borrow();
+            shared.halts.reach(applied).await;
         }
     }
 

@@ -8,7 +8,9 @@ use holdfast_metadata::{
 };
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::refusal::Kind;
-use holdfast_proto::{CatalogCommand, ProposeCatalogRequest, RemoveNode, catalog_command};
+use holdfast_proto::{
+    CatalogCommand, ForceNewCluster, ProposeCatalogRequest, RemoveNode, catalog_command,
+};
 use holdfast_tests::Cluster;
 use holdfast_tests::cluster::{CATALOG, Calls, Said, VOLUME, channel, command, create, headers};
 use tonic::Code;
@@ -158,4 +160,29 @@ fn who_is_no_node_cannot_change_the_catalog_by_the_way_of_nodes() {
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     }
     calm.assert_unharmed(&cluster, "changes of the catalog");
+}
+
+#[test]
+fn nobody_can_force_a_new_cluster_over_the_network() {
+    let cluster = Cluster::start(1);
+    let mut calm = Calm::of(&cluster);
+    let address = cluster.node(1).address().to_owned();
+    let refused = cluster.speaker().run(async move {
+        let force = ForceNewCluster {
+            cluster_id: vec![7; 16].into(),
+            node: 1,
+        };
+        let mut request = headers(ProposeCatalogRequest {
+            command: Some(CatalogCommand {
+                operation: Some(catalog_command::Operation::ForceNewCluster(force)),
+            }),
+        });
+        request.metadata_mut().insert("holdfast-node", 1.into());
+        let mut admin = AdminClient::new(channel(&address));
+        admin.propose_catalog(request).await.map(drop)
+    });
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("holdfast recover"), "{refused}");
+    calm.assert_unharmed(&cluster, "a new cluster that was forced");
 }

@@ -1,10 +1,12 @@
-//! `holdfast fsck --data DIR`
+//! `holdfast fsck`: of a data directory that is not in use, or of a cluster that is.
+
+mod replicas;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueHint};
 use holdfast_metadata::invariant::{self, Progress, Violation};
 use holdfast_metadata::{Engine, Fault, RocksEngine};
@@ -12,6 +14,8 @@ use holdfast_replicator::{DataDirectory, NodeError, OpenError, StoppedNode};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use self::replicas::Checked;
+use crate::cluster::ClusterArguments;
 use crate::{complain, data_path, mount_table, one_line, takeover};
 
 /// Something is wrong with the data.
@@ -19,18 +23,30 @@ const EXIT_VIOLATIONS: u8 = 1;
 /// Nothing is known: the data could not be read.
 const EXIT_UNCHECKED: u8 = 2;
 
-/// Check a data directory without changing it: that of a mount, or that of a node.
+/// Check a cluster that is in use, or a data directory that is not, without changing anything.
 ///
 /// Every record is read and every rule of the format is checked: link counts, reachability, extents,
-/// counters. What is wrong is listed, one line each. The directory must not be mounted, and the node not run; what only its
+/// counters. What is wrong is listed, one line each.
+///
+/// With --cluster HOST:PORT every node checks its own replica of every volume, all of them as they were at the same place in the log,
+/// and the replicas are compared. Nobody is held up by it. It is for administrators, if the cluster has certificates.
+///
+/// With --data DIR, the directory of a mount or of a node: it must not be mounted, and the node not run; what only its
 /// log has is not looked at.
 ///
-/// Exit code: 0 all is well, 1 something is wrong, 2 could not check.
+/// Exit code: 0 all is well, 1 something is wrong, 2 could not check, or not all of it.
 #[derive(Debug, Args)]
 pub(crate) struct FsckArguments {
-    /// The data directory
+    #[command(flatten)]
+    cluster: ClusterArguments,
+
+    /// A data directory that is not in use, instead of a cluster
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    data: PathBuf,
+    data: Option<PathBuf>,
+
+    /// Only this volume of the cluster
+    #[arg(long, value_name = "NAME", conflicts_with = "data")]
+    volume: Option<String>,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -40,11 +56,19 @@ pub(crate) struct FsckArguments {
 /// The result as scripts read it.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
-    data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a [String]>,
     /// Missing when it could not be checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     clean: Option<bool>,
     violations: &'a [Finding],
+    /// Replicas of a cluster, and what could not be checked of it.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    checked: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unchecked: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -52,17 +76,27 @@ struct Report<'a> {
 /// Something that is wrong.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// The rule that is broken; `store` when the files cannot even be read as records.
-    rule: &'static str,
+    /// The rule that is broken; `store` when the files cannot even be read as records, `replicas` when those of a cluster differ.
+    rule: String,
     detail: String,
 }
 
 impl From<Violation> for Finding {
     fn from(violation: Violation) -> Finding {
         Finding {
-            rule: violation.rule.name(),
+            rule: violation.rule.name().to_owned(),
             detail: violation.detail,
         }
+    }
+}
+
+impl Checked {
+    /// Whether it is well; nothing when not all of it is known.
+    fn verdict(&self) -> Option<bool> {
+        if !self.findings.is_empty() {
+            return Some(false);
+        }
+        self.unknown.is_empty().then_some(true)
     }
 }
 
@@ -71,12 +105,15 @@ pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
     let checked = check(arguments);
     let printed = match &checked {
         checked if arguments.json => print_json(arguments, checked),
-        Ok(findings) => print_lines(arguments, findings),
+        Ok(checked) => print_lines(arguments, checked),
         Err(_) => Ok(()),
     };
     match (checked, printed) {
-        (Ok(findings), Ok(())) if findings.is_empty() => ExitCode::SUCCESS,
-        (Ok(_), Ok(())) => ExitCode::from(EXIT_VIOLATIONS),
+        (Ok(checked), Ok(())) => match checked.verdict() {
+            Some(true) => ExitCode::SUCCESS,
+            Some(false) => ExitCode::from(EXIT_VIOLATIONS),
+            None => ExitCode::from(EXIT_UNCHECKED),
+        },
         (Err(error), _) => {
             complain("holdfast", &error);
             ExitCode::from(EXIT_UNCHECKED)
@@ -89,9 +126,24 @@ pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
 }
 
 /// What is wrong; an error when that cannot be known.
-fn check(arguments: &FsckArguments) -> anyhow::Result<Vec<Finding>> {
-    let cannot = || format!("cannot check {}", arguments.data.display());
-    let data = data_path::resolve(&arguments.data).with_context(cannot)?;
+fn check(arguments: &FsckArguments) -> anyhow::Result<Checked> {
+    let findings = match &arguments.data {
+        Some(data) => check_directory(data)?,
+        None if arguments.cluster.cluster.is_empty() => {
+            bail!("check what? Say --cluster HOST:PORT, or --data DIR")
+        }
+        None => return replicas::check(arguments).context("cannot check the cluster"),
+    };
+    Ok(Checked {
+        findings,
+        ..Checked::default()
+    })
+}
+
+/// What is wrong with a directory.
+fn check_directory(given: &Path) -> anyhow::Result<Vec<Finding>> {
+    let cannot = || format!("cannot check {}", given.display());
+    let data = data_path::resolve(given).with_context(cannot)?;
     if let Some(node) = StoppedNode::open(&data).with_context(cannot)? {
         return check_node(&node).with_context(cannot);
     }
@@ -182,7 +234,10 @@ fn store_damaged(what: &str, detail: &str) -> Vec<Finding> {
     } else {
         format!("{what}: {detail}")
     };
-    vec![Finding { rule, detail }]
+    vec![Finding {
+        rule: rule.to_owned(),
+        detail,
+    }]
 }
 
 /// Draws nothing where standard error is not a terminal.
@@ -192,24 +247,42 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(format!("{}: {} records", progress.rule, progress.records));
 }
 
-fn print_lines(arguments: &FsckArguments, findings: &[Finding]) -> io::Result<()> {
+fn print_lines(arguments: &FsckArguments, checked: &Checked) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    for finding in findings {
+    for line in &checked.looked_at {
+        writeln!(output, "checked {line}")?;
+    }
+    for finding in &checked.findings {
         writeln!(output, "{}: {}", finding.rule, finding.detail)?;
     }
-    let data = arguments.data.display();
-    match findings.len() {
-        0 => writeln!(output, "{data} is clean"),
-        1 => writeln!(output, "{data}: 1 violation"),
-        count => writeln!(output, "{data}: {count} violations"),
+    for line in &checked.unknown {
+        writeln!(output, "not checked: {line}")?;
+    }
+    let what = match &arguments.data {
+        Some(data) => data.display().to_string(),
+        None => "the cluster".to_owned(),
+    };
+    match checked.findings.len() {
+        0 if checked.unknown.is_empty() => writeln!(output, "{what} is clean"),
+        0 => writeln!(output, "{what}: nothing is wrong in what was checked"),
+        1 => writeln!(output, "{what}: 1 violation"),
+        count => writeln!(output, "{what}: {count} violations"),
     }
 }
 
-fn print_json(arguments: &FsckArguments, checked: &anyhow::Result<Vec<Finding>>) -> io::Result<()> {
+fn print_json(arguments: &FsckArguments, checked: &anyhow::Result<Checked>) -> io::Result<()> {
+    let data = arguments.data.as_ref();
+    let cluster = data
+        .is_none()
+        .then_some(arguments.cluster.cluster.as_slice());
+    let known = checked.as_ref().ok();
     let report = Report {
-        data: arguments.data.to_string_lossy().into_owned(),
-        clean: checked.as_ref().ok().map(Vec::is_empty),
-        violations: checked.as_deref().unwrap_or_default(),
+        data: data.map(|data| data.to_string_lossy().into_owned()),
+        cluster,
+        clean: known.and_then(Checked::verdict),
+        violations: known.map_or(&[], |checked| &checked.findings),
+        checked: known.map_or(&[], |checked| &checked.looked_at),
+        unchecked: known.map_or(&[], |checked| &checked.unknown),
         error: checked.as_ref().err().map(one_line),
     };
     let mut output = io::stdout().lock();

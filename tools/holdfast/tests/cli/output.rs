@@ -46,7 +46,7 @@ fn a_man_page_has_a_synopsis_with_values_and_an_entry_an_option() {
     ] {
         assert!(mount.contains(part), "{part:?} is not in {mount}");
     }
-    assert!(page("man1/holdfast-fsck.1").contains(" \\-\\-data <DIR>\n"));
+    assert!(page("man1/holdfast-recover.1").contains(" \\-\\-data <DIR>\n"));
     let helper = page("man8/mount.holdfast.8");
     assert!(
         helper.contains("SOURCE MOUNTPOINT [\\-fnsv] [\\-o OPTIONS] [\\-t TYPE]\n"),

@@ -1,0 +1,76 @@
+//! What belonged to the old cluster: its nodes, its mounts, and what those held.
+
+use std::fs::{self, File};
+
+use holdfast_tests::cluster::{ClusterSetup, SETTLED};
+use holdfast_tests::{Cluster, wait_until};
+
+/// Sessions of the lost mounts expire soon.
+const LEASE: &str = "[timing]\nsession_lease_ms = 4000\n";
+const REFUSED: &str = "recovered as a new one";
+
+#[test]
+fn nodes_and_mounts_of_the_old_cluster_are_refused_and_hear_why() {
+    let mut cluster = ClusterSetup::default().settings(LEASE).start(3);
+    let mut mount = cluster.mount(1, "noatime");
+    fs::write(mount.path("kept"), "of before").unwrap();
+    // What only the mount holds: a lock, and a file without a name.
+    let locked = File::create(mount.path("locked")).unwrap();
+    locked.lock().unwrap();
+    let nameless = File::create(mount.path("nameless")).unwrap();
+    fs::remove_file(mount.path("nameless")).unwrap();
+    let inodes = cluster.client().inodes();
+    cluster.wait_caught_up(1);
+    for id in [1, 2, 3] {
+        cluster.kill(id);
+    }
+    cluster.force_new_cluster(1, None).success();
+    cluster.restart(1);
+    wait_alone(&cluster);
+    // It says so also while nobody uses it.
+    wait_until("the mount hears why", SETTLED, || {
+        mount.log().contains(REFUSED)
+    });
+
+    // Another mount has the files, and nobody holds what the old one held.
+    let second = cluster.mount(1, "noatime");
+    assert_eq!(
+        fs::read_to_string(second.path("kept")).unwrap(),
+        "of before"
+    );
+    let again = File::open(second.path("locked")).unwrap();
+    again.lock().unwrap();
+    let client = cluster.client_of("default", &[cluster.node(1).address().to_owned()]);
+    wait_until("the session of the old mount has ended", SETTLED, || {
+        client.inodes() == inodes - 1
+    });
+
+    // An old node with its old data comes back.
+    let log = |cluster: &Cluster| fs::read_to_string(cluster.node(1).log()).unwrap_or_default();
+    cluster.restart(2);
+    wait_until("the old node is refused", SETTLED, || {
+        let log = log(&cluster);
+        let mut lines = log.lines().filter(|line| line.contains(REFUSED));
+        lines.any(|line| line.contains("a call of holdfast.v1.Raft"))
+    });
+    assert_eq!(members(&cluster), [1]);
+    fs::write(second.path("after"), "of after").unwrap();
+    drop(again);
+    second.unmount();
+    // Closing a file of the old mount would wait for its cluster.
+    mount.kill();
+    drop((nameless, locked));
+}
+
+/// Who votes for the first volume, as node 1 knows it.
+fn members(cluster: &Cluster) -> Vec<u64> {
+    let replica = cluster.replica(1, holdfast_tests::cluster::VOLUME);
+    replica.map(|replica| replica.voters).unwrap_or_default()
+}
+
+#[track_caller]
+fn wait_alone(cluster: &Cluster) {
+    wait_until("node 1 leads alone", SETTLED, || {
+        members(cluster) == [1] && cluster.leader() == 1
+    });
+}
