@@ -15,7 +15,7 @@ mod values;
 pub use catalog::{
     decode_catalog_command, decode_catalog_message, encode_catalog_command, encode_catalog_message,
 };
-pub use command::{decode_command, encode_command};
+pub use command::{decode_command, encode_command, sets_quota};
 pub use outcome::{decode_outcome, encode_outcome};
 pub use proposal::{
     ProposalBody, decode_proposal, encode_proposal_catalog, encode_proposal_command,

@@ -41,6 +41,18 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, Malformed> {
     })
 }
 
+/// Whether a command sets a quota, found without decoding the rest of it.
+pub fn sets_quota(command: &Bytes) -> bool {
+    OnlyQuota::decode(command.clone()).is_ok_and(|only| only.set_quota.is_some())
+}
+
+/// The message of a command, as far as it is of interest there.
+#[derive(Clone, PartialEq, Message)]
+struct OnlyQuota {
+    #[prost(message, optional, tag = "32")]
+    set_quota: Option<wire::SetQuota>,
+}
+
 fn encode_request(request: RequestId) -> wire::RequestId {
     wire::RequestId {
         session: request.session.0,
@@ -69,6 +81,7 @@ fn encode_operation(operation: &Operation) -> WireOperation {
         Operation::Rename(rename) => WireOperation::Rename(rename.into()),
         Operation::SetAttributes(set) => WireOperation::SetAttributes(set.into()),
         Operation::SetFlags(set) => WireOperation::SetFlags(set.into()),
+        Operation::SetQuota(set) => WireOperation::SetQuota(set.into()),
         Operation::TouchAtime(touch) => WireOperation::TouchAtime(touch.into()),
         Operation::Write(write) => WireOperation::Write(write.into()),
         Operation::Fallocate(fallocate) => WireOperation::Fallocate(fallocate.into()),
@@ -109,6 +122,7 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
         WireOperation::Rename(rename) => Operation::Rename(rename.try_into()?),
         WireOperation::SetAttributes(set) => Operation::SetAttributes(set.try_into()?),
         WireOperation::SetFlags(set) => Operation::SetFlags(set.try_into()?),
+        WireOperation::SetQuota(set) => Operation::SetQuota(set.into()),
         WireOperation::TouchAtime(touch) => Operation::TouchAtime(touch.into()),
         WireOperation::Write(write) => Operation::Write(write.try_into()?),
         WireOperation::Fallocate(fallocate) => Operation::Fallocate(fallocate.try_into()?),

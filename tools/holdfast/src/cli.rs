@@ -15,6 +15,7 @@ use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
 use crate::command::pki::PkiArguments;
+use crate::command::quota::QuotaArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Volume(VolumeArguments),
     Session(SessionArguments),
     Locks(LocksArguments),
+    Quota(QuotaArguments),
     Pki(PkiArguments),
     DevCluster(DevClusterArguments),
     Dump(DumpArguments),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_metadata::{Operation, PosixError};
-use holdfast_proto::{CallRequest, call_request, decode_command, encode_outcome};
+use holdfast_proto::{CallRequest, call_request, decode_command, encode_outcome, sets_quota};
 
 use crate::call::{AnswerBody, CallAnswer};
 use crate::raft::gate::CallerRights;
@@ -60,9 +60,15 @@ impl Permit {
             }
         }
         match &request.body {
+            Some(call_request::Body::Command(bytes)) if !rights.admin && sets_quota(bytes) => {
+                Err(Ok(refused(PosixError::NotPermitted)))
+            }
             Some(call_request::Body::Command(bytes)) if rights.read_only => {
                 match decode_command(bytes.clone()) {
-                    Ok(command) if changes(&command.operation) => Err(Ok(denied())),
+                    Ok(command) if changes(&command.operation) => {
+                        // As a program hears it that may read a file and not write it.
+                        Err(Ok(refused(PosixError::AccessDenied)))
+                    }
                     // What is not understood is refused where everything is.
                     Ok(_) | Err(_) => Ok(()),
                 }
@@ -72,9 +78,8 @@ impl Permit {
     }
 }
 
-/// As a program hears it that may read a file and not write it.
-fn denied() -> CallAnswer {
-    let outcome = encode_outcome(&Err(PosixError::AccessDenied));
+fn refused(error: PosixError) -> CallAnswer {
+    let outcome = encode_outcome(&Err(error));
     CallAnswer {
         body: AnswerBody::Outcome(outcome),
         leader: None,
@@ -102,6 +107,7 @@ fn changes(operation: &Operation) -> bool {
         | Operation::Rename(_)
         | Operation::SetAttributes(_)
         | Operation::SetFlags(_)
+        | Operation::SetQuota(_)
         | Operation::TouchAtime(_)
         | Operation::Write(_)
         | Operation::Fallocate(_)

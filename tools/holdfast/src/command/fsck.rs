@@ -22,7 +22,7 @@ const EXIT_UNCHECKED: u8 = 2;
 /// Check a data directory without changing it: that of a mount, or that of a node.
 ///
 /// Every record is read and every rule of the format is checked: link counts, reachability, extents,
-/// counters. What is wrong is listed, one line each. The directory must not be mounted, and the node not run; what only its
+/// counters, quotas. What is wrong is listed, one line each. The directory must not be mounted, and the node not run; what only its
 /// log has is not looked at.
 ///
 /// Exit code: 0 all is well, 1 something is wrong, 2 could not check.
