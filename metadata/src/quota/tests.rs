@@ -243,3 +243,16 @@ fn a_whiteout_is_one_inode_more() {
     let outcome = fixture.rename((root, "file"), (root, "moved"), flags);
     assert_eq!(outcome, Err(OVER));
 }
+
+#[test]
+fn without_a_tree_nothing_is_noted_and_so_no_record_is_read() {
+    let mut ledger = super::Ledger::default();
+    ledger.take_inode(None);
+    ledger.take_bytes(None, 10);
+    ledger.give_bytes(None, 10);
+    ledger.give_inode(None);
+    assert_eq!(ledger.changes, []);
+    ledger.take_bytes(Some(InodeId::ROOT), 10);
+    ledger.give_bytes(Some(InodeId::ROOT), 10);
+    assert_eq!(ledger.changes.len(), 1, "one sum a tree");
+}

@@ -108,12 +108,13 @@ fn mode() -> impl Strategy<Value = Mode> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    // On the heap: a value of all of them is larger than the stack of a test has room for without optimization.
     prop_oneof![
-        8 => namespace(),
-        2 => set_quota(),
-        5 => rename(),
-        6 => content(),
-        4 => attributes(),
+        8 => namespace().boxed(),
+        2 => set_quota().boxed(),
+        5 => rename().boxed(),
+        6 => content().boxed(),
+        4 => attributes().boxed(),
         1 => prop::collection::vec(any_inode(), 0..4)
             .prop_map(|inodes| Operation::Reclaim(Reclaim { inodes, term: None })),
     ]
