@@ -35,7 +35,7 @@ fn race(mounts: &[&ClusterMount], bytes: usize) -> u64 {
                 let (made, tree) = (&made, mount.path("tree"));
                 scope.spawn(move || {
                     for number in 0.. {
-                        let path = tree.join(format!("{place}-{thread}-{number}"));
+                        let path = tree.join(format!("{bytes}-{place}-{thread}-{number}"));
                         match File::create_new(&path).and_then(|_| fs::write(&path, vec![1; bytes]))
                         {
                             Ok(()) => made.fetch_add(1, Ordering::Relaxed),
