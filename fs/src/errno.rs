@@ -40,6 +40,8 @@ fn posix(error: PosixError) -> i32 {
         PosixError::WouldBlock => libc::EAGAIN,
         PosixError::Deadlock => libc::EDEADLK,
         PosixError::TooManyLocks => libc::ENOLCK,
+        PosixError::QuotaExceeded => libc::EDQUOT,
+        PosixError::CrossDevice => libc::EXDEV,
     }
 }
 
@@ -92,6 +94,8 @@ mod tests {
             PosixError::WouldBlock,
             PosixError::Deadlock,
             PosixError::TooManyLocks,
+            PosixError::QuotaExceeded,
+            PosixError::CrossDevice,
         ];
         let numbers: std::collections::BTreeSet<i32> = all.into_iter().map(posix).collect();
         assert_eq!(numbers.len(), all.len());

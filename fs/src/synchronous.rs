@@ -75,6 +75,7 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         Operation::Rename(command) => ([Some(command.parent), Some(command.new_parent)], true),
         Operation::SetAttributes(command) => ([Some(command.ino), None], false),
         Operation::SetFlags(command) => ([Some(command.ino), None], false),
+        Operation::SetQuota(command) => ([Some(command.ino), None], false),
         Operation::Write(command) => ([Some(command.ino), None], false),
         Operation::Fallocate(command) => ([Some(command.ino), None], false),
         Operation::CopyRange(command) => ([Some(command.destination), None], false),

@@ -17,6 +17,7 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::Rename(rename) => ops::rename::apply(context, rename),
         Operation::SetAttributes(set) => ops::set_attributes::apply(context, set),
         Operation::SetFlags(set) => ops::set_flags::apply(context, *set),
+        Operation::SetQuota(set) => ops::set_quota::apply(context, set),
         Operation::TouchAtime(touch) => ops::touch_atime::apply(context, *touch),
         Operation::Write(write) => ops::write::apply(context, write),
         Operation::Fallocate(fallocate) => ops::fallocate::apply(context, *fallocate),

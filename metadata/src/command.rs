@@ -2,11 +2,13 @@
 
 mod load;
 mod lock;
+mod quota;
 mod session;
 
 use bytes::Bytes;
 pub use load::LoadStep;
 pub use lock::{CancelLock, SetLock, Unlock};
+pub use quota::SetQuota;
 pub use session::{ExpireSession, OpenSession};
 
 use crate::types::{
@@ -49,6 +51,8 @@ pub enum Operation {
     SetAttributes(SetAttributes),
     /// `chattr(1)`
     SetFlags(SetFlags),
+    /// Limits what a directory tree may use.
+    SetQuota(SetQuota),
     /// Notes that the inode was read.
     TouchAtime(TouchAtime),
     /// `write(2)`
@@ -105,6 +109,7 @@ impl Operation {
             | Operation::Rename(_)
             | Operation::SetAttributes(_)
             | Operation::SetFlags(_)
+            | Operation::SetQuota(_)
             | Operation::TouchAtime(_)
             | Operation::Write(_)
             | Operation::Fallocate(_)
@@ -136,6 +141,7 @@ impl Operation {
             | Operation::Rename(_)
             | Operation::SetAttributes(_)
             | Operation::SetFlags(_)
+            | Operation::SetQuota(_)
             | Operation::TouchAtime(_)
             | Operation::Write(_)
             | Operation::Fallocate(_)

@@ -17,13 +17,14 @@ use crate::store::Engine;
 use crate::types::LogIndex;
 
 /// What a dump has, in the order of its bytes.
-const PREFIXES: [Prefix; 8] = [
+const PREFIXES: [Prefix; 9] = [
     Prefix::Block,
     Prefix::Dentry,
     Prefix::Extent,
     Prefix::Inode,
     Prefix::Shared,
     Prefix::Order,
+    Prefix::Quota,
     Prefix::Volume,
     Prefix::Xattr,
 ];

@@ -13,6 +13,7 @@ mod extents;
 mod locks;
 mod names;
 mod orphans;
+mod quotas;
 mod reachability;
 mod records;
 mod report;
@@ -35,7 +36,7 @@ pub const VIOLATIONS_MAX: usize = 1000;
 
 type Check = fn(&dyn View, &mut Report<'_>) -> Result<(), Fault>;
 
-const RULES: [(Rule, Check); 12] = [
+const RULES: [(Rule, Check); 13] = [
     (Rule::Records, records::check),
     (Rule::Dentries, dentries::check),
     (Rule::Directories, directories::check),
@@ -46,6 +47,7 @@ const RULES: [(Rule, Check); 12] = [
     (Rule::Blocks, blocks::check),
     (Rule::Xattrs, xattrs::check),
     (Rule::Counters, counters::check),
+    (Rule::Quotas, quotas::check),
     (Rule::Sessions, sessions::check),
     (Rule::Locks, locks::check),
 ];

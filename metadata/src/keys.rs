@@ -14,6 +14,7 @@
 //! | `Q` ino | orphan: an inode without a name, and how far its data is given back |
 //! | `R` session sequence | idempotency record: the outcome of a request |
 //! | `S` session | session: who sends requests, and which of their outcomes have arrived |
+//! | `U` ino | quota tree with this root: its limits, and what it uses |
 //! | `C` session | session that was closed and is never opened again |
 //! | `L` ino space session owner start | a lock that is held: of the bytes from `start` on |
 //! | `W` ino space turn | who waits for a lock, in the order of their coming |
@@ -60,6 +61,8 @@ pub enum Prefix {
     Session = b'S',
     /// The turn of the next who waits for a lock.
     Turn = b'T',
+    /// Quota trees.
+    Quota = b'U',
     /// The volume record.
     Volume = b'V',
     /// Who waits for locks.
@@ -146,6 +149,11 @@ pub fn shared(block: BlockId) -> Vec<u8> {
 /// `Q` ino
 pub fn orphan(ino: InodeId) -> Vec<u8> {
     numbered(Prefix::Orphan, ino.get())
+}
+
+/// `U` ino
+pub fn quota(root: InodeId) -> Vec<u8> {
+    numbered(Prefix::Quota, root.get())
 }
 
 /// `R` session sequence

@@ -56,6 +56,7 @@ mod outcome;
 mod permission;
 mod queries;
 mod query;
+mod quota;
 pub mod record;
 pub mod snapshot;
 mod state_machine;
@@ -66,15 +67,15 @@ mod xattr;
 pub use command::{
     CancelLock, Command, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link,
     LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
-    Rmdir, SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink,
-    Unlock, Write, WritePosition,
+    Rmdir, SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime,
+    Unlink, Unlock, Write, WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;
 pub use news::News;
 pub use outcome::{
-    Answer, DirectoryEntry, LockInfo, Outcome, PosixError, Reply, SessionInfo, Statistics,
-    TicketState,
+    Answer, DirectoryEntry, LockInfo, Outcome, PosixError, QuotaInfo, Reply, SessionInfo,
+    Statistics, TicketState,
 };
 pub use query::{Query, SeekTarget, TestLock};
 pub use state_machine::{Applied, Format, StateMachine, load_position};
@@ -82,6 +83,7 @@ pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
-    Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode, LockOwner,
-    LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp, Turn,
+    Amounts, Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode,
+    LockOwner, LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp,
+    Turn,
 };

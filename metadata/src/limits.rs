@@ -18,6 +18,8 @@ pub const WRITE_BYTES_MAX: usize = 1024 * 1024;
 pub const READ_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Most entries of a page, whatever is asked for: of a directory, of locks, of orphans.
 pub const PAGE_ENTRIES_MAX: usize = 65_536;
+/// Most quota trees around an inode, one inside of the other.
+pub const QUOTA_DEPTH_MAX: usize = 8;
 /// Longest text a session tells of itself.
 pub const SESSION_TEXT_BYTES_MAX: usize = 4096;
 /// Most locks a session holds and waits for, so that one command can give up all of them.

@@ -11,6 +11,7 @@ mod file;
 mod locks;
 mod namespace;
 mod node;
+mod quotas;
 mod rename;
 mod sessions;
 mod space;
@@ -22,6 +23,7 @@ pub use content::Cell;
 use locks::Locks;
 pub use locks::{LOCK_BYTES, LockedByte, Wait};
 use node::{Body, Node};
+use quotas::Quotas;
 use sessions::Sessions;
 
 use crate::command::{Command, LoadStep, Operation, Reclaim};
@@ -61,6 +63,7 @@ pub struct Model {
     credentials: Credentials,
     sessions: Sessions,
     locks: Locks,
+    quotas: Quotas,
     request: Option<RequestId>,
 }
 
@@ -77,6 +80,7 @@ impl Model {
             credentials: Credentials::ROOT,
             sessions: Sessions::default(),
             locks: Locks::default(),
+            quotas: Quotas::default(),
             request: None,
         }
     }
@@ -102,12 +106,12 @@ impl Model {
                 self.locks.end(expire.session);
                 Expected(Ok(Answer::Done))
             }
-            (operation, None) => Expected(self.run(operation)),
+            (operation, None) => Expected(self.run_within_quotas(operation)),
             (operation, Some(request)) => {
                 if let Some(expected) = self.sessions.answer(request) {
                     return expected;
                 }
-                let expected = Expected(self.run(operation));
+                let expected = Expected(self.run_within_quotas(operation));
                 self.sessions.answered(request, &expected);
                 expected
             }
@@ -126,6 +130,7 @@ impl Model {
             Operation::Rename(rename) => self.rename(rename),
             Operation::SetAttributes(set) => self.set_attributes(set),
             Operation::SetFlags(set) => self.set_flags(*set),
+            Operation::SetQuota(set) => self.set_quota(set),
             Operation::TouchAtime(touch) => self.touch_atime(*touch),
             Operation::Write(write) => self.write(write),
             Operation::Fallocate(fallocate) => self.fallocate(*fallocate),

@@ -31,6 +31,7 @@ pub(crate) mod rmdir;
 pub(crate) mod set_attributes;
 pub(crate) mod set_flags;
 pub(crate) mod set_lock;
+pub(crate) mod set_quota;
 pub(crate) mod set_xattr;
 pub(crate) mod symlink;
 pub(crate) mod touch_atime;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::types::{
-    Attributes, Cookie, FileKind, FileName, InodeId, LockMode, LockOwner, LockRange, LockSpace,
-    SessionId, Timestamp,
+    Amounts, Attributes, Cookie, FileKind, FileName, InodeId, LockMode, LockOwner, LockRange,
+    LockSpace, SessionId, Timestamp,
 };
 
 /// The result of one command: an answer or the error POSIX promises. Both are deterministic.
@@ -90,6 +90,8 @@ pub enum Reply {
     Offset(u64),
     /// Counts of the whole volume.
     Statistics(Statistics),
+    /// Quota trees.
+    Quotas(Vec<QuotaInfo>),
     /// Inodes without a name, in the order of their numbers.
     Orphans(Vec<InodeId>),
     /// The open sessions, in the order of their numbers.
@@ -192,6 +194,19 @@ pub enum TicketState {
     Unknown,
 }
 
+/// A quota tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaInfo {
+    /// Its root; an inode that is gone if only files are left that were open when it was removed.
+    pub root: InodeId,
+    /// The tree around it, in which all of it counts as well.
+    pub outer: Option<InodeId>,
+    /// [`Amounts::NO_LIMIT`] where there is none.
+    pub limits: Amounts,
+    /// With all trees inside of it.
+    pub used: Amounts,
+}
+
 /// Counts of the whole volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
@@ -231,6 +246,12 @@ pub enum PosixError {
     /// `EFBIG`
     #[error("file too large")]
     FileTooLarge,
+    /// `EDQUOT`: a quota tree would be larger than its limit.
+    #[error("disk quota exceeded")]
+    QuotaExceeded,
+    /// `EXDEV`: from one quota tree to another.
+    #[error("the directories are in different quota trees")]
+    CrossDevice,
     /// `ENOSPC`
     #[error("no space left on device")]
     NoSpace,

@@ -8,6 +8,7 @@ pub(crate) mod lock_ticket;
 pub(crate) mod locks;
 pub(crate) mod lookup;
 pub(crate) mod orphans;
+pub(crate) mod quotas;
 pub(crate) mod read;
 pub(crate) mod read_directory;
 pub(crate) mod readlink;
@@ -53,6 +54,8 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
             credentials,
         } => access::answer(view, *ino, *mask, credentials),
         Query::Statistics => statistics(view),
+        Query::QuotasAround { ino } => quotas::around(view, *ino),
+        Query::Quotas { after, quotas_max } => quotas::after(view, *after, *quotas_max),
         Query::Orphans { after, inodes_max } => orphans::answer(view, *after, *inodes_max),
         Query::Sessions => sessions::answer(view),
         Query::TestLock(test) => test_lock::answer(view, test),

@@ -83,6 +83,18 @@ pub enum Query {
     },
     /// Counts of the whole volume.
     Statistics,
+    /// The quota trees that an inode counts in, the innermost first.
+    QuotasAround {
+        /// The inode.
+        ino: InodeId,
+    },
+    /// The quota trees of the volume, in the order of their roots.
+    Quotas {
+        /// Those whose root comes after this one.
+        after: InodeId,
+        /// Longest page.
+        quotas_max: usize,
+    },
     /// Inodes that have no name any more.
     Orphans {
         /// Those after this one.
@@ -129,6 +141,8 @@ impl Query {
             | Query::Read { .. }
             | Query::ListXattr { .. }
             | Query::Seek { .. }
+            | Query::QuotasAround { .. }
+            | Query::Quotas { .. }
             | Query::Orphans { .. }
             | Query::Sessions
             | Query::TestLock(_)

@@ -21,6 +21,7 @@ use crate::ops::{Context, Stop};
 use crate::outcome::{Outcome, PosixError, Reply};
 use crate::queries;
 use crate::query::Query;
+use crate::quota::{self, Ledger};
 use crate::record::{DirectoryBody, Inode, InodeBody, LoadProgress, PositionRecord, Volume};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
 use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, SessionId, Timestamp};
@@ -285,8 +286,11 @@ fn run<V: View>(
         credentials: &command.credentials,
         request: command.request,
         news: &mut *news,
+        ledger: Ledger::default(),
     };
-    let outcome = match apply::apply(&mut context, &command.operation) {
+    let applied = apply::apply(&mut context, &command.operation)
+        .and_then(|answer| quota::settle(&mut context).map(|()| answer));
+    let outcome = match applied {
         Ok(answer) => {
             *volume = changed;
             Ok(answer)
@@ -351,6 +355,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         mtime: format.now,
         ctime: format.now,
         btime: format.now,
+        tree: None,
         body: InodeBody::Directory(DirectoryBody {
             parent: InodeId::ROOT,
             next_cookie: Cookie::FIRST,

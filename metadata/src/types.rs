@@ -1,5 +1,6 @@
 //! The vocabulary of the crate: a type for every id, index and set of bits.
 
+mod amounts;
 mod attributes;
 mod cookie;
 mod credentials;
@@ -14,6 +15,7 @@ mod position;
 mod request_id;
 mod timestamp;
 
+pub use amounts::Amounts;
 pub use attributes::Attributes;
 pub use cookie::Cookie;
 pub use credentials::Credentials;

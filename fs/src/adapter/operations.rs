@@ -438,7 +438,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         self.run(
             call("statfs", request, ino),
-            move |fs| async move { fs.statfs().await },
+            move |fs| async move { fs.statfs(decode::ino(ino)).await },
             move |answer| reply::statfs(reply, answer),
         );
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_metadata::{InodeId, Operation, Query, RemoveXattr, Reply, SetXattr};
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Caller, Filesystem, FilesystemError};
+use super::{Caller, Filesystem, FilesystemError, quota};
 
 /// Setting it may clear set-group-id, which depends on the caller's groups.
 const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
@@ -15,6 +15,12 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         caller: Caller,
         command: SetXattr,
     ) -> Result<(), FilesystemError> {
+        if quota::is_of_quotas(&command.name) {
+            let SetXattr {
+                ino, name, value, ..
+            } = command;
+            return self.set_quota_text(caller, ino, &name, &value).await;
+        }
         let credentials = caller.credentials_if(&*command.name == ACCESS_LIST);
         self.change(credentials, Operation::SetXattr(command))
             .await
@@ -26,6 +32,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         ino: InodeId,
         name: &[u8],
     ) -> Result<Bytes, FilesystemError> {
+        if quota::is_of_quotas(name) {
+            return self.quota_text(ino, name).await;
+        }
         let name = name.into();
         match self.query(Query::GetXattr { ino, name }).await? {
             Reply::Xattr(value) => Ok(value),
@@ -46,6 +55,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         ino: InodeId,
         name: &[u8],
     ) -> Result<(), FilesystemError> {
+        if quota::is_of_quotas(name) {
+            return self.lift_quota(caller, ino, name).await;
+        }
         let name = name.into();
         let command = RemoveXattr { ino, name };
         self.change(caller.credentials(), Operation::RemoveXattr(command))

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::prefix_of;
 use crate::fault::Fault;
 use crate::keys::{self, BlockId, Prefix};
-use crate::record::{Extent, ExtentHome, Inode, Shared, Volume};
+use crate::quota;
+use crate::record::{Extent, ExtentHome, Inode, Quota, Shared, Volume};
 use crate::state_machine::load_volume;
 use crate::store::{View, Visit};
 use crate::types::{InodeId, LogIndex};
@@ -16,7 +17,7 @@ use crate::types::{InodeId, LogIndex};
 /// A state without what is not of the filesystem: sessions, their requests and locks, the place in a log, the generation of
 /// the volume, and inodes that have no name any more.
 ///
-/// Keeps in memory the numbers of the orphans and of their blocks; usually there are none.
+/// Keeps in memory the numbers of the orphans, of their blocks and quota trees; usually there are none.
 #[derive(Debug)]
 pub struct Filesystem<V> {
     view: V,
@@ -25,6 +26,8 @@ pub struct Filesystem<V> {
     orphans: BTreeSet<u64>,
     /// Blocks that orphans have, with the number of extents of others.
     blocks: BTreeMap<u64, u64>,
+    /// Quota trees that orphans are in, as they are without these; `None` for one that has nothing else.
+    quotas: BTreeMap<u64, Option<Quota>>,
 }
 
 impl<V: View> Filesystem<V> {
@@ -44,6 +47,7 @@ impl<V: View> Filesystem<V> {
             },
             orphans,
             blocks: BTreeMap::new(),
+            quotas: BTreeMap::new(),
         };
         filesystem.leave_out_orphans()?;
         Ok(filesystem)
@@ -67,6 +71,10 @@ impl<V: View> Filesystem<V> {
             let inode = Inode::decode(&inode)?;
             self.volume.inodes = self.volume.inodes.saturating_sub(1);
             self.volume.allocated = self.volume.allocated.saturating_sub(inode.allocated);
+            for (root, quota) in quota::around(&self.view, inode.tree)? {
+                let quota = self.quotas.entry(root.get()).or_insert(Some(quota));
+                *quota = quota.and_then(|quota| without(quota, inode.allocated));
+            }
             for block in blocks_of(&self.view, ino)? {
                 let extents = match self.blocks.get(&block.0) {
                     Some(extents) => *extents,
@@ -89,6 +97,11 @@ impl<V: View> Filesystem<V> {
                 None => true,
                 Some(0 | 1) => false,
                 Some(extents) => return Shown::Other(Shared { extents: *extents }.encode()),
+            },
+            Some(Prefix::Quota) => match self.quotas.get(&number) {
+                None => true,
+                Some(None) => false,
+                Some(Some(quota)) => return Shown::Other(quota.encode()),
             },
             Some(_of_inode) => !self.orphans.contains(&number),
         };
@@ -140,6 +153,13 @@ impl<V: View> View for Filesystem<V> {
         let visit = &mut |key: &[u8], value: &[u8]| self.visit_shown(key, value, visit);
         self.view.scan_back(start, end, visit)
     }
+}
+
+/// The quota with one inode less, unless that was the last.
+fn without(mut quota: Quota, bytes: u64) -> Option<Quota> {
+    quota.used.bytes = quota.used.bytes.saturating_sub(bytes);
+    quota.used.inodes = quota.used.inodes.saturating_sub(1);
+    (quota.used.inodes > 0).then_some(quota)
 }
 
 fn orphans(view: &impl View) -> Result<BTreeSet<u64>, Fault> {

@@ -6,11 +6,11 @@ use super::{Filesystem, may_hold, restore};
 use crate::digest::digest;
 use crate::invariant::{self, State};
 use crate::keys::{self, BlockId};
-use crate::record::{Extent, ExtentHome, Inode, SessionRecord, Shared, Volume};
+use crate::record::{Extent, ExtentHome, Inode, Quota, SessionRecord, Shared, Volume};
 use crate::snapshot::{self, SnapshotError};
 use crate::state_machine::load_volume;
 use crate::store::{Batch, Engine, MemoryEngine, View};
-use crate::types::{InodeId, SessionId};
+use crate::types::{Amounts, InodeId, SessionId};
 
 /// In the sound state.
 const FILE: InodeId = InodeId::new(2);
@@ -142,6 +142,47 @@ fn blocks_that_only_orphans_have_are_left_out_and_others_are_counted_without_the
     assert!(!filesystem.contains(&keys::block(own)).unwrap());
     let left = filesystem.get(&keys::shared(both)).unwrap();
     assert_eq!(left, shared(2));
+}
+
+#[test]
+fn quotas_are_counted_without_orphans_and_gone_where_these_are_alone() {
+    let state = State::sound();
+    let engine = state.engine();
+    let alone = InodeId::new(9);
+    let in_tree = |ino: InodeId, tree| {
+        let mut inode = Inode::decode(&engine.view().get(&keys::inode(ino)).unwrap().unwrap());
+        let inode = inode.as_mut().unwrap();
+        inode.tree = Some(tree);
+        (keys::inode(ino), Some(inode.encode()))
+    };
+    let quota = |outer, bytes, inodes| {
+        let quota = Quota {
+            outer,
+            limits: Amounts::UNLIMITED,
+            used: Amounts { bytes, inodes },
+        };
+        Some(quota.encode())
+    };
+    // The orphan is all that is left of a tree in that of the whole volume.
+    let all = [1, 2, 3, 5].map(|ino| in_tree(InodeId::new(ino), InodeId::ROOT));
+    set(engine, all.into());
+    set(
+        engine,
+        vec![
+            in_tree(ORPHAN, alone),
+            (keys::quota(InodeId::ROOT), quota(None, 250, 5)),
+            (keys::quota(alone), quota(Some(InodeId::ROOT), 100, 1)),
+        ],
+    );
+    assert_eq!(
+        invariant::check(&engine.view(), &mut |_| ()),
+        Ok(Vec::new())
+    );
+    let filesystem = Filesystem::of(engine.view()).unwrap();
+    assert_eq!(invariant::check(&filesystem, &mut |_| ()), Ok(Vec::new()));
+    let shown = filesystem.get(&keys::quota(InodeId::ROOT)).unwrap();
+    assert_eq!(shown, quota(None, 150, 4));
+    assert!(!filesystem.contains(&keys::quota(alone)).unwrap());
 }
 
 #[test]

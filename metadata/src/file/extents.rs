@@ -214,6 +214,7 @@ pub(crate) fn place(
         .filter(|allocated| *allocated <= allocated_max)
         .ok_or(PosixError::NoSpace)?;
     inode.allocated += length;
+    context.ledger.take_bytes(inode.tree, length);
     context
         .state
         .put(keys::extent(ino, placed.offset), placed.extent.encode());
@@ -335,5 +336,6 @@ fn uncount(context: &mut Context<'_>, inode: &mut Inode, length: u64) -> Result<
     };
     inode.allocated = uncounted(inode.allocated)?;
     context.volume.allocated = uncounted(context.volume.allocated)?;
+    context.ledger.give_bytes(inode.tree, length);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::ops::{self, Context, Stop};
 use crate::outcome::{Answer, PosixError, Reply};
 use crate::queries;
 use crate::query::SeekTarget;
+use crate::quota::Ledger;
 use crate::record::{Extent, ExtentHome, Inode, InodeBody, Shared, Volume};
 use crate::store::{Batch, Engine, MemoryEngine, Overlay, View};
 use crate::types::{Credentials, InodeFlags, InodeId, LogIndex, Mode, Timestamp};
@@ -66,6 +67,7 @@ impl Fixture {
             request: None,
             news: &mut Vec::new(),
             credentials: &self.credentials,
+            ledger: Ledger::default(),
         };
         match operation(&mut context) {
             Ok(answer) => {
@@ -323,6 +325,7 @@ fn empty_file() -> Inode {
         mtime: Timestamp::default(),
         ctime: Timestamp::default(),
         btime: Timestamp::default(),
+        tree: None,
         body: InodeBody::Regular,
     }
 }

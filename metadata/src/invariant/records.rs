@@ -8,14 +8,14 @@ use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{
     Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use crate::state_machine::load_volume;
 use crate::store::View;
 use crate::types::FileName;
 
 /// In the order of their bytes.
-const PREFIXES: [Prefix; 18] = [
+const PREFIXES: [Prefix; 19] = [
     Prefix::Position,
     Prefix::Block,
     Prefix::ClosedSession,
@@ -31,6 +31,7 @@ const PREFIXES: [Prefix; 18] = [
     Prefix::Request,
     Prefix::Session,
     Prefix::Turn,
+    Prefix::Quota,
     Prefix::Volume,
     Prefix::Waiter,
     Prefix::Xattr,
@@ -107,6 +108,7 @@ fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         Prefix::Xattr => Xattr::decode(value).map(drop),
         Prefix::Request => OutcomeRecord::decode(value).map(drop),
         Prefix::Orphan => Orphan::decode(value).map(drop),
+        Prefix::Quota => Quota::decode(value).map(drop),
         Prefix::Position => PositionRecord::decode(value).map(drop),
         Prefix::Session => SessionRecord::decode(value).map(drop),
         Prefix::ClosedSession if value.is_empty() => Ok(()),

@@ -27,6 +27,8 @@ pub enum Rule {
     Xattrs,
     /// The counters of the volume add up.
     Counters,
+    /// Quota trees use what they say.
+    Quotas,
     /// Outcomes of requests belong to open sessions and were not acknowledged.
     Sessions,
     /// Locks exclude each other, belong to open sessions, and nobody waits who need not.
@@ -49,6 +51,7 @@ impl Rule {
             Rule::Blocks => "blocks",
             Rule::Xattrs => "xattrs",
             Rule::Counters => "counters",
+            Rule::Quotas => "quotas",
             Rule::Sessions => "sessions",
             Rule::Locks => "locks",
             Rule::More => "more",
@@ -85,6 +88,7 @@ impl fmt::Display for Violation {
             | Rule::Blocks
             | Rule::Xattrs
             | Rule::Counters
+            | Rule::Quotas
             | Rule::Sessions
             | Rule::Locks => write!(formatter, "{}: {}", self.rule, self.detail),
         }

@@ -153,6 +153,7 @@ impl State {
             mtime: Timestamp::default(),
             ctime: Timestamp::default(),
             btime: Timestamp::default(),
+            tree: None,
             body,
         };
         self.put(keys::inode(ino), &inode.encode());

@@ -92,6 +92,9 @@ impl Model {
             if self.nlink(link.ino) == 0 {
                 errors.push(PosixError::NotFound);
             }
+            if !self.same_tree(link.ino, link.parent) {
+                errors.push(PosixError::CrossDevice);
+            }
         }
         refuse_if_any(errors)?;
         let now = self.now;
@@ -200,6 +203,7 @@ impl Model {
             .owned_by(self.credentials.uid, self.credentials.gid);
         node.device = device;
         let above = self.nodes.get(&parent);
+        node.tree = above.and_then(|above| above.tree);
         if let Some(above) = above.filter(|above| above.mode.bits() & 0o2000 != 0) {
             node.gid = above.gid;
             let member = self.is_member(above.gid);

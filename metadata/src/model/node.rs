@@ -22,6 +22,7 @@ pub(super) struct Node {
     pub(super) mtime: Timestamp,
     pub(super) ctime: Timestamp,
     pub(super) btime: Timestamp,
+    pub(super) tree: Option<InodeId>,
     pub(super) body: Body,
 }
 
@@ -64,6 +65,7 @@ impl Node {
             mtime: now,
             ctime: now,
             btime: now,
+            tree: None,
             body,
         }
     }

@@ -64,6 +64,9 @@ impl Model {
         if self.is_below(rename.new_parent, moved) {
             errors.push(PosixError::InvalidArgument);
         }
+        if !self.same_tree(rename.parent, rename.new_parent) {
+            errors.push(PosixError::CrossDevice);
+        }
         match replaced {
             Some(_) if flags.no_replace => return vec![PosixError::Exists],
             Some(replaced) => {

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::keys::{self, BlockId};
 use crate::news::News;
 use crate::outcome::PosixError;
+use crate::quota::Ledger;
 use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
 use crate::types::{Credentials, InodeFlags, InodeId, RequestId, Timestamp};
@@ -45,6 +46,8 @@ pub(crate) struct Context<'a> {
     pub(crate) request: Option<RequestId>,
     /// What others want to hear of.
     pub(crate) news: &'a mut Vec<News>,
+    /// What is taken of quota trees and given back; settled when the operation is done.
+    pub(crate) ledger: Ledger,
 }
 
 /// The inode, or `InodeGone` when it does not exist.

@@ -236,6 +236,7 @@ pub(crate) fn new_inode(
         mtime: context.now,
         ctime: context.now,
         btime: context.now,
+        tree: parent.inode.tree,
         body: new.body,
     };
     match &inode.body {
@@ -264,6 +265,7 @@ pub(crate) fn new_inode(
         new.umask,
     )?;
     context.volume.inodes += 1;
+    context.ledger.take_inode(inode.tree);
     context.put_inode(ino, &inode);
     Ok((ino, inode))
 }

@@ -22,6 +22,9 @@ pub(crate) fn apply(context: &mut Context<'_>, link: &Link) -> Result<Answer, St
     if inode.nlink == 0 {
         return Err(PosixError::NotFound.into());
     }
+    if inode.tree != directory.inode.tree {
+        return Err(PosixError::CrossDevice.into());
+    }
     if inode.nlink >= LINKS_MAX {
         return Err(PosixError::TooManyLinks.into());
     }

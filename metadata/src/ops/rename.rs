@@ -36,6 +36,9 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
     }
     source.check_may_remove()?;
     target.check_may_add()?;
+    if source.inode.tree != target.inode.tree {
+        return Err(PosixError::CrossDevice.into());
+    }
     let Some(replaced) = replaced else {
         if rename.parent == rename.new_parent && !flags.whiteout {
             return stay_under_new_name(context, rename, source, moved);

@@ -7,12 +7,14 @@ use crate::fault::Fault;
 use crate::types::{Attributes, Cookie, FileKind, InodeFlags, InodeId, Mode, Timestamp};
 
 const VERSION: u8 = 1;
+/// Of an inode in a quota tree.
+const VERSION_IN_TREE: u8 = 2;
 
 /// The value under `I` ino:
 ///
 /// `version 1 | kind 1 | mode 2 | flags 4 | uid 4 | gid 4 | nlink 4 | generation 4 | device 4 |
-/// project 4 | xattrs 4 | size 8 | allocated 8 | atime 12 | mtime 12 | ctime 12 | btime 12`, then
-/// for a directory `parent 8 | next cookie 8`, for a symlink its target.
+/// project 4 | xattrs 4 | size 8 | allocated 8 | atime 12 | mtime 12 | ctime 12 | btime 12`, of an inode
+/// in a quota tree, in version 2, `tree 8`, then for a directory `parent 8 | next cookie 8`, for a symlink its target.
 ///
 /// The size of a directory is the number of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Inode {
     pub ctime: Timestamp,
     /// When it was made.
     pub btime: Timestamp,
+    /// The root of the innermost quota tree that it counts in; a root is in its own.
+    pub tree: Option<InodeId>,
     /// What only its kind has.
     pub body: InodeBody,
 }
@@ -118,7 +122,12 @@ impl Inode {
 
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
-        let mut encoder = Encoder::new(VERSION, 115);
+        let version = if self.tree.is_some() {
+            VERSION_IN_TREE
+        } else {
+            VERSION
+        };
+        let mut encoder = Encoder::new(version, 123);
         encoder
             .u8(self.kind() as u8)
             .u16(self.mode.bits())
@@ -136,6 +145,9 @@ impl Inode {
             .timestamp(self.mtime)
             .timestamp(self.ctime)
             .timestamp(self.btime);
+        if let Some(tree) = self.tree {
+            encoder.u64(tree.get());
+        }
         match &self.body {
             InodeBody::Directory(directory) => {
                 encoder
@@ -156,7 +168,8 @@ impl Inode {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Inode, Fault> {
-        let mut decoder = Decoder::new("inode", VERSION, bytes)?;
+        let mut decoder = Decoder::new("inode", VERSION_IN_TREE, bytes)?;
+        let is_in_tree = bytes.first() == Some(&VERSION_IN_TREE);
         let kind = decoder.u8()?;
         let kind = FileKind::from_u8(kind).ok_or_else(|| decoder.corrupt("unknown kind"))?;
         let mode = Mode::new(u32::from(decoder.u16()?));
@@ -177,6 +190,11 @@ impl Inode {
             mtime: decoder.timestamp()?,
             ctime: decoder.timestamp()?,
             btime: decoder.timestamp()?,
+            tree: if is_in_tree {
+                Some(InodeId::new(decoder.u64()?))
+            } else {
+                None
+            },
             body: InodeBody::decode(kind, &mut decoder)?,
         };
         decoder.finish()?;

@@ -210,6 +210,8 @@ fn error_to_number(error: PosixError) -> u16 {
         PosixError::Deadlock => 21,
         PosixError::TooManyLocks => 22,
         PosixError::PastTerm => 23,
+        PosixError::QuotaExceeded => 24,
+        PosixError::CrossDevice => 25,
     }
 }
 
@@ -238,6 +240,8 @@ fn error_from_number(number: u16) -> Option<PosixError> {
         21 => PosixError::Deadlock,
         22 => PosixError::TooManyLocks,
         23 => PosixError::PastTerm,
+        24 => PosixError::QuotaExceeded,
+        25 => PosixError::CrossDevice,
         _ => return None,
     })
 }

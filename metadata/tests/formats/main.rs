@@ -18,7 +18,7 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::dump::{self, Filesystem};
 use holdfast_metadata::record::{
     Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::store::Batch;
 use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant, snapshot};
@@ -69,6 +69,13 @@ fn attributes_are_read_and_written_again() {
 fn orphans_are_read_and_written_again() {
     for (name, orphan) in samples::orphans() {
         round_trips(name, &orphan, Orphan::decode, Orphan::encode);
+    }
+}
+
+#[test]
+fn quotas_are_read_and_written_again() {
+    for (name, quota) in samples::quotas() {
+        round_trips(name, &quota, Quota::decode, Quota::encode);
     }
 }
 

@@ -11,12 +11,13 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
     Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LoadProgress, LockCount,
-    LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord, PositionRecord, SessionRecord,
-    Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord, PositionRecord, Quota,
+    SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{
-    Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId, LockOwner,
-    LockSpace, LogIndex, Mode, Outcome, PosixError, RequestId, SessionId, Timestamp, Turn,
+    Amounts, Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId,
+    LockOwner, LockSpace, LogIndex, Mode, Outcome, PosixError, RequestId, SessionId, Timestamp,
+    Turn,
 };
 
 pub(crate) use locks::{held_locks, lock_count, locked_state, pending, turn, waiter};
@@ -74,7 +75,15 @@ fn inode(body: InodeBody) -> Inode {
         mtime: time(1 << 33, 1),
         ctime: time(i64::MAX, 2),
         btime: time(i64::MIN, 3),
+        tree: None,
         body,
+    }
+}
+
+fn in_tree(body: InodeBody) -> Inode {
+    Inode {
+        tree: Some(InodeId::new(0x0192_9394_9596_9798)),
+        ..inode(body)
     }
 }
 
@@ -94,6 +103,11 @@ pub(crate) fn inodes() -> Vec<(&'static str, Inode)> {
         ("inode_socket", inode(InodeBody::Socket)),
         ("inode_character_device", inode(InodeBody::CharacterDevice)),
         ("inode_block_device", inode(InodeBody::BlockDevice)),
+        ("inode_file_in_tree", in_tree(InodeBody::Regular)),
+        (
+            "inode_directory_in_tree",
+            in_tree(InodeBody::Directory(directory)),
+        ),
     ]
 }
 
@@ -141,6 +155,25 @@ pub(crate) fn orphans() -> Vec<(&'static str, Orphan)> {
     vec![("orphan", Orphan::default()), ("orphan_begun", begun)]
 }
 
+pub(crate) fn quotas() -> Vec<(&'static str, Quota)> {
+    let outer = Quota {
+        outer: None,
+        limits: Amounts {
+            bytes: 0x1112_1314_1516_1718,
+            inodes: Amounts::NO_LIMIT,
+        },
+        used: Amounts {
+            bytes: 0x3132_3334_3536_3738,
+            inodes: 0x4142_4344_4546_4748,
+        },
+    };
+    let inner = Quota {
+        outer: Some(InodeId::new(0x0102_0304_0506_0708)),
+        ..outer
+    };
+    vec![("quota", inner), ("quota_outermost", outer)]
+}
+
 pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
     let ino = InodeId::new(0x0102_0304_0506_0708);
     let attributes = inode(InodeBody::Fifo).attributes(ino);
@@ -167,6 +200,8 @@ pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
     };
     vec![
         ("outcome_error", Err(PosixError::NotSupported)),
+        ("outcome_over_quota", Err(PosixError::QuotaExceeded)),
+        ("outcome_other_tree", Err(PosixError::CrossDevice)),
         ("outcome_done", Ok(Answer::Done)),
         ("outcome_entry", Ok(entry)),
         ("outcome_attributes", Ok(Answer::Attributes(attributes))),
@@ -198,6 +233,7 @@ pub(crate) fn keys() -> Vec<(&'static str, Vec<u8>)> {
         ("key_block", keys::block(block)),
         ("key_shared", keys::shared(block)),
         ("key_orphan", keys::orphan(ino)),
+        ("key_quota", keys::quota(ino)),
         ("key_request", keys::request(request)),
         ("key_session", keys::session(request.session)),
         ("key_closed_session", keys::closed_session(request.session)),
@@ -314,6 +350,7 @@ pub(crate) fn decoder(name: &str) -> Option<Decode> {
         "xattr" => |bytes| Xattr::decode(bytes).map(drop),
         "orphan" => |bytes| Orphan::decode(bytes).map(drop),
         "position" => |bytes| PositionRecord::decode(bytes).map(drop),
+        "quota" => |bytes| Quota::decode(bytes).map(drop),
         "session" => |bytes| SessionRecord::decode(bytes).map(drop),
         "catalog" => |bytes| CatalogRecord::decode(bytes).map(drop),
         "deletions" => |bytes| DeletionsRecord::decode(bytes).map(drop),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use holdfast_metadata::model::{Cell, Model};
 use holdfast_metadata::{
     Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, Position,
-    PosixError, Query, Reply, SeekTarget, StateMachine,
+    PosixError, Query, QuotaInfo, Reply, SeekTarget, StateMachine,
 };
 use proptest::test_runner::TestCaseResult;
 use proptest::{prop_assert, prop_assert_eq};
@@ -44,6 +44,7 @@ pub(crate) fn follows(commands: &[Command]) -> TestCaseResult {
         locks::tickets(&machine, &model, &commands[..=place])?;
         after(&machine, &model, command)?;
         sessions(&machine, &model)?;
+        quotas(&machine, &model)?;
     }
     everything(&machine, &model)
 }
@@ -88,6 +89,36 @@ pub(crate) fn sessions<E: Engine>(machine: &StateMachine<E>, model: &Model) -> T
     Ok(())
 }
 
+/// All there are, in pages of two, and those around every inode.
+pub(crate) fn quotas<E: Engine>(machine: &StateMachine<E>, model: &Model) -> TestCaseResult {
+    let expected = model.quotas();
+    let mut found = Vec::new();
+    loop {
+        let after = found
+            .last()
+            .map_or(InodeId::new(0), |quota: &QuotaInfo| quota.root);
+        let quotas_max = 2;
+        let Ok(Reply::Quotas(page)) = ask(machine, &Query::Quotas { after, quotas_max }) else {
+            panic!("no quotas");
+        };
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    prop_assert_eq!(&found, &expected);
+    if expected.is_empty() {
+        return Ok(());
+    }
+    for ino in model.inodes() {
+        let around = model.trees_around(ino).into_iter();
+        let around = around.map(|root| *expected.iter().find(|quota| quota.root == root).unwrap());
+        let expected = Ok(Reply::Quotas(around.collect()));
+        prop_assert_eq!(ask(machine, &Query::QuotasAround { ino }), expected);
+    }
+    Ok(())
+}
+
 fn named_in(operation: &Operation) -> Vec<InodeId> {
     match operation {
         Operation::Create(create) => vec![create.parent],
@@ -100,6 +131,7 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::Rename(rename) => vec![rename.parent, rename.new_parent],
         Operation::SetAttributes(set) => vec![set.ino],
         Operation::SetFlags(set) => vec![set.ino],
+        Operation::SetQuota(set) => vec![set.ino],
         Operation::TouchAtime(touch) => vec![touch.ino],
         Operation::Write(write) => vec![write.ino],
         Operation::Fallocate(fallocate) => vec![fallocate.ino],

@@ -9,8 +9,8 @@ use attributes::attributes;
 use bytes::Bytes;
 use content::content;
 use holdfast_metadata::{
-    Command, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir, Mknod, Mode, Operation,
-    Reclaim, Rename, RenameFlags, Rmdir, Symlink, Timestamp, Unlink,
+    Amounts, Command, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir, Mknod, Mode,
+    Operation, Reclaim, Rename, RenameFlags, Rmdir, SetQuota, Symlink, Timestamp, Unlink,
 };
 pub(crate) use locks::locks;
 use proptest::prelude::*;
@@ -108,14 +108,30 @@ fn mode() -> impl Strategy<Value = Mode> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    // On the heap: a value of all of them is larger than the stack of a test has room for without optimization.
     prop_oneof![
-        8 => namespace(),
-        5 => rename(),
-        6 => content(),
-        4 => attributes(),
+        8 => namespace().boxed(),
+        2 => set_quota().boxed(),
+        5 => rename().boxed(),
+        6 => content().boxed(),
+        4 => attributes().boxed(),
         1 => prop::collection::vec(any_inode(), 0..4)
             .prop_map(|inodes| Operation::Reclaim(Reclaim { inodes, term: None })),
     ]
+}
+
+/// Small limits, so that they are met.
+fn set_quota() -> impl Strategy<Value = Operation> {
+    let limit = |most: u64| {
+        prop_oneof![
+            1 => Just(None),
+            2 => Just(Some(Amounts::NO_LIMIT)),
+            6 => (0..most).prop_map(Some),
+        ]
+    };
+    let place = prop_oneof![3 => directory(), 3 => Just(InodeId::new(3)), 1 => any_inode()];
+    (place, limit(20_000), limit(8))
+        .prop_map(|(ino, bytes, inodes)| Operation::SetQuota(SetQuota { ino, bytes, inodes }))
 }
 
 fn namespace() -> impl Strategy<Value = Operation> {

@@ -29,6 +29,7 @@ pub fn decode_query(bytes: Bytes) -> Result<Query, Malformed> {
     decode_question(question.ok_or(Malformed::missing("the question of a query"))?)
 }
 
+#[expect(clippy::too_many_lines, reason = "a flat list of the queries")]
 fn encode_question(query: &Query) -> Question {
     match query {
         Query::Lookup { parent, name } => Question::Lookup(wire::Lookup {
@@ -82,6 +83,13 @@ fn encode_question(query: &Query) -> Question {
             credentials: Some(encode_credentials(credentials)),
         }),
         Query::Statistics => Question::Statistics(wire::StatisticsOfVolume {}),
+        Query::QuotasAround { ino } => {
+            Question::QuotasAround(wire::QuotasAround { ino: ino.get() })
+        }
+        Query::Quotas { after, quotas_max } => Question::Quotas(wire::QuotasOfVolume {
+            after: after.get(),
+            quotas_max: *quotas_max as u64,
+        }),
         Query::Orphans { after, inodes_max } => Question::Orphans(wire::Orphans {
             after: after.get(),
             inodes_max: *inodes_max as u64,
@@ -146,6 +154,13 @@ fn decode_question(question: Question) -> Result<Query, Malformed> {
             credentials: decode_credentials(access.credentials)?,
         },
         Question::Statistics(wire::StatisticsOfVolume {}) => Query::Statistics,
+        Question::QuotasAround(around) => Query::QuotasAround {
+            ino: InodeId::new(around.ino),
+        },
+        Question::Quotas(quotas) => Query::Quotas {
+            after: InodeId::new(quotas.after),
+            quotas_max: decode_page(quotas.quotas_max)?,
+        },
         Question::Orphans(orphans) => Query::Orphans {
             after: InodeId::new(orphans.after),
             inodes_max: decode_page(orphans.inodes_max)?,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, DirectoryEntry, InodeId, LockInfo, LockOwner, LockRange, PosixError, Reply, SessionId,
-    SessionInfo, Statistics,
+    Amounts, Cookie, DirectoryEntry, InodeId, LockInfo, LockOwner, LockRange, PosixError,
+    QuotaInfo, Reply, SessionId, SessionInfo, Statistics,
 };
 use prost::Message;
 
@@ -58,6 +58,7 @@ pub fn decode_reply(bytes: Bytes) -> Result<Result<Reply, PosixError>, Malformed
             inodes: statistics.inodes,
             allocated: statistics.allocated,
         })),
+        WireResult::Quotas(quotas) => Ok(Reply::Quotas(decode_all(quotas.quotas, decode_quota)?)),
         WireResult::Orphans(orphans) => Ok(Reply::Orphans(decode_inodes(orphans.inodes))),
         WireResult::Sessions(sessions) => Ok(Reply::Sessions(decode_all(
             sessions.sessions,
@@ -100,6 +101,9 @@ fn encode_answer(reply: Reply) -> WireResult {
             inodes: statistics.inodes,
             allocated: statistics.allocated,
         }),
+        Reply::Quotas(quotas) => WireResult::Quotas(wire::Quotas {
+            quotas: quotas.into_iter().map(encode_quota).collect(),
+        }),
         Reply::Orphans(inodes) => WireResult::Orphans(wire::Inodes {
             inodes: encode_inodes(&inodes),
         }),
@@ -122,6 +126,42 @@ fn decode_all<Message, Value>(
     decode: impl Fn(Message) -> Result<Value, Malformed>,
 ) -> Result<Vec<Value>, Malformed> {
     messages.into_iter().map(decode).collect()
+}
+
+fn encode_quota(quota: QuotaInfo) -> wire::QuotaInfo {
+    wire::QuotaInfo {
+        root: quota.root.get(),
+        outer: quota.outer.map(InodeId::get),
+        limits: Some(encode_amounts(quota.limits)),
+        used: Some(encode_amounts(quota.used)),
+    }
+}
+
+fn decode_quota(quota: wire::QuotaInfo) -> Result<QuotaInfo, Malformed> {
+    Ok(QuotaInfo {
+        root: InodeId::new(quota.root),
+        outer: quota.outer.map(InodeId::new),
+        limits: decode_amounts(quota.limits, "the limits of a quota")?,
+        used: decode_amounts(quota.used, "the usage of a quota")?,
+    })
+}
+
+fn encode_amounts(amounts: Amounts) -> wire::Amounts {
+    wire::Amounts {
+        bytes: amounts.bytes,
+        inodes: amounts.inodes,
+    }
+}
+
+fn decode_amounts(
+    amounts: Option<wire::Amounts>,
+    what: &'static str,
+) -> Result<Amounts, Malformed> {
+    let amounts = amounts.ok_or(Malformed::missing(what))?;
+    Ok(Amounts {
+        bytes: amounts.bytes,
+        inodes: amounts.inodes,
+    })
 }
 
 fn encode_entry(entry: DirectoryEntry) -> wire::DirectoryEntry {

@@ -40,7 +40,8 @@ numbers! {
         NotPermitted, NotFound, InodeGone, AccessDenied, Exists, NotDirectory, IsDirectory,
         InvalidArgument, FileTooLarge, NoSpace, TooManyLinks, NameTooLong, NotEmpty, NoAttribute,
         TooBig, OutOfRange, NoSuchPosition, NotSupported, SessionGone,
-        WouldBlock, Deadlock, TooManyLocks, PastTerm
+        WouldBlock, Deadlock, TooManyLocks, PastTerm,
+        QuotaExceeded, CrossDevice
     ]
 
     encode_xattr_mode, decode_xattr_mode: SetXattrMode, "how an extended attribute is set",

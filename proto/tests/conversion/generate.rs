@@ -143,6 +143,9 @@ fn short_query() -> impl Strategy<Value = Query> {
             }
         }),
         Just(Query::Statistics),
+        inode().prop_map(|ino| Query::QuotasAround { ino }),
+        (inode(), any::<usize>())
+            .prop_map(|(after, quotas_max)| Query::Quotas { after, quotas_max }),
         Just(Query::Sessions),
         test_lock(),
         (inode(), number(), number()).prop_map(|(ino, session, sequence)| Query::LockTicket {

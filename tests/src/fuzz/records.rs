@@ -7,7 +7,7 @@ use holdfast_metadata::catalog::{CatalogRecord, DeletionsRecord, NodeRecord, Vol
 use holdfast_metadata::keys::{self, BlockId, Prefix};
 use holdfast_metadata::record::{
     Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{Cookie, Fault, InodeId, LockOwner, LockSpace, SessionId, Turn};
 
@@ -15,7 +15,7 @@ use holdfast_metadata::{Cookie, Fault, InodeId, LockOwner, LockSpace, SessionId,
 pub(super) type Kind = (&'static str, fn(&[u8]));
 
 /// One check a kind of value; the first byte of an input chooses it.
-pub(super) const KINDS: [Kind; 20] = [
+pub(super) const KINDS: [Kind; 21] = [
     ("dentry", |b| same(b, Dentry::decode, Dentry::encode)),
     ("order", |b| same(b, OrderEntry::decode, OrderEntry::encode)),
     ("extent_block", |b| same(b, Extent::decode, Extent::encode)),
@@ -59,6 +59,7 @@ pub(super) const KINDS: [Kind; 20] = [
         same(b, |b| NodeRecord::decode(7, b), NodeRecord::encode);
         same(b, |b| VolumeRecord::decode(7, b), VolumeRecord::encode);
     }),
+    ("quota", |b| same(b, Quota::decode, Quota::encode)),
 ];
 
 /// A value: its kind, then its bytes.

@@ -26,9 +26,12 @@ fn a_volume_goes_from_one_machine_to_a_cluster_and_back_with_equal_digest() {
     // Open and without a name: of those who have it mounted, not of the filesystem.
     let orphan = File::create(mount.path("orphan")).unwrap();
     fs::remove_file(mount.path("orphan")).unwrap();
+    let counted = mount.path("limited/orphan");
+    let in_a_quota = File::create(&counted).unwrap();
+    fs::remove_file(&counted).unwrap();
     let two = file("two").display().to_string();
     cluster.holdfast(&["dump", "home", &two]).success();
-    drop(orphan);
+    drop((orphan, in_a_quota));
     mount.unmount();
 
     let data = file("data");
@@ -37,10 +40,15 @@ fn a_volume_goes_from_one_machine_to_a_cluster_and_back_with_equal_digest() {
     assert!(check.contains("is clean"), "{check}");
     let back = Setup::default().data(&data).options("noatime").mount();
     let mut seen_again = look(back.root());
-    // The root has had a name more for a while.
-    seen_again.remove(std::path::Path::new(""));
     let mut seen = seen;
-    seen.remove(std::path::Path::new(""));
+    // They have had a name more for a while.
+    for changed in ["", "limited"] {
+        let [before, after] = [&mut seen, &mut seen_again].map(|seen| {
+            let line = seen.remove(std::path::Path::new(changed)).unwrap();
+            line.split_once("quotas").unwrap().1.to_owned()
+        });
+        assert_eq!(before, after);
+    }
     assert_eq!(seen_again, seen);
     unfix(back.root());
     back.shell("rm -rf ./*").success();

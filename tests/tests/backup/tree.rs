@@ -36,6 +36,11 @@ pub(crate) fn plant(root: &Path) {
     for (name, value) in [("user.empty", &b""[..]), ("user.bytes", b"\0\xff\n")] {
         system::set_xattr(&path("file"), name, value, 0).unwrap();
     }
+    let limited = path("limited");
+    fs::create_dir(&limited).unwrap();
+    let limits = b"bytes=1000000 inodes=9";
+    system::set_xattr(&limited, "trusted.holdfast.quota", limits, 0).unwrap();
+    fs::write(limited.join("file"), vec![1; 5000]).unwrap();
     let script = "
         cp --reflink=auto large clone
         mknod character c 1 3
@@ -108,10 +113,16 @@ fn describe(path: &Path) -> String {
     } else {
         Vec::new()
     };
+    let quotas = if metadata.is_dir() {
+        system::get_xattr(path, "holdfast.quota").unwrap()
+    } else {
+        Vec::new()
+    };
+    let quotas = String::from_utf8(quotas).unwrap();
     let checksum = crc32fast::hash(&content);
     format!(
         "ino {} mode {:o} links {} owner {}:{} device {} size {} blocks {} modified {}.{} changed {}.{} \
-         xattrs {xattrs:?} content {} bytes {checksum:08x}",
+         xattrs {xattrs:?} quotas {quotas:?} content {} bytes {checksum:08x}",
         metadata.ino(),
         metadata.mode(),
         metadata.nlink(),

@@ -33,6 +33,7 @@ mod no_quorum;
 mod partition;
 mod pause;
 mod power_failure;
+mod quota;
 mod replication;
 mod restart;
 mod sessions;

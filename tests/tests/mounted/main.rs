@@ -16,6 +16,7 @@ mod link;
 mod locks;
 mod names;
 mod options;
+mod quota;
 mod readdir;
 mod rename;
 mod seek;

@@ -32,6 +32,13 @@ impl Mount {
         mount
     }
 
+    /// `holdfast quota set` of a directory in there.
+    fn limit(&self, directory: &str) -> Finished {
+        let mut command = Command::new(place::holdfast());
+        command.args(["quota", "set", "--bytes", "1G"]);
+        run(command.arg(self.0.join(directory)))
+    }
+
     /// What a shell makes of a line in there; it is killed when that takes too long.
     pub(crate) fn shell(&self, line: &str) -> Finished {
         run(Command::new("sh")
@@ -95,4 +102,25 @@ fn mounts_with_certificates_share_a_tree_and_read_only_ones_change_nothing() {
     });
     first.shell("ls $M/d").success();
     second.shell("fusermount3 -u -z $M").success();
+}
+
+#[test]
+fn quotas_are_set_through_a_mount_whose_certificate_allows_administration() {
+    let scene = Scene::start(1);
+    let user = scene.issue(&["client", "alice", "--volumes", "default"]);
+    let keeper = scene.issue(&["client", "olga", "--volumes", "default", "--admin"]);
+    let first = Mount::new(&scene, "a", &tls(&user));
+    first.shell("mkdir $M/d").success();
+    assert_says(&complaint(first.limit("d")), "allows administration");
+    let second = Mount::new(&scene, "b", &tls(&keeper));
+    second.limit("d").success();
+    // It binds everybody, and who may not set it does not lift it.
+    assert_says(
+        &complaint(first.shell("fallocate -l 2G $M/d/x")),
+        "quota exceeded",
+    );
+    assert_says(&complaint(first.limit("d")), "allows administration");
+    for mount in [&first, &second] {
+        mount.shell("fusermount3 -u -z $M").success();
+    }
 }

@@ -15,6 +15,7 @@ use crate::command::locks::LocksArguments;
 use crate::command::man::ManArguments;
 use crate::command::node::NodeArguments;
 use crate::command::pki::PkiArguments;
+use crate::command::quota::QuotaArguments;
 use crate::command::recover::RecoverArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Volume(VolumeArguments),
     Session(SessionArguments),
     Locks(LocksArguments),
+    Quota(QuotaArguments),
     Pki(PkiArguments),
     DevCluster(DevClusterArguments),
     Dump(DumpArguments),

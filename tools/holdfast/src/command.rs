@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod node;
 pub(crate) mod pki;
+pub(crate) mod quota;
 pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod session;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Volume(arguments) => volume::run(arguments),
         Command::Session(arguments) => session::run(arguments),
         Command::Locks(arguments) => locks::run(arguments),
+        Command::Quota(arguments) => quota::run(&arguments),
         Command::Pki(arguments) => pki::run(&arguments),
         Command::DevCluster(arguments) => dev_cluster::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments).map(done),

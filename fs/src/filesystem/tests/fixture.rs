@@ -92,7 +92,7 @@ impl Fixture {
     }
 
     pub(super) fn statfs(&self) -> Statfs {
-        self.runtime.block_on(self.filesystem.statfs()).unwrap()
+        self.runtime.block_on(self.filesystem.statfs(ROOT)).unwrap()
     }
 
     /// Waits until the inode is gone, as the reclaimer promises.

@@ -1,7 +1,9 @@
 //! Operations on attributes, flags and extended attributes.
 
 use bytes::Bytes;
-use holdfast_metadata::{InodeId, RemoveXattr, SetAttributes, SetFlags, SetXattr, TouchAtime};
+use holdfast_metadata::{
+    InodeId, RemoveXattr, SetAttributes, SetFlags, SetQuota, SetXattr, TouchAtime,
+};
 
 use crate::conversion::values::{
     decode_flags, decode_mode, decode_time, decode_xattr_mode, encode_mode, encode_time,
@@ -61,6 +63,26 @@ impl TryFrom<wire::SetFlags> for SetFlags {
             flags: decode_flags(set.flags)?,
             project: set.project,
         })
+    }
+}
+
+impl From<&SetQuota> for wire::SetQuota {
+    fn from(set: &SetQuota) -> wire::SetQuota {
+        wire::SetQuota {
+            ino: set.ino.get(),
+            bytes: set.bytes,
+            inodes: set.inodes,
+        }
+    }
+}
+
+impl From<wire::SetQuota> for SetQuota {
+    fn from(set: wire::SetQuota) -> SetQuota {
+        SetQuota {
+            ino: InodeId::new(set.ino),
+            bytes: set.bytes,
+            inodes: set.inodes,
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
     CancelLock, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, LoadStep, Mkdir,
     Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SessionId,
-    SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock,
-    Write, WritePosition,
+    SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime,
+    Unlink, Unlock, Write, WritePosition,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -124,6 +124,9 @@ fn attributes() -> impl Strategy<Value = Operation> {
                 flags,
                 project,
             })
+        }),
+        (inode(), option::of(number()), option::of(number())).prop_map(|(ino, bytes, inodes)| {
+            Operation::SetQuota(SetQuota { ino, bytes, inodes })
         }),
         inode().prop_map(|ino| Operation::TouchAtime(TouchAtime { ino })),
     ]

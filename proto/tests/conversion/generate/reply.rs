@@ -1,8 +1,8 @@
 //! Every answer and every error.
 
 use holdfast_metadata::{
-    Answer, Attributes, DirectoryEntry, LockInfo, Outcome, PosixError, Reply, SessionId,
-    SessionInfo, Statistics, TicketState,
+    Amounts, Answer, Attributes, DirectoryEntry, LockInfo, Outcome, PosixError, QuotaInfo, Reply,
+    SessionId, SessionInfo, Statistics, TicketState,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -37,6 +37,8 @@ fn error() -> impl Strategy<Value = PosixError> {
         PosixError::Deadlock,
         PosixError::TooManyLocks,
         PosixError::PastTerm,
+        PosixError::QuotaExceeded,
+        PosixError::CrossDevice,
     ])
 }
 
@@ -118,9 +120,22 @@ fn answer_to_a_query() -> impl Strategy<Value = Reply> {
         (number(), number())
             .prop_map(|(inodes, allocated)| Reply::Statistics(Statistics { inodes, allocated })),
         inodes().prop_map(Reply::Orphans),
+        prop::collection::vec(quota(), 0..4).prop_map(Reply::Quotas),
         prop::collection::vec(session(), 0..4).prop_map(Reply::Sessions),
         answer_of_locks(),
     ]
+}
+
+fn quota() -> impl Strategy<Value = QuotaInfo> {
+    let amounts = || (number(), number()).prop_map(|(bytes, inodes)| Amounts { bytes, inodes });
+    (inode(), option::of(inode()), amounts(), amounts()).prop_map(|(root, outer, limits, used)| {
+        QuotaInfo {
+            root,
+            outer,
+            limits,
+            used,
+        }
+    })
 }
 
 fn answer_of_locks() -> impl Strategy<Value = Reply> {

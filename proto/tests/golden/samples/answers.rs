@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Answer, Cookie, DirectoryEntry, FileKind, InodeId, LockInfo, LockMode, LockOwner, LockRange,
-    LockSpace, Outcome, PosixError, Reply, SessionId, SessionInfo, Statistics, TicketState,
+    Amounts, Answer, Cookie, DirectoryEntry, FileKind, InodeId, LockInfo, LockMode, LockOwner,
+    LockRange, LockSpace, Outcome, PosixError, QuotaInfo, Reply, SessionId, SessionInfo,
+    Statistics, TicketState,
 };
 
 use super::{INO, Named, PARENT, attributes, name, time};
@@ -79,12 +80,34 @@ pub(crate) fn replies() -> Named<Result<Reply, PosixError>> {
             "reply_orphans",
             Ok(Reply::Orphans(vec![INO, InodeId::new(9)])),
         ),
+        ("reply_quotas", Ok(Reply::Quotas(quotas()))),
         ("reply_sessions", Ok(Reply::Sessions(vec![session()]))),
         ("reply_lock", Ok(Reply::Lock(Some(lock())))),
         ("reply_no_lock", Ok(Reply::Lock(None))),
         ("reply_ticket", Ok(Reply::Ticket(TicketState::Granted))),
         ("reply_locks", Ok(locks)),
     ]
+}
+
+fn quotas() -> Vec<QuotaInfo> {
+    let outer = QuotaInfo {
+        root: PARENT,
+        outer: None,
+        limits: Amounts {
+            bytes: 0x1112_1314,
+            inodes: Amounts::NO_LIMIT,
+        },
+        used: Amounts {
+            bytes: 0,
+            inodes: 0x4142,
+        },
+    };
+    let inner = QuotaInfo {
+        root: INO,
+        outer: Some(PARENT),
+        ..outer
+    };
+    vec![inner, outer]
 }
 
 fn directory() -> Reply {

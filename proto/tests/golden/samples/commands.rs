@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    CancelLock, Command, CopyRange, Create, Credentials, ExpireSession, Fallocate, FallocateMode,
-    FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode, LockOwner, LockRange,
-    LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
-    RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetXattr,
+    Amounts, CancelLock, Command, CopyRange, Create, Credentials, ExpireSession, Fallocate,
+    FallocateMode, FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode, LockOwner,
+    LockRange, LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
+    RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetQuota, SetXattr,
     SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 
@@ -125,6 +125,11 @@ fn attribute_changes() -> Named<Operation> {
         flags: InodeFlags::new(InodeFlags::SETTABLE).unwrap(),
         project: Some(7),
     };
+    let set_quota = SetQuota {
+        ino: INO,
+        bytes: Some(0),
+        inodes: Some(Amounts::NO_LIMIT),
+    };
     let set_xattr = SetXattr {
         ino: INO,
         name: Box::from(&b"user.x"[..]),
@@ -140,6 +145,7 @@ fn attribute_changes() -> Named<Operation> {
             "command_set_attributes",
             Operation::SetAttributes(set_attributes),
         ),
+        ("command_set_quota", Operation::SetQuota(set_quota)),
         ("command_set_flags", Operation::SetFlags(set_flags)),
         (
             "command_touch_atime",

@@ -46,6 +46,10 @@ pub(crate) fn queries() -> Named<Query> {
         after: INO,
         inodes_max: 64,
     };
+    let quotas = Query::Quotas {
+        after: INO,
+        quotas_max: 64,
+    };
     vec![
         ("query_lookup", lookup),
         ("query_parent", Query::Parent { ino: INO }),
@@ -59,6 +63,8 @@ pub(crate) fn queries() -> Named<Query> {
         ("query_access", access),
         ("query_statistics", Query::Statistics),
         ("query_orphans", orphans),
+        ("query_quotas_around", Query::QuotasAround { ino: INO }),
+        ("query_quotas", quotas),
         ("query_sessions", Query::Sessions),
     ]
     .into_iter()

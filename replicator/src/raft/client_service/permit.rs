@@ -61,17 +61,17 @@ impl Permit {
                 None => return Err(Err(self.router.missing(request.volume))),
             }
         }
-        let (session, is_change) = match &request.body {
+        let (session, command) = match &request.body {
             Some(call_request::Body::Command(bytes)) => match decode_command(bytes.clone()) {
-                Ok(command) => (
-                    command.request.map(|request| request.session.0),
-                    changes(&command.operation),
-                ),
+                Ok(command) => {
+                    let session = command.request.map(|request| request.session.0);
+                    (session, Some(command))
+                }
                 // What is not understood is refused where everything is.
-                Err(_) => (None, false),
+                Err(_) => (None, None),
             },
-            Some(call_request::Body::Attend(attend)) => (Some(attend.session), false),
-            Some(call_request::Body::Query(_)) | None => (None, false),
+            Some(call_request::Body::Attend(attend)) => (Some(attend.session), None),
+            Some(call_request::Body::Query(_)) | None => (None, None),
         };
         if let Some(session) = session.filter(|session| !is_own(*session, rights)) {
             let client = &rights.name;
@@ -79,10 +79,16 @@ impl Permit {
                 "session {session:016x} is not one of client/{client}"
             ));
         }
-        if rights.read_only && is_change {
-            return Err(Ok(denied()));
+        match command.map(|command| command.operation) {
+            Some(Operation::SetQuota(_)) if !rights.admin => {
+                Err(Ok(refused(PosixError::NotPermitted)))
+            }
+            // As a program hears it that may read a file and not write it.
+            Some(operation) if rights.read_only && changes(&operation) => {
+                Err(Ok(refused(PosixError::AccessDenied)))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -91,9 +97,8 @@ fn is_own(session: u64, rights: &Rights) -> bool {
     session >> 32 == u64::from(rights.sessions())
 }
 
-/// As a program hears it that may read a file and not write it.
-fn denied() -> CallAnswer {
-    let outcome = encode_outcome(&Err(PosixError::AccessDenied));
+fn refused(error: PosixError) -> CallAnswer {
+    let outcome = encode_outcome(&Err(error));
     CallAnswer {
         body: AnswerBody::Outcome(outcome),
         leader: None,
@@ -121,6 +126,7 @@ fn changes(operation: &Operation) -> bool {
         | Operation::Rename(_)
         | Operation::SetAttributes(_)
         | Operation::SetFlags(_)
+        | Operation::SetQuota(_)
         | Operation::TouchAtime(_)
         | Operation::Write(_)
         | Operation::Fallocate(_)

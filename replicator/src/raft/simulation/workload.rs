@@ -5,8 +5,8 @@ use holdfast_metadata::{
     Cookie, CopyRange, Create, Credentials, Fallocate, FallocateMode, FileKind, FileName,
     InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace, Mkdir, Mknod, Mode,
     Operation, Query, RemoveXattr, Rename, RenameFlags, Rmdir, SeekTarget, SessionId,
-    SetAttributes, SetFlags, SetLock, SetXattr, SetXattrMode, Symlink, TestLock, Timestamp,
-    TouchAtime, Unlink, Write, WritePosition,
+    SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TestLock,
+    Timestamp, TouchAtime, Unlink, Write, WritePosition,
 };
 
 use super::random::Random;
@@ -122,7 +122,7 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
 
 /// A change of what is behind a name.
 fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
-    match random.below(10) {
+    match random.below(11) {
         0 => Operation::SetAttributes(attributes(ino, random)),
         1 => Operation::SetXattr(SetXattr {
             ino,
@@ -156,6 +156,11 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
             ino,
             flags: flags(known.files.contains(&ino), random),
             project: random.percent(30).then_some(7),
+        }),
+        7 => Operation::SetQuota(SetQuota {
+            ino: directory(random, known),
+            bytes: random.percent(50).then(|| random.below(20_000)),
+            inodes: Some(random.below(40)),
         }),
         _ => Operation::Write(Write {
             ino,
@@ -248,7 +253,7 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
 
 /// What is asked for less often.
 fn rare(ino: InodeId, random: &mut Random, known: &Known) -> Query {
-    match random.below(9) {
+    match random.below(11) {
         0 => Query::Parent {
             ino: directory(random, known),
         },
@@ -274,6 +279,11 @@ fn rare(ino: InodeId, random: &mut Random, known: &Known) -> Query {
             range: LockRange::WHOLE,
             mode: LockMode::Exclusive,
         }),
+        8 => Query::QuotasAround { ino },
+        9 => Query::Quotas {
+            after: InodeId::new(0),
+            quotas_max: 100,
+        },
         _ => Query::Locks {
             ino: None,
             after: Bytes::new(),
@@ -343,6 +353,7 @@ mod tests {
             "Rename",
             "SetAttributes",
             "SetFlags",
+            "SetQuota",
             "TouchAtime",
             "Write",
             "Fallocate",
@@ -366,6 +377,8 @@ mod tests {
             "Seek",
             "Access",
             "Statistics",
+            "QuotasAround",
+            "Quotas",
             "Sessions",
             "TestLock",
             "Locks",

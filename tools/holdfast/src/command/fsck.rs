@@ -26,7 +26,7 @@ const EXIT_UNCHECKED: u8 = 2;
 /// Check a cluster that is in use, or a data directory that is not, without changing anything.
 ///
 /// Every record is read and every rule of the format is checked: link counts, reachability, extents,
-/// counters. What is wrong is listed, one line each.
+/// counters, quotas. What is wrong is listed, one line each.
 ///
 /// With --cluster HOST:PORT every node checks its own replica of every volume, all of them as they were at the same place in the log,
 /// and the replicas are compared. Nobody is held up by it. It is for administrators, if the cluster has certificates.

@@ -1,0 +1,207 @@
+//! Quotas through extended attributes, and what is left of them for `statfs`.
+
+use bytes::Bytes;
+use holdfast_metadata::{
+    Amounts, Cookie, InodeId, Operation, PosixError, Query, QuotaInfo, Reply, SetQuota, limits,
+};
+use holdfast_replicator::PosixMetadataReplicator;
+
+use super::{Caller, Filesystem, FilesystemError};
+use crate::quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
+
+/// Trees asked for at once.
+const PAGE_QUOTAS: usize = 64;
+/// A page ends before its text is longer than a value can be: room for one more line of the longest path.
+const PAGE_BYTES: usize = limits::XATTR_VALUE_BYTES_MAX - 2 * PATH_BYTES_MAX;
+/// Longer paths are not told.
+const PATH_BYTES_MAX: usize = 4096;
+/// Entries of a directory that is searched for a name.
+const PAGE_ENTRIES: usize = 1024;
+
+/// What begins with these is answered here and never stored.
+pub(super) fn is_of_quotas(name: &[u8]) -> bool {
+    [AROUND_NAME, "trusted.holdfast."]
+        .iter()
+        .any(|prefix| name.starts_with(prefix.as_bytes()))
+}
+
+impl<R: PosixMetadataReplicator> Filesystem<R> {
+    pub(super) async fn set_quota_text(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+        name: &[u8],
+        value: &[u8],
+    ) -> Result<(), FilesystemError> {
+        check_limits_name(name)?;
+        let text = std::str::from_utf8(value).ok();
+        let limits = text.and_then(NewLimits::parse);
+        let NewLimits { bytes, inodes } = limits.ok_or(PosixError::InvalidArgument)?;
+        self.set_quota(caller, SetQuota { ino, bytes, inodes })
+            .await
+    }
+
+    pub(super) async fn lift_quota(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+        name: &[u8],
+    ) -> Result<(), FilesystemError> {
+        check_limits_name(name)?;
+        self.set_quota(caller, SetQuota::lifted(ino)).await
+    }
+
+    async fn set_quota(&self, caller: Caller, set: SetQuota) -> Result<(), FilesystemError> {
+        self.change(caller.credentials(), Operation::SetQuota(set))
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn quota_text(
+        &self,
+        ino: InodeId,
+        name: &[u8],
+    ) -> Result<Bytes, FilesystemError> {
+        let name = std::str::from_utf8(name).map_err(|_| PosixError::NoAttribute)?;
+        let text = match name {
+            AROUND_NAME => {
+                let quotas = self.quotas_around(ino).await?;
+                let lines = quotas.iter().map(|quota| format!("{}\n", line(quota)));
+                lines.collect()
+            }
+            LIMITS_NAME => {
+                let quotas = self.quotas_around(ino).await?;
+                let own = quotas.first().filter(|quota| quota.root == ino);
+                let limits = own.ok_or(PosixError::NoAttribute)?.limits;
+                let (bytes, inodes) = (Some(limits.bytes), Some(limits.inodes));
+                NewLimits { bytes, inodes }.to_string()
+            }
+            name => {
+                let after = name.strip_prefix(ALL_NAME).and_then(|ino| ino.parse().ok());
+                let after = InodeId::new(after.ok_or(PosixError::NoAttribute)?);
+                self.quotas_after(after).await?
+            }
+        };
+        Ok(text.into())
+    }
+
+    pub(super) async fn quotas_around(
+        &self,
+        ino: InodeId,
+    ) -> Result<Vec<QuotaInfo>, FilesystemError> {
+        self.quotas(Query::QuotasAround { ino }).await
+    }
+
+    async fn quotas(&self, query: Query) -> Result<Vec<QuotaInfo>, FilesystemError> {
+        match self.query(query).await? {
+            Reply::Quotas(quotas) => Ok(quotas),
+            _ => Err(FilesystemError::UnexpectedAnswer),
+        }
+    }
+
+    async fn quotas_after(&self, after: InodeId) -> Result<String, FilesystemError> {
+        let mut text = String::new();
+        let quotas_max = PAGE_QUOTAS;
+        let quotas = self.quotas(Query::Quotas { after, quotas_max }).await?;
+        for quota in quotas {
+            let path = self.path_of(quota.root).await?.unwrap_or_default();
+            let line = QuotaLine {
+                path,
+                ..line(&quota)
+            };
+            text.push_str(&line.to_string());
+            text.push('\n');
+            if text.len() > PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(text)
+    }
+
+    /// Where a directory is; `None` when it was removed, or moves while it is looked for.
+    async fn path_of(&self, mut ino: InodeId) -> Result<Option<String>, FilesystemError> {
+        let mut path = String::new();
+        while ino != InodeId::ROOT {
+            let parent = match self.query(Query::Parent { ino }).await {
+                Ok(Reply::Attributes(parent)) => parent.ino,
+                Ok(_) => return Err(FilesystemError::UnexpectedAnswer),
+                Err(FilesystemError::Posix(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let Some(name) = self.name_in(parent, ino).await? else {
+                return Ok(None);
+            };
+            path = format!("/{}{path}", name.escape_ascii());
+            if path.len() > PATH_BYTES_MAX {
+                return Ok(None);
+            }
+            ino = parent;
+        }
+        if path.is_empty() {
+            path.push('/');
+        }
+        Ok(Some(path))
+    }
+
+    async fn name_in(
+        &self,
+        parent: InodeId,
+        ino: InodeId,
+    ) -> Result<Option<Box<[u8]>>, FilesystemError> {
+        let mut after = Cookie::DOT_DOT;
+        loop {
+            let query = Query::ReadDirectory {
+                ino: parent,
+                after,
+                entries_max: PAGE_ENTRIES,
+                with_attributes: false,
+            };
+            let Reply::Directory { entries, .. } = self.query(query).await? else {
+                return Err(FilesystemError::UnexpectedAnswer);
+            };
+            let Some(last) = entries.last() else {
+                return Ok(None);
+            };
+            after = last.cookie;
+            if let Some(found) = entries.into_iter().find(|entry| entry.ino == ino) {
+                return Ok(Some(found.name));
+            }
+        }
+    }
+}
+
+/// The other names are for reading.
+fn check_limits_name(name: &[u8]) -> Result<(), PosixError> {
+    if name == LIMITS_NAME.as_bytes() {
+        Ok(())
+    } else {
+        Err(PosixError::NotSupported)
+    }
+}
+
+fn line(quota: &QuotaInfo) -> QuotaLine {
+    QuotaLine {
+        root: quota.root,
+        used: quota.used,
+        limits: quota.limits,
+        path: String::new(),
+    }
+}
+
+/// What is used and what is free of one thing in the innermost tree that limits it, where all trees and the disk below
+/// have to have room for it; `None` where no tree limits it.
+pub(super) fn within(
+    quotas: &[QuotaInfo],
+    amount: impl Fn(&Amounts) -> u64,
+    free_below: u64,
+) -> Option<(u64, u64)> {
+    let mut limited = quotas
+        .iter()
+        .filter(|quota| amount(&quota.limits) != Amounts::NO_LIMIT);
+    let left = |quota: &QuotaInfo| amount(&quota.limits).saturating_sub(amount(&quota.used));
+    let innermost = limited.next()?;
+    let free = limited.fold(left(innermost), |free, outer| free.min(left(outer)));
+    // More than the limit is used after the limit was lowered.
+    let used = amount(&innermost.used).min(amount(&innermost.limits));
+    Some((used, free.min(free_below)))
+}

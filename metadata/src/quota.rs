@@ -1,0 +1,136 @@
+//! Quota trees: what a command takes of them and gives back, settled when the command is done.
+//!
+//! Every inode knows its tree, the innermost one; it is that of the directory it was made in, and no name leads
+//! from one tree into another but those of the roots. A command notes in the [`Ledger`] what grows and what
+//! shrinks. At its end [`settle`] adds that up: a tree that has grown beyond its limit refuses the whole command.
+//! So the usage is exact, and a command that gives back as much as it takes is never refused.
+//!
+//! **Invariant.** The usage of a tree is the sum over all inodes in it and in the trees inside of it.
+
+use std::collections::BTreeMap;
+
+use crate::fault::Fault;
+use crate::keys;
+use crate::limits::QUOTA_DEPTH_MAX;
+use crate::ops::{Context, Stop};
+use crate::outcome::PosixError;
+use crate::record::Quota;
+use crate::store::View;
+use crate::types::InodeId;
+
+/// By how much an amount changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Change {
+    bytes: i128,
+    inodes: i128,
+}
+
+impl Change {
+    fn add(&mut self, other: Change) {
+        self.bytes += other.bytes;
+        self.inodes += other.inodes;
+    }
+}
+
+/// What a command has changed in each tree; empty where there are no quotas.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    changes: Vec<(InodeId, Change)>,
+}
+
+impl Ledger {
+    /// An extent was placed.
+    pub(crate) fn take_bytes(&mut self, tree: Option<InodeId>, bytes: u64) {
+        let bytes = i128::from(bytes);
+        self.note(tree, Change { bytes, inodes: 0 });
+    }
+
+    /// An extent was cut.
+    pub(crate) fn give_bytes(&mut self, tree: Option<InodeId>, bytes: u64) {
+        let bytes = -i128::from(bytes);
+        self.note(tree, Change { bytes, inodes: 0 });
+    }
+
+    /// An inode was made.
+    pub(crate) fn take_inode(&mut self, tree: Option<InodeId>) {
+        let inodes = 1;
+        self.note(tree, Change { bytes: 0, inodes });
+    }
+
+    /// An inode was removed.
+    pub(crate) fn give_inode(&mut self, tree: Option<InodeId>) {
+        let inodes = -1;
+        self.note(tree, Change { bytes: 0, inodes });
+    }
+
+    fn note(&mut self, tree: Option<InodeId>, change: Change) {
+        let Some(tree) = tree else {
+            return;
+        };
+        match self.changes.last_mut() {
+            Some((last, sum)) if *last == tree => sum.add(change),
+            Some(_) | None => self.changes.push((tree, change)),
+        }
+    }
+}
+
+/// The quota of a tree that an inode or another tree says it is in.
+pub(crate) fn load(view: &(impl View + ?Sized), root: InodeId) -> Result<Quota, Fault> {
+    let mut quota = Err(Fault::corrupt("quota", format!("no record of tree {root}")));
+    view.with_value(&keys::quota(root), &mut |bytes| {
+        quota = Quota::decode(bytes);
+    })?;
+    quota
+}
+
+/// A tree and those around it, the innermost first.
+pub(crate) fn around(
+    view: &(impl View + ?Sized),
+    tree: Option<InodeId>,
+) -> Result<Vec<(InodeId, Quota)>, Fault> {
+    let mut found = Vec::new();
+    let mut next = tree;
+    while let Some(root) = next {
+        if found.len() == QUOTA_DEPTH_MAX {
+            return Err(Fault::corrupt("quota", format!("tree {root} is too deep")));
+        }
+        let quota = load(view, root)?;
+        next = quota.outer;
+        found.push((root, quota));
+    }
+    Ok(found)
+}
+
+/// Adds up what the command has changed; refuses it when a tree has grown beyond its limit.
+pub(crate) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
+    let mut sums: BTreeMap<InodeId, (Quota, Change)> = BTreeMap::new();
+    for (tree, change) in std::mem::take(&mut context.ledger.changes) {
+        for (root, quota) in around(&*context.state, Some(tree))? {
+            let (_, sum) = sums.entry(root).or_insert((quota, Change::default()));
+            sum.add(change);
+        }
+    }
+    for (root, (mut quota, sum)) in sums {
+        quota.used.bytes = counted(quota.used.bytes, sum.bytes, quota.limits.bytes)?;
+        quota.used.inodes = counted(quota.used.inodes, sum.inodes, quota.limits.inodes)?;
+        if quota.used.inodes > 0 {
+            context.state.put(keys::quota(root), quota.encode());
+        } else {
+            context.state.delete(keys::quota(root));
+        }
+    }
+    Ok(())
+}
+
+/// What shrinks is welcome even where too much is used, because the limit was lowered.
+fn counted(used: u64, change: i128, limit: u64) -> Result<u64, Stop> {
+    let sum = i128::from(used) + change;
+    if change > 0 && sum > i128::from(limit) {
+        return Err(PosixError::QuotaExceeded.into());
+    }
+    let lost = |_| Fault::corrupt("quota", format!("{used} in use, and a change of {change}"));
+    Ok(u64::try_from(sum).map_err(lost)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! `holdfast quota`: what directory trees of a mounted volume may use, and what they use.
+//!
+//! All of it goes through extended attributes of the mount, for a data directory and a volume of a cluster alike (`holdfast_fs`
+//! has their names); the mount asks whoever orders its changes.
+
+mod amount;
+mod table;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
+use holdfast_fs::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
+use holdfast_metadata::limits::XATTR_VALUE_BYTES_MAX;
+use rustix::fs::{XattrFlags, getxattr, removexattr, setxattr};
+use rustix::io::Errno;
+
+use crate::{mount_table, presence};
+
+/// Limit what a directory tree may use, and see what it uses.
+///
+/// A quota is set on an empty directory of a mounted volume, of a cluster or not. Everything that comes to be in it counts: bytes as `du` does, and
+/// inodes. Who would go beyond gets EDQUOT ("Disk quota exceeded"), root as well, on whichever machine; below the directory `df` shows the quota. Files
+/// are not renamed or linked into or out of it (EXDEV): `mv` copies them.
+#[derive(Debug, Args)]
+pub(crate) struct QuotaArguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Set(SetArguments),
+    List(ListArguments),
+    Clear(ClearArguments),
+}
+
+/// Set or change limits, as root; what is not named stays as it is.
+///
+/// A directory that has no quota yet must be empty. A limit may be below what is used: then nothing can be added before enough is removed.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("limits").required(true).multiple(true)))]
+struct SetArguments {
+    /// The directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    path: PathBuf,
+
+    /// Most bytes: 500M, 10G, 2T (of 1024); none lifts the limit
+    #[arg(long, value_name = "SIZE", value_parser = amount::bytes, group = "limits")]
+    bytes: Option<u64>,
+
+    /// Most files, directories and the like, the directory itself among them: 500, 100k, 2M (of 1000); none lifts the limit
+    #[arg(long, value_name = "NUMBER", value_parser = amount::number, group = "limits")]
+    inodes: Option<u64>,
+}
+
+/// Show the quotas that bind a path, the innermost first, or all of the volume.
+#[derive(Debug, Args)]
+struct ListArguments {
+    /// Anything on a mounted volume
+    #[arg(value_hint = ValueHint::AnyPath)]
+    path: PathBuf,
+
+    /// All quotas of the volume, as root
+    #[arg(long)]
+    all: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lift the limits of a directory, as root.
+///
+/// As long as something is in it, it is still counted and listed, and names do not lead out of it; run this again when it is empty.
+#[derive(Debug, Args)]
+struct ClearArguments {
+    /// The directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    path: PathBuf,
+}
+
+/// Does it.
+pub(crate) fn run(arguments: &QuotaArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.action {
+        Action::Set(arguments) => set(arguments)?,
+        Action::List(arguments) => list(arguments)?,
+        Action::Clear(arguments) => clear(&arguments.path)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set(arguments: &SetArguments) -> anyhow::Result<()> {
+    let path = Place::find(&arguments.path)?.path;
+    let limits = NewLimits {
+        bytes: arguments.bytes,
+        inodes: arguments.inodes,
+    };
+    let text = limits.to_string();
+    setxattr(&path, LIMITS_NAME, text.as_bytes(), XattrFlags::empty())
+        .map_err(|errno| refusal(&arguments.path, errno))
+}
+
+fn clear(given: &Path) -> anyhow::Result<()> {
+    let path = Place::find(given)?.path;
+    removexattr(&path, LIMITS_NAME).map_err(|errno| refusal(given, errno))?;
+    let is_counted = read(&path, LIMITS_NAME).is_ok();
+    if is_counted {
+        println!(
+            "the limits are lifted; {} is still counted, and names do not lead out of it, until it is empty and this is run again",
+            given.display()
+        );
+    }
+    Ok(())
+}
+
+fn list(arguments: &ListArguments) -> anyhow::Result<()> {
+    let place = Place::find(&arguments.path)?;
+    let quotas = if arguments.all {
+        all(&place)?
+    } else {
+        around(&place)?
+    };
+    if arguments.json {
+        return table::print_json(&quotas);
+    }
+    if quotas.is_empty() {
+        let of = if arguments.all {
+            "the volume has no quota"
+        } else {
+            "no quota binds this path (--all shows those of the volume)"
+        };
+        println!("{of}");
+        return Ok(());
+    }
+    table::print(&quotas)
+}
+
+/// Something on a mount of ours.
+struct Place {
+    path: PathBuf,
+    mountpoint: PathBuf,
+}
+
+impl Place {
+    fn find(given: &Path) -> anyhow::Result<Place> {
+        let shown = given.display();
+        let path = given
+            .canonicalize()
+            .with_context(|| format!("cannot find {shown}"))?;
+        for directory in path.ancestors() {
+            let Some(mount) = mount_table::find(directory)? else {
+                continue;
+            };
+            // Elsewhere the attribute would be stored like any other.
+            ensure!(
+                mount.is_holdfast() || presence::daemon_of(&mount).is_some(),
+                "{shown} is not on a mount of holdfast but on one of type {}: mount the volume, then name a directory in it",
+                mount.kind
+            );
+            let mountpoint = mount.mountpoint;
+            return Ok(Place { path, mountpoint });
+        }
+        bail!(
+            "{shown} is not on a mount of holdfast: mount the volume, then name a directory in it"
+        )
+    }
+}
+
+/// With the paths of the roots, which are the path or above it.
+fn around(place: &Place) -> anyhow::Result<Vec<QuotaLine>> {
+    let text = read(&place.path, AROUND_NAME)
+        .map_err(|errno| refusal(&place.path, errno))
+        .context("cannot read the quotas")?;
+    let mut quotas = parse(&text)?;
+    for directory in place.path.ancestors() {
+        let ino = fs::symlink_metadata(directory)?.ino();
+        if let Some(quota) = quotas.iter_mut().find(|quota| quota.root.get() == ino) {
+            quota.path = directory.display().to_string();
+        }
+        if directory == place.mountpoint {
+            break;
+        }
+    }
+    Ok(quotas)
+}
+
+fn all(place: &Place) -> anyhow::Result<Vec<QuotaLine>> {
+    let mut quotas: Vec<QuotaLine> = Vec::new();
+    loop {
+        let after = quotas.last().map_or(0, |last| last.root.get());
+        let text = read(&place.mountpoint, &format!("{ALL_NAME}{after}"))
+            .map_err(|errno| refusal(&place.path, errno))?;
+        let page = parse(&text)?;
+        if page.is_empty() {
+            return Ok(quotas);
+        }
+        let mountpoint = place.mountpoint.display().to_string();
+        quotas.extend(page.into_iter().map(|quota| QuotaLine {
+            path: below(&mountpoint, &quota.path),
+            ..quota
+        }));
+    }
+}
+
+fn below(mountpoint: &str, path: &str) -> String {
+    match path {
+        "" => String::new(),
+        "/" => mountpoint.to_owned(),
+        path => format!("{}{path}", mountpoint.trim_end_matches('/')),
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<QuotaLine>> {
+    let parse = |line| QuotaLine::parse(line).with_context(|| format!("cannot understand {line}"));
+    text.lines().map(parse).collect()
+}
+
+fn read(path: &Path, name: &str) -> Result<String, Errno> {
+    let mut value = vec![0; XATTR_VALUE_BYTES_MAX];
+    let length = getxattr(path, name, value.as_mut_slice())?;
+    value.truncate(length);
+    String::from_utf8(value).map_err(|_| Errno::INVAL)
+}
+
+/// What it means here, and what to do.
+fn refusal(path: &Path, errno: Errno) -> anyhow::Error {
+    let path = path.display();
+    match errno {
+        Errno::PERM | Errno::ACCESS => anyhow!(
+            "only root may do this, and on a cluster with TLS only through a mount whose certificate allows administration \
+             (holdfast pki issue client --admin --volumes)"
+        ),
+        Errno::NOTEMPTY => anyhow!(
+            "{path} is not empty, and a quota begins with an empty directory: make one, set its quota, and move the files into it (mv copies them)"
+        ),
+        Errno::NOTDIR => anyhow!("{path} is not a directory: a quota is that of a directory tree"),
+        Errno::MLINK => {
+            anyhow!("{path} is inside of 8 quotas already: set it on a directory further up")
+        }
+        Errno::NODATA if !nix::unistd::geteuid().is_root() => {
+            anyhow!("only root may do this")
+        }
+        Errno::NODATA => anyhow!("{path} has no quota of its own (see holdfast quota list)"),
+        errno => anyhow::Error::new(io::Error::from(errno)).context(format!("cannot ask {path}")),
+    }
+}
