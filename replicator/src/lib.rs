@@ -7,6 +7,7 @@ mod error;
 mod fault_point;
 mod noop;
 mod raft;
+mod rates;
 mod refusal;
 mod remote;
 mod removal;
@@ -27,9 +28,11 @@ pub use raft::fuzz;
 #[cfg(feature = "testing")]
 pub use raft::{BareGroup, BareLog, BareLogId};
 pub use raft::{
-    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, SnapshotOptions, Start, StoppedNode,
-    StoredVolume, Timing,
+    Event, FIRST_VOLUME, Load, Neighbour, Node, NodeError, NodeOptions, Observer, Overview,
+    ReadMode, Sample, Silence, SnapshotOptions, Start, StoppedNode, StoredVolume, Timing,
+    VolumeMounts,
 };
+pub use rates::{OperationRate, Rates};
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};
 pub use tls::{

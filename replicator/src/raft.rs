@@ -1,5 +1,6 @@
 //! Many Raft groups on one node: the order of commands is decided by a quorum.
 
+mod activity;
 mod admin_service;
 mod announce;
 mod attendance;
@@ -28,6 +29,7 @@ mod node;
 mod node_directory;
 mod node_disk;
 mod node_error;
+mod observer;
 mod options;
 mod poison;
 mod progress;
@@ -52,5 +54,8 @@ mod volume;
 pub use self::bare_log::{BareGroup, BareLog, BareLogId};
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
+pub use self::observer::{
+    Event, Load, Neighbour, Observer, Overview, Sample, Silence, VolumeMounts,
+};
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
 pub use self::stopped_node::{StoppedNode, StoredVolume};

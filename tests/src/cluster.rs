@@ -319,6 +319,16 @@ impl Cluster {
         self.node_mut(id).start();
     }
 
+    /// From now on a node serves its pages for people, Prometheus and supervisors; answers where.
+    #[track_caller]
+    pub fn serve_pages(&mut self, id: u64) -> String {
+        self.stop(id);
+        let address = self.node_mut(id).serve_pages();
+        self.restart(id);
+        self.wait_settled();
+        address
+    }
+
     /// Stops a node from running, without it noticing.
     pub fn pause(&self, id: u64) {
         self.node(id).signal(Signal::SIGSTOP);

@@ -30,6 +30,7 @@ mod locks;
 mod membership;
 mod mounts;
 mod no_quorum;
+mod page;
 mod partition;
 mod pause;
 mod power_failure;
