@@ -28,6 +28,7 @@ mod kill;
 mod lock_stress;
 mod locks;
 mod membership;
+mod monitoring;
 mod mounts;
 mod no_quorum;
 mod page;
