@@ -31,6 +31,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 pub(crate) use self::here::{Here, HereNode};
+pub(crate) use self::incoming::describe;
 pub(crate) use self::kept::{Kept, Moment};
 use self::outgoing::Outgoing;
 use self::queue::Queue;
@@ -124,7 +125,7 @@ impl CallStream {
         let response = client.call(request).await;
         let answers = response
             .map_err(|status| Refusal::Unavailable {
-                reason: incoming::describe(&status),
+                reason: describe(&status),
             })?
             .into_inner();
         let kept = Arc::<Kept>::default();

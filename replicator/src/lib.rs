@@ -8,6 +8,7 @@ mod fault_point;
 mod formats;
 mod noop;
 mod raft;
+mod rates;
 mod refusal;
 mod remote;
 mod removal;
@@ -29,9 +30,11 @@ pub use raft::fuzz;
 #[cfg(feature = "testing")]
 pub use raft::{BareGroup, BareLog, BareLogId};
 pub use raft::{
-    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, Recovery, SnapshotOptions, Start,
-    StoppedNode, StoredVolume, SurveyedGroup, SurveyedLog, Timing,
+    Event, FIRST_VOLUME, Load, Neighbour, Node, NodeError, NodeOptions, Observer, Overview,
+    ReadMode, Recovery, Sample, Silence, SnapshotOptions, Start, StoppedNode, StoredVolume,
+    SurveyedGroup, SurveyedLog, Timing, VolumeMounts,
 };
+pub use rates::{OperationRate, Rates};
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};
 pub use tls::{

@@ -1,5 +1,6 @@
 //! Many Raft groups on one node: the order of commands is decided by a quorum.
 
+mod activity;
 mod admin_service;
 mod announce;
 mod attendance;
@@ -29,6 +30,7 @@ mod node;
 mod node_directory;
 mod node_disk;
 mod node_error;
+mod observer;
 mod options;
 mod poison;
 mod progress;
@@ -61,6 +63,9 @@ pub(crate) const FORMATS: [(&str, u64); 3] = [
 
 pub use self::node::{FIRST_VOLUME, Node};
 pub use self::node_error::NodeError;
+pub use self::observer::{
+    Event, Load, Neighbour, Observer, Overview, Sample, Silence, VolumeMounts,
+};
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
 pub use self::recovery::{Recovery, SurveyedGroup, SurveyedLog};
 pub use self::stopped_node::{StoppedNode, StoredVolume};

@@ -320,6 +320,16 @@ impl Cluster {
         self.node_mut(id).start();
     }
 
+    /// From now on a node serves its pages for people, Prometheus and supervisors; answers where.
+    #[track_caller]
+    pub fn serve_pages(&mut self, id: u64) -> String {
+        self.stop(id);
+        let address = self.node_mut(id).serve_pages();
+        self.restart(id);
+        self.wait_settled();
+        address
+    }
+
     /// Stops a node from running, without it noticing.
     pub fn pause(&self, id: u64) {
         self.node(id).signal(Signal::SIGSTOP);
@@ -353,13 +363,26 @@ impl Cluster {
     /// The same of any volume.
     #[track_caller]
     pub fn mount_volume(&self, first: u64, volume: &str, options: &str) -> ClusterMount {
-        let mut addresses = vec![self.node(first).address().to_owned()];
-        addresses.extend(
-            self.addresses()
-                .into_iter()
-                .filter(|a| a != self.node(first).address()),
-        );
-        ClusterMount::new(&self.standpoint, &addresses, volume, options)
+        let addresses = self.addresses_from(first);
+        ClusterMount::new(&self.standpoint, &addresses, volume, options, &[])
+    }
+
+    /// Mounts the first volume with a page for Prometheus; answers where that is, too.
+    #[track_caller]
+    pub fn mount_with_metrics(&self, first: u64) -> (ClusterMount, String) {
+        let page = node::free_address();
+        let more = ["--metrics", &page];
+        let addresses = self.addresses_from(first);
+        let mount = ClusterMount::new(&self.standpoint, &addresses, VOLUME_NAME, "noatime", &more);
+        (mount, page)
+    }
+
+    /// All addresses, that of this node first.
+    fn addresses_from(&self, first: u64) -> Vec<String> {
+        let first = self.node(first).address();
+        let others = self.addresses().into_iter();
+        let others = others.filter(|address| address != first);
+        std::iter::once(first.to_owned()).chain(others).collect()
     }
 
     /// Runs `holdfast` with these arguments, where it can reach the nodes.

@@ -25,6 +25,7 @@ pub mod counters;
 pub mod errno;
 pub mod fuzz;
 pub mod holds;
+pub mod http;
 pub mod linearizability;
 pub mod locking;
 pub mod mount_table;

@@ -44,7 +44,7 @@ pub(super) async fn read(
 }
 
 /// What went wrong, for a line of a log: the innermost cause says most.
-pub(super) fn describe(status: &Status) -> String {
+pub(crate) fn describe(status: &Status) -> String {
     if let Some(reason) = crate::tls::explain(status) {
         return reason;
     }

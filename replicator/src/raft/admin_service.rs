@@ -51,6 +51,30 @@ pub(crate) struct AdminService {
 }
 
 impl AdminService {
+    /// How this node is, as far as the caller may know.
+    pub(crate) fn say(&self, caller: &CallerRights) -> Result<StatusResponse, Refusal> {
+        let state = self.registry.catalog_state()?;
+        let state = visible(state, caller);
+        let options = self.registry.options();
+        let fault = self.poison.fault().map(ToString::to_string);
+        Ok(StatusResponse {
+            cluster_id: Bytes::from(state.cluster_id.map_or_else(Vec::new, |id| id.to_vec())),
+            node: options.id,
+            address: options.advertise.clone(),
+            version: options.program.to_owned(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            space: Some(status::space(&self.registry)),
+            groups: status::groups(&self.registry, &state)
+                .into_iter()
+                .filter(|group| group.group == 0 || caller.may_see(&group.name))
+                .collect(),
+            nodes: status::nodes(&state),
+            volumes: status::volumes(&state),
+            fault: fault.unwrap_or_default(),
+            removed: state.removed,
+        })
+    }
+
     async fn change(&self, command: CatalogCommand) -> Result<CatalogAnswer, Status> {
         self.catalog.change(command).await.map_err(refused)
     }
@@ -189,26 +213,7 @@ impl Admin for AdminService {
     ) -> Result<Response<StatusResponse>, Status> {
         self.identity.check(request.metadata())?;
         let caller = CallerRights::of(request.extensions());
-        let state = self.registry.catalog_state().map_err(unavailable)?;
-        let state = visible(state, &caller);
-        let options = self.registry.options();
-        let fault = self.poison.fault().map(ToString::to_string);
-        Ok(Response::new(StatusResponse {
-            cluster_id: Bytes::from(state.cluster_id.map_or_else(Vec::new, |id| id.to_vec())),
-            node: options.id,
-            address: options.advertise.clone(),
-            version: options.program.to_owned(),
-            uptime_seconds: self.started.elapsed().as_secs(),
-            space: Some(status::space(&self.registry)),
-            groups: status::groups(&self.registry, &state)
-                .into_iter()
-                .filter(|group| group.group == 0 || caller.may_see(&group.name))
-                .collect(),
-            nodes: status::nodes(&state),
-            volumes: status::volumes(&state),
-            fault: fault.unwrap_or_default(),
-            removed: state.removed,
-        }))
+        self.say(&caller).map(Response::new).map_err(unavailable)
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {

@@ -94,6 +94,11 @@ impl CallerRights {
         CallerRights(origin.and_then(Origin::holder).cloned())
     }
 
+    /// This process may know everything.
+    pub(crate) fn of_this_process() -> CallerRights {
+        CallerRights(None)
+    }
+
     /// Of a client whose rights there are to be looked at.
     pub(crate) fn restricted(&self) -> Option<&Rights> {
         match &self.0 {

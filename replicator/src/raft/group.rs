@@ -15,6 +15,7 @@ use openraft::{Config, Instant as _, Raft, RaftNetworkFactory, ServerState, Snap
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::activity::Activity;
 use super::copies::Copies;
 use super::histogram::Histogram;
 use super::machine::{GroupMachine, GroupStore, Machine};
@@ -59,6 +60,8 @@ pub(crate) struct GroupCounters {
     pub(crate) proposals: Histogram,
     /// From proposing to the commit.
     pub(crate) commits: Histogram,
+    /// What was answered as the leader.
+    pub(crate) activity: Activity,
     refused: AtomicU64,
     leader_changes: AtomicU64,
 }

@@ -240,6 +240,19 @@ fn work(page: &mut Page, labels: &str, group: &Group) {
         labels,
         group.waiting(),
     );
+    for (kind, counted) in counters.activity.operations() {
+        let kinds = if kind.is_change { "command" } else { "query" };
+        let operation = kind.operation;
+        let labels = format!("{labels},operation=\"{operation}\",kind=\"{kinds}\"");
+        let name = "holdfast_operation_seconds";
+        page.histogram(
+            name,
+            "Answering a call of a mount, on the leader.",
+            &labels,
+            counted.buckets(),
+            counted.sum,
+        );
+    }
     let name = "holdfast_reads_total";
     page.counter(
         name,
@@ -285,7 +298,7 @@ fn state(page: &mut Page, labels: &str, group: &Group) {
     let name = "holdfast_snapshot_build_milliseconds_total";
     let milliseconds = machine.snapshot_time.as_millis() as u64;
     page.counter(name, "Time spent taking snapshots.", labels, milliseconds);
-    let sessions = super::status::sessions(group);
+    let sessions = super::status::open_sessions(group).len() as u64;
     page.gauge(
         "holdfast_sessions",
         "Mounts of the volume.",

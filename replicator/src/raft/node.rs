@@ -38,6 +38,7 @@ use super::network::Peers;
 use super::node_directory::{NodeDirectory, NodeFile, random_id};
 use super::node_disk::NodeDisk;
 use super::node_error::NodeError;
+use super::observer::Observer;
 use super::options::{NodeOptions, Start};
 use super::poison::Poison;
 use super::raft_service::RaftService;
@@ -80,6 +81,7 @@ pub struct Node {
     tasks: Mutex<Vec<JoinHandle<()>>>,
     server: Mutex<Option<JoinHandle<()>>>,
     directory: NodeDirectory,
+    admin: AdminService,
 }
 
 impl Node {
@@ -106,7 +108,7 @@ impl Node {
             node: Some(options.id),
             program: options.program,
         };
-        let (node, admin) = assemble(
+        let node = assemble(
             directory,
             options.clone(),
             identity.clone(),
@@ -120,7 +122,7 @@ impl Node {
             reach(FaultPoint::BootstrapUnfinished);
             node.directory.end_bootstrap()?;
         }
-        node.announce(admin);
+        node.announce();
         Ok(node)
     }
 
@@ -144,6 +146,11 @@ impl Node {
         health::obstacles(&self.registry, &self.router).await
     }
 
+    /// Looks at the cluster from here, as long as the answer lives.
+    pub fn observe(&self) -> Observer {
+        Observer::start(self.admin.clone())
+    }
+
     /// Waits until it cannot go on, and says why.
     pub async fn failed(&self) -> NodeError {
         let mut unwanted = self.unwanted.subscribe();
@@ -159,7 +166,8 @@ impl Node {
     }
 
     /// Tells the cluster where this node is, for as long as that takes.
-    fn announce(&self, admin: AdminService) {
+    fn announce(&self) {
+        let admin = self.admin.clone();
         let file = self.directory.file;
         let options = self.registry.options();
         let request = JoinRequest {
@@ -378,7 +386,7 @@ async fn assemble(
     identity: Identity,
     address: SocketAddr,
     listener: TcpListener,
-) -> Result<(Arc<Node>, AdminService), NodeError> {
+) -> Result<Arc<Node>, NodeError> {
     let poison = Poison::new();
     let lease = options.timing.election_max;
     let votes_from = tokio::time::Instant::now() + lease;
@@ -444,8 +452,9 @@ async fn assemble(
         tasks: Mutex::new(tasks),
         server: Mutex::new(Some(server)),
         directory,
+        admin,
     };
-    Ok((Arc::new(node), admin))
+    Ok(Arc::new(node))
 }
 
 fn watched<S>(service: S, gate: Gate, complaints: &Complaints) -> Watched<S> {

@@ -138,14 +138,14 @@ impl SessionAdmin for SessionService {
     }
 }
 
-fn sessions(machine: &Machine) -> Result<Vec<SessionInfo>, Status> {
+pub(super) fn sessions(machine: &Machine) -> Result<Vec<SessionInfo>, Status> {
     match ask(machine, &Query::Sessions)? {
         Reply::Sessions(sessions) => Ok(sessions),
         _ => Err(unexpected()),
     }
 }
 
-fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
+pub(super) fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
     let Machine::Volume(machine) = machine else {
         return Err(unexpected());
     };
@@ -158,7 +158,7 @@ fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
     })
 }
 
-fn status(lock: &LockInfo, host: String) -> LockStatus {
+pub(super) fn status(lock: &LockInfo, host: String) -> LockStatus {
     LockStatus {
         ino: lock.ino.get(),
         is_flock: lock.space == LockSpace::Flock,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_metadata::catalog::{CatalogState, NodeRole, ReplicationMode};
-use holdfast_metadata::{Query, Reply};
+use holdfast_metadata::{Query, Reply, SessionId, SessionInfo};
 use holdfast_proto::{GroupStatus, NodeStatus, PeerProgress, Space, VolumeStatus};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant, Membership, ServerState};
@@ -50,6 +50,9 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
             silent_milliseconds: silent(id).unwrap_or(u64::MAX),
         });
     let fault = metrics.running_state.as_ref().err();
+    let sessions = open_sessions(group);
+    let open: BTreeSet<SessionId> = sessions.iter().map(|session| session.session).collect();
+    let is_open = |session| open.contains(&session);
     GroupStatus {
         group: group.id().0,
         name: name(group.id(), state),
@@ -71,9 +74,10 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
         voters: voters.iter().copied().collect(),
         learners: others.collect(),
         peers: peers.collect(),
-        sessions: sessions(group),
+        sessions: sessions.len() as u64,
         digest: bytes::Bytes::new(),
         fault: fault.map(ToString::to_string).unwrap_or_default(),
+        activity: Some(group.counters().activity.report(is_open)),
     }
 }
 
@@ -84,13 +88,13 @@ fn settled_voters(membership: &Membership<u64, Peer>) -> BTreeSet<u64> {
     configurations.fold(first, |both, next| &both & next)
 }
 
-/// How many mounts a volume has, as this replica knows it.
-pub(crate) fn sessions(group: &Group) -> u64 {
+/// The mounts of a volume, as this replica knows them.
+pub(crate) fn open_sessions(group: &Group) -> Vec<SessionInfo> {
     match group.store().machine().as_ref() {
-        Machine::Catalog(_) => 0,
+        Machine::Catalog(_) => Vec::new(),
         Machine::Volume(machine) => match machine.query(&Query::Sessions) {
-            Ok(Ok(Reply::Sessions(sessions))) => sessions.len() as u64,
-            Ok(_) | Err(_) => 0,
+            Ok(Ok(Reply::Sessions(sessions))) => sessions,
+            Ok(_) | Err(_) => Vec::new(),
         },
     }
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
-use holdfast_metadata::{Command, Credentials, LoadStep, Operation, Outcome, Timestamp, copies};
+use holdfast_metadata::{
+    Command, Credentials, LoadStep, Operation, Outcome, SessionId, Timestamp, copies,
+};
 use tokio::time::Instant;
 
+use super::activity::Kind;
 use super::attendance::Attendance;
 use super::copies::{Caller, Given, Holder};
 use super::everyone::Everyone;
@@ -82,12 +85,15 @@ impl Volume {
         let received = Instant::now();
         let (body, given) = match body {
             CallBody::Attend(attend) => {
+                if let Some(caller) = caller {
+                    caller.names(SessionId(attend.session));
+                }
                 let attended = self.attendance.attend(&attend).await?;
                 copies.settled(None).await;
                 return Ok((AnswerBody::Attended(attended), None));
             }
             CallBody::Command(command) => {
-                let Some(outcome) = self.command(command, holder.as_deref()).await? else {
+                let Some(outcome) = self.command(command, holder.as_deref(), caller).await? else {
                     // No quorum was asked.
                     let done = Ok(holdfast_metadata::Answer::Done);
                     let done = holdfast_proto::encode_outcome(&done);
@@ -95,8 +101,8 @@ impl Volume {
                 };
                 (outcome, None)
             }
-            CallBody::Query(query) => self.query(query, None).await?,
-            CallBody::Kept(query) => self.query(query, holder.as_deref()).await?,
+            CallBody::Query(query) => self.query(query, None, caller).await?,
+            CallBody::Kept(query) => self.query(query, holder.as_deref(), caller).await?,
         };
         copies.settled(holder.as_ref()).await;
         let Some(holder) = holder else {
@@ -119,7 +125,9 @@ impl Volume {
         &self,
         command: Bytes,
         holder: Option<&Holder>,
+        caller: Option<&Caller>,
     ) -> Result<Option<AnswerBody>, Refusal> {
+        let began = Instant::now();
         // What cannot be applied must not get into the log.
         let decoded =
             holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
@@ -141,8 +149,13 @@ impl Volume {
         if let Some(holder) = holder {
             holder.speaks_for(request.session);
         }
+        if let Some(caller) = caller {
+            caller.names(request.session);
+        }
+        let kind = Kind::of_command(&decoded.operation);
         let command = self.with_space(command, decoded);
         let outcome = holdfast_proto::encode_outcome(&self.order(command).await?);
+        self.count(kind, Some(request.session), began);
         Ok(Some(AnswerBody::Outcome(outcome)))
     }
 
@@ -210,7 +223,9 @@ impl Volume {
         &self,
         query: Bytes,
         holder: Option<&Holder>,
+        caller: Option<&Caller>,
     ) -> Result<(AnswerBody, Option<Given>), Refusal> {
+        let began = Instant::now();
         let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
         let machine = self.group.read().await?;
         let Machine::Volume(machine) = machine.as_ref() else {
@@ -230,7 +245,14 @@ impl Volume {
             Some(_) | None => machine.query(&query)?,
         };
         let reply = holdfast_proto::encode_reply(reply);
+        let session = caller.and_then(Caller::session);
+        self.count(Kind::of_query(&query), session, began);
         Ok((AnswerBody::Reply(reply), given))
+    }
+
+    fn count(&self, kind: Kind, session: Option<SessionId>, began: Instant) {
+        let activity = &self.group.counters().activity;
+        activity.answered(kind, session, began.elapsed());
     }
 }
 

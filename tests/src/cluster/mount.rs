@@ -36,6 +36,7 @@ impl ClusterMount {
         addresses: &[String],
         volume: &str,
         options: &str,
+        more: &[&str],
     ) -> ClusterMount {
         let scratch = place::scratch();
         let mountpoint = scratch.path().join("mnt");
@@ -51,6 +52,7 @@ impl ClusterMount {
         command
             .args(["mount", "-f", "--cluster", &addresses.join(",")])
             .args(["--volume", volume, "-o", options])
+            .args(more)
             .arg(&mount.mountpoint)
             .env("RUST_LOG", super::log_filter())
             .stdin(Stdio::null())

@@ -1,41 +1,24 @@
 //! What a node says to those who ask whether it is well: `/healthz` and `/readyz`.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use holdfast_tests::cluster::{SETTLED, VOLUME_NAME};
-use holdfast_tests::{Cluster, wait_until};
+use holdfast_tests::{Cluster, http, wait_until};
 
 /// The status and the text of a page; nothing when nobody listens.
 fn page(address: &str, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, text) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, text.to_owned()))
+    let page = http::get(address, path)?;
+    Some((page.status, page.text))
 }
 
 fn ok() -> (u16, String) {
     (200, "ok\n".to_owned())
 }
 
-/// The first node serves its pages there from now on.
-fn with_pages(cluster: &mut Cluster) -> String {
-    cluster.stop(1);
-    let address = cluster.node_mut(1).serve_pages();
-    cluster.restart(1);
-    cluster.wait_settled();
-    address
-}
-
 #[test]
 fn a_node_is_ready_as_long_as_it_answers_for_every_volume() {
     let mut cluster = Cluster::start(3);
-    let address = with_pages(&mut cluster);
+    let address = cluster.serve_pages(1);
     let ready = || page(&address, "/readyz");
     wait_until("the node is ready", SETTLED, || ready() == Some(ok()));
     assert_eq!(page(&address, "/healthz"), Some(ok()));
@@ -59,7 +42,7 @@ fn a_node_is_ready_as_long_as_it_answers_for_every_volume() {
 #[test]
 fn a_node_with_a_group_that_cannot_run_is_not_healthy() {
     let mut cluster = Cluster::start(3);
-    let address = with_pages(&mut cluster);
+    let address = cluster.serve_pages(1);
     cluster.holdfast(&["volume", "create", "second"]).success();
     cluster.wait_settled();
     assert_eq!(page(&address, "/healthz"), Some(ok()));

@@ -15,6 +15,8 @@ mod mount_table;
 mod mount_users;
 mod node_config;
 mod node_mount;
+mod page;
+mod picture;
 mod presence;
 mod remount;
 mod standing;

@@ -54,6 +54,8 @@ pub(crate) struct Caller {
     line: Line,
     /// A mount has one volume; of another there are no copies on its stream.
     holder: OnceLock<(GroupId, Arc<Holder>)>,
+    /// Who was last named on it, for the counts; 0 at first.
+    session: AtomicU64,
 }
 
 impl Caller {
@@ -61,7 +63,19 @@ impl Caller {
         Caller {
             line,
             holder: OnceLock::new(),
+            session: AtomicU64::new(0),
         }
+    }
+
+    /// The mount has named its session.
+    pub(crate) fn names(&self, session: SessionId) {
+        self.session.store(session.0, Ordering::Relaxed);
+    }
+
+    /// Whose stream it is, as far as it has said.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        let session = self.session.load(Ordering::Relaxed);
+        (session != 0).then_some(SessionId(session))
     }
 
     /// What it has of a group.

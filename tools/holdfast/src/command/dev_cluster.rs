@@ -48,6 +48,10 @@ pub(crate) struct DevClusterArguments {
     /// The first node listens on this port of 127.0.0.1, the others on the following ones
     #[arg(long, value_name = "PORT", default_value_t = 7421)]
     pub(crate) port: u16,
+
+    /// The first node serves its page for browsers on this port of 127.0.0.1, the others on the following ones
+    #[arg(long, value_name = "PORT")]
+    pub(crate) pages: Option<u16>,
 }
 
 /// Starts everything, waits, and takes everything down again.
@@ -57,6 +61,11 @@ pub(crate) fn run(arguments: &DevClusterArguments) -> anyhow::Result<ExitCode> {
         u32::from(arguments.port) + u32::from(arguments.nodes) <= 65_536,
         "there are not so many ports after {}",
         arguments.port
+    );
+    let pages_end = arguments.pages.map_or(0, u32::from) + u32::from(arguments.nodes);
+    ensure!(
+        pages_end <= 65_536,
+        "there are not so many ports after that of --pages"
     );
     let termination = Termination::watch()?;
     let (told, requests) = mpsc::channel();
@@ -142,7 +151,9 @@ fn announce(nodes: &Nodes, mounts: &Mounts) -> io::Result<()> {
     let addresses = nodes.addresses().join(",");
     let mut output = io::stdout().lock();
     for (id, pid, address) in nodes.running() {
-        writeln!(output, "node {id} at {address}, process {pid}")?;
+        let page = nodes.page(id).map(|page| format!(", page http://{page}/"));
+        let page = page.unwrap_or_default();
+        writeln!(output, "node {id} at {address}, process {pid}{page}")?;
     }
     for mountpoint in &mounts.mounted {
         writeln!(output, "mounted at {}", mountpoint.display())?;

@@ -18,7 +18,7 @@ use crate::node_config::{NodeConfig, ReadModeName};
 use crate::node_mount::{self, NodeMount};
 use crate::termination::{Request, Termination};
 use crate::tls_arguments::{self, TlsArguments};
-use crate::{health, logging, metrics};
+use crate::{health, logging, metrics, page};
 
 /// How long tasks may take to let go of what they hold when the node ends.
 const CLOSED: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, requires = "join")]
     pub(crate) as_learner: bool,
 
-    /// Where to serve /metrics (Prometheus text), /healthz and /readyz [default: nowhere]
+    /// Where to serve a page for browsers, /metrics (Prometheus text), /healthz and /readyz [default: nowhere]
     #[arg(long, value_name = "HOST:PORT", env = "HOLDFAST_METRICS")]
     pub(crate) metrics: Option<SocketAddr>,
 
@@ -182,6 +182,7 @@ async fn serve(
             let counted = Arc::clone(&node);
             let pages = metrics::page(move || counted.metrics());
             let pages = pages.merge(health::pages(Arc::clone(&node)));
+            let pages = pages.merge(page::pages(node.observe()));
             Some(metrics::serve(address, pages).await?)
         }
         None => None,

@@ -19,10 +19,13 @@ const DEGRADED: u8 = 1;
 /// Something does not work at all.
 const DOWN: u8 = 2;
 
+/// A voter that its leader has not heard for so long is away.
+const SILENT_MILLISECONDS: u64 = 5000;
+
 /// Show nodes, volumes and their replicas.
 ///
 /// Exit code: 0 all is well; 1 it works, but a node is missing or its disk is nearly full; 2 a volume has no
-/// leader or is replicated to all and a node is missing, or no node answers.
+/// leader that hears a majority or is replicated to all and a node is missing, or no node answers.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Nodes to ask; they know of the others
@@ -57,10 +60,10 @@ pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(health.code))
 }
 
-struct Health {
+pub(crate) struct Health {
     code: u8,
     /// What is not as it should be, one line each.
-    complaints: Vec<String>,
+    pub(crate) complaints: Vec<String>,
 }
 
 impl Health {
@@ -69,7 +72,7 @@ impl Health {
         self.complaints.push(complaint);
     }
 
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self.code {
             HEALTHY => "healthy",
             DEGRADED => "degraded",
@@ -78,7 +81,7 @@ impl Health {
     }
 }
 
-fn health(heard: &[Heard]) -> Health {
+pub(crate) fn health(heard: &[Heard]) -> Health {
     let mut health = Health {
         code: HEALTHY,
         complaints: Vec::new(),
@@ -114,11 +117,31 @@ fn health(heard: &[Heard]) -> Health {
         if !replicas.iter().any(|(_, replica)| replica.role == "leader") {
             health.complain(DOWN, format!("{name}: no leader"));
         }
+        if let Some(complaint) = is_cut_off(&replicas) {
+            health.complain(DOWN, format!("{name}: {complaint}"));
+        }
         if let Some(complaint) = stands_still(&answering, &name) {
             health.complain(DOWN, complaint);
         }
     }
     health
+}
+
+/// Set if whoever says that it leads hears no majority: it leads until it hears of another leader, and answers nobody.
+fn is_cut_off(replicas: &[(u64, &GroupStatus)]) -> Option<String> {
+    let leads = replicas.iter().filter(|(_, one)| one.role == "leader");
+    let (node, leader) = leads.max_by_key(|(_, one)| one.term)?;
+    let is_heard = |voter: &&u64| {
+        let mut peers = leader.peers.iter();
+        let peer = peers.find(|peer| peer.node == **voter);
+        *voter == node || peer.is_some_and(|peer| peer.silent_milliseconds < SILENT_MILLISECONDS)
+    };
+    let heard = leader.voters.iter().filter(is_heard).count();
+    let is_majority = heard * 2 > leader.voters.len() || leader.voters.is_empty();
+    (!is_majority).then(|| {
+        let of = leader.voters.len();
+        format!("node {node} leads and hears no majority, {heard} of {of} with itself")
+    })
 }
 
 /// Why nothing can be changed in a volume that is replicated to all, if a voter of it is away.
@@ -285,19 +308,23 @@ fn node_json(status: &StatusResponse, standings: &Standings<'_>) -> Value {
     let space = status.space.unwrap_or_default();
     let role = standings.of(status.node).word();
     let group = |group| group_json(group, standings.role(status.node, group));
-    let cluster = <[u8; 16]>::try_from(status.cluster_id.as_ref()).map(u128::from_be_bytes);
-    let cluster = cluster.map_or_else(|_| String::new(), |id| format!("{id:032x}"));
     json!({
         "node": status.node,
         "address": status.address,
         "role": role,
-        "cluster": cluster,
+        "cluster": cluster_id(status),
         "version": status.version,
         "uptime_seconds": status.uptime_seconds,
         "space": { "total": space.total, "available": space.available, "reserve": space.reserve },
         "fault": status.fault,
         "groups": status.groups.iter().map(group).collect::<Vec<Value>>(),
     })
+}
+
+/// The number of its cluster, as people see it.
+pub(crate) fn cluster_id(status: &StatusResponse) -> String {
+    let cluster = <[u8; 16]>::try_from(status.cluster_id.as_ref()).map(u128::from_be_bytes);
+    cluster.map_or_else(|_| String::new(), |id| format!("{id:032x}"))
 }
 
 fn group_json(group: &GroupStatus, role: &str) -> Value {

@@ -23,6 +23,8 @@ pub(super) struct Nodes {
     program: PathBuf,
     directory: PathBuf,
     certificates: Option<Certificates>,
+    /// The port of the first node's page.
+    pages: Option<u16>,
     all: Vec<Node>,
 }
 
@@ -51,6 +53,7 @@ impl Nodes {
             program: program.to_owned(),
             directory: directory.to_owned(),
             certificates,
+            pages: arguments.pages,
             all: Vec::new(),
         };
         for number in 0..arguments.nodes {
@@ -75,6 +78,9 @@ impl Nodes {
         if let Some(certificates) = &self.certificates {
             command.arg("--tls").arg(certificates.node(id));
         }
+        if let Some(page) = self.page(id) {
+            command.args(["--metrics", &page]);
+        }
         match self.all.first() {
             Some(first) if first.id != id => command.args(["--join", &first.address]),
             Some(_) | None => command.arg("--bootstrap"),
@@ -89,6 +95,12 @@ impl Nodes {
         // ^C reaches everything in the terminal; the nodes are told when the mounts are gone.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn().context("cannot start a node")
+    }
+
+    /// Where a node serves its page, if it does.
+    pub(super) fn page(&self, id: u16) -> Option<String> {
+        let first = self.pages?;
+        Some(format!("127.0.0.1:{}", first + id - 1))
     }
 
     fn log(&self, id: u16) -> PathBuf {

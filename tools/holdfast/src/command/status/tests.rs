@@ -47,6 +47,30 @@ fn without_a_leader_it_is_down() {
 }
 
 #[test]
+fn a_leader_that_hears_no_majority_leads_nobody() {
+    let with = |silences: [u64; 2]| {
+        let mut leader = node(1, "leader");
+        if let Ok(status) = &mut leader.status {
+            let group = &mut status.groups[0];
+            group.voters = vec![1, 2, 3];
+            let peers = [2, 3].into_iter().zip(silences);
+            let peer = |(node, silent_milliseconds)| holdfast_proto::PeerProgress {
+                node,
+                silent_milliseconds,
+                ..holdfast_proto::PeerProgress::default()
+            };
+            group.peers = peers.map(peer).collect();
+        }
+        health(&[leader, silent(2), silent(3)])
+    };
+    assert_eq!(with([10, u64::MAX]).code, DEGRADED);
+    let health = with([6000, u64::MAX]);
+    assert_eq!(health.code, DOWN);
+    let complaint = "default: node 1 leads and hears no majority, 1 of 3 with itself";
+    assert_eq!(health.complaints[2], complaint);
+}
+
+#[test]
 fn the_table_shows_every_replica() {
     let heard = [node(1, "follower"), node(2, "leader")];
     let table = as_table(&heard, &health(&heard));

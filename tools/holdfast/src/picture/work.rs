@@ -1,0 +1,55 @@
+//! What is done in a cluster, and by which mounts.
+
+use std::time::Duration;
+
+use holdfast_replicator::{OperationRate, Rates};
+use serde::Serialize;
+
+use super::Picture;
+
+/// One kind of call, between two looks.
+#[derive(Debug, Serialize)]
+pub(crate) struct OperationPicture {
+    pub(crate) volume: String,
+    pub(crate) operation: String,
+    /// `command` or `query`.
+    pub(crate) kind: &'static str,
+    pub(crate) count: u64,
+    pub(crate) median_micros: Option<u64>,
+    pub(crate) p99_micros: Option<u64>,
+}
+
+/// One mount. What a browser could not hold as a number is text.
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionPicture {
+    pub(crate) volume: String,
+    pub(crate) session: String,
+    pub(crate) host: String,
+    pub(crate) process: u32,
+    pub(crate) version: String,
+    pub(crate) mountpoint: String,
+    pub(crate) opened: i64,
+    /// Known where the volume is led.
+    pub(crate) silent_milliseconds: Option<u64>,
+    /// Between two looks.
+    pub(crate) calls: Option<u64>,
+}
+
+/// By volume and name.
+pub(crate) fn operations(rates: &Rates, picture: &Picture) -> Vec<OperationPicture> {
+    let operations = rates.operations.iter();
+    let pictures = operations.map(|((group, operation), rate)| OperationPicture {
+        volume: picture.group_name(*group).to_owned(),
+        operation: operation.clone(),
+        kind: if rate.is_change { "command" } else { "query" },
+        count: rate.count(),
+        median_micros: micros(rate, 500),
+        p99_micros: micros(rate, 990),
+    });
+    pictures.collect()
+}
+
+fn micros(rate: &OperationRate, thousandths: u64) -> Option<u64> {
+    rate.quantile(thousandths)
+        .map(|time: Duration| time.as_micros() as u64)
+}
