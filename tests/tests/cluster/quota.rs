@@ -12,6 +12,8 @@ use nix::errno::Errno;
 use nix::sys::statvfs::statvfs;
 
 const THREADS: usize = 4;
+/// Of each thread: many more than any limit here allows.
+const ATTEMPTS_MAX: usize = 300;
 
 fn quota(arguments: &[&str], path: &Path) -> String {
     let mut command = Command::new(place::holdfast());
@@ -34,7 +36,7 @@ fn race(mounts: &[&ClusterMount], bytes: usize) -> u64 {
             for thread in 0..THREADS {
                 let (made, tree) = (&made, mount.path("tree"));
                 scope.spawn(move || {
-                    for number in 0.. {
+                    for number in 0..ATTEMPTS_MAX {
                         let path = tree.join(format!("{bytes}-{place}-{thread}-{number}"));
                         match File::create_new(&path).and_then(|_| fs::write(&path, vec![1; bytes]))
                         {
