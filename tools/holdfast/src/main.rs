@@ -2,6 +2,7 @@
 
 mod cli;
 mod cluster;
+mod colours;
 mod command;
 mod daemon;
 mod data_path;

@@ -1,6 +1,5 @@
 //! `holdfast status`: how a cluster is.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use holdfast_proto::{GroupStatus, ReplicationMode, StatusResponse};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Heard};
+use crate::colours::{self, Colour};
 use crate::standing::Standings;
 use crate::tls_arguments::TlsArguments;
 
@@ -23,6 +23,8 @@ const DOWN: u8 = 2;
 const SILENT_MILLISECONDS: u64 = 5000;
 
 /// Show nodes, volumes and their replicas.
+///
+/// On a terminal in colours, unless `NO_COLOR` is set.
 ///
 /// Exit code: 0 all is well; 1 it works, but a node is missing or its disk is nearly full; 2 a volume has no
 /// leader that hears a majority or is replicated to all and a node is missing, or no node answers.
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let text = if arguments.json {
         serde_json::to_string_pretty(&as_json(&heard, &health))? + "\n"
     } else {
-        as_table(&heard, &health)
+        as_table(&heard, &health, colours::are_wanted())
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::from(health.code))
@@ -70,6 +72,14 @@ impl Health {
     fn complain(&mut self, code: u8, complaint: String) {
         self.code = self.code.max(code);
         self.complaints.push(complaint);
+    }
+
+    fn colour(&self) -> Colour {
+        match self.code {
+            HEALTHY => Colour::Good,
+            DEGRADED => Colour::Warning,
+            _ => Colour::Bad,
+        }
     }
 
     pub(crate) fn word(&self) -> &'static str {
@@ -199,30 +209,41 @@ fn replicas<'a>(
     })
 }
 
-fn as_table(heard: &[Heard], health: &Health) -> String {
+fn as_table(heard: &[Heard], health: &Health, in_colours: bool) -> String {
     let mut text = String::new();
     let answering: Vec<&StatusResponse> = answering(heard).collect();
     let standings = Standings::new(&answering);
-    // Writing to a string cannot fail.
-    let mut line = |cells: &[String], widths: &[usize]| {
-        for (cell, width) in cells.iter().zip(widths) {
-            let _infallible = write!(text, "{cell:<width$}  ");
+    let mut line = |cells: &[String], widths: &[usize], colour: Option<Colour>| {
+        let cells = cells.iter().zip(widths);
+        let cells = cells.map(|(cell, width)| format!("{cell:<width$}  "));
+        let cells: String = cells.collect();
+        let colour = colour.filter(|_| in_colours);
+        match colour {
+            Some(colour) => text.push_str(&colours::paint(cells.trim_end(), colour)),
+            None => text.push_str(cells.trim_end()),
         }
-        text.truncate(text.trim_end().len());
         text.push('\n');
     };
     let nodes = [6, 22, 10, 10, 8, 20];
     let title = ["NODE", "ADDRESS", "ROLE", "VERSION", "UP", "FREE"];
-    line(&title.map(str::to_owned), &nodes);
+    line(&title.map(str::to_owned), &nodes, Some(Colour::Bold));
     for one in heard {
         match &one.status {
-            Ok(status) => line(&node_cells(status, &standings), &nodes),
+            Ok(status) => {
+                let is_full = full_disk(status).is_some();
+                let colour = match status.fault.as_str() {
+                    "" => is_full.then_some(Colour::Warning),
+                    _ => Some(Colour::Bad),
+                };
+                line(&node_cells(status, &standings), &nodes, colour);
+            }
             Err(reason) => {
-                line(&["?".into(), one.address.clone(), reason.clone()], &nodes);
+                let cells = ["?".into(), one.address.clone(), reason.clone()];
+                line(&cells, &nodes, Some(Colour::Bad));
             }
         }
     }
-    line(&[], &[]);
+    line(&[], &[], None);
     let groups = [16, 6, 10, 6, 10, 10, 10, 10, 8];
     let title = [
         "VOLUME",
@@ -235,17 +256,23 @@ fn as_table(heard: &[Heard], health: &Health) -> String {
         "SNAPSHOT",
         "SESSIONS",
     ];
-    line(&title.map(str::to_owned), &groups);
+    line(&title.map(str::to_owned), &groups, Some(Colour::Bold));
     for name in group_names(&answering) {
         for (node, replica) in replicas(&answering, &name) {
             let role = standings.role(node, replica);
-            line(&group_cells(&name, node, role, replica), &groups);
+            let colour = match role {
+                "leader" => Some(Colour::Good),
+                "stopped" => Some(Colour::Bad),
+                _ => None,
+            };
+            line(&group_cells(&name, node, role, replica), &groups, colour);
         }
     }
-    text.push('\n');
-    let _infallible = writeln!(text, "{}", health.word());
+    let colour = health.colour();
+    line(&[], &[], None);
+    line(&[health.word().to_owned()], &[0], Some(colour));
     for complaint in &health.complaints {
-        let _infallible = writeln!(text, "  {complaint}");
+        line(&[format!("  {complaint}")], &[0], Some(colour));
     }
     text
 }
@@ -277,7 +304,7 @@ fn group_cells(name: &str, node: u64, role: &str, replica: &GroupStatus) -> [Str
     ]
 }
 
-fn duration(seconds: u64) -> String {
+pub(crate) fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),

@@ -73,7 +73,7 @@ fn a_leader_that_hears_no_majority_leads_nobody() {
 #[test]
 fn the_table_shows_every_replica() {
     let heard = [node(1, "follower"), node(2, "leader")];
-    let table = as_table(&heard, &health(&heard));
+    let table = as_table(&heard, &health(&heard), false);
     let replicas: Vec<&str> = table.lines().filter(|l| l.starts_with("default")).collect();
     assert_eq!(replicas.len(), 2, "{table}");
     assert!(table.ends_with("healthy\n"));
@@ -101,4 +101,20 @@ fn a_nearly_full_disk_degrades_it_and_is_named() {
         complaint.starts_with("node 2: its disk is nearly full, 9.00 MiB is left"),
         "{complaint}"
     );
+}
+
+#[test]
+fn colours_are_of_whole_lines_and_only_where_they_are_wanted() {
+    let heard = [node(1, "follower"), node(2, "leader"), silent(3)];
+    let plain = as_table(&heard, &health(&heard), false);
+    assert!(!plain.contains('\u{1b}'), "{plain}");
+    let coloured = as_table(&heard, &health(&heard), true);
+    let silent = coloured.lines().find(|line| line.contains("refused"));
+    let silent = silent.unwrap();
+    assert!(silent.starts_with("\u{1b}[31m?") && silent.ends_with("refused\u{1b}[0m"));
+    let mut bare = coloured;
+    for code in ["1", "31", "32", "33", "0"] {
+        bare = bare.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(bare, plain);
 }
