@@ -16,14 +16,15 @@ use super::{
 };
 
 pub(crate) fn operation() -> impl Strategy<Value = Operation> {
+    // On the heap: a value of all of them is larger than the stack of a test has room for without optimization.
     prop_oneof![
-        making(),
-        naming(),
-        attributes(),
-        xattrs(),
-        content(),
-        locks(),
-        rest()
+        making().boxed(),
+        naming().boxed(),
+        attributes().boxed(),
+        xattrs().boxed(),
+        content().boxed(),
+        locks().boxed(),
+        rest().boxed(),
     ]
 }
 
