@@ -97,6 +97,8 @@ fn a_mount_killed_at_work_leaves_no_lock_no_session_no_orphan_and_no_space_behin
     });
     dying.kill();
     let during = Used::of(&living);
+    // Killing a mount may take the kernel longer than the lease.
+    let is_in_its_lease = session_of(&cluster, &dying).is_some();
     let removed = work.end();
     wait_until("the session ends", LEASE_OVER, || {
         session_of(&cluster, &dying).is_none()
@@ -114,7 +116,7 @@ fn a_mount_killed_at_work_leaves_no_lock_no_session_no_orphan_and_no_space_behin
     println!("{during:?} when it died, {named:?} have names, {removed} were removed and open");
     // What was under way may have come a moment later.
     assert!(
-        during.inodes > named.inodes + removed / 2,
+        !is_in_its_lease || during.inodes > named.inodes + removed / 2,
         "removed files stay while the lease runs"
     );
     let still_open = Used {

@@ -123,6 +123,14 @@ fn processes_of_two_mounts_that_wait_for_each_other_get_edeadlk() {
     assert_eq!(here.call("fcntl file exclusive"), "ok");
     assert_eq!(there.call("fcntl second exclusive"), "ok");
     here.begin_to_wait("fcntl-wait second exclusive");
+    // Its call may be on its way still, and who comes second closes the circle.
+    wait_until("the cluster knows that it waits", LEASE_OVER, || {
+        scene
+            .cluster
+            .holdfast(&["locks"])
+            .success()
+            .contains("waits")
+    });
     assert_eq!(there.call("fcntl-wait file exclusive"), "EDEADLK");
     assert_eq!(there.call("fcntl second none"), "ok");
     assert_eq!(here.end(), "ok");
