@@ -18,6 +18,7 @@ mod node_config;
 mod node_mount;
 mod page;
 mod picture;
+mod plain;
 mod presence;
 mod remount;
 mod standing;

@@ -14,6 +14,7 @@ use holdfast_replicator::FIRST_VOLUME;
 use super::session;
 use crate::cluster::{Cluster, request};
 use crate::mount_table;
+use crate::plain::plain;
 use crate::tls_arguments::TlsArguments;
 use crate::tree::Tree;
 
@@ -145,7 +146,7 @@ fn print(locks: &[LockStatus]) -> anyhow::Result<()> {
             kind(lock),
             mode(lock),
             state(lock),
-            lock.host,
+            plain(&lock.host),
             lock.process,
             session::name(lock.session),
             format!("{} s", (now - lock.since_seconds).max(0)),

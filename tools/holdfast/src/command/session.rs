@@ -10,6 +10,7 @@ use holdfast_proto::{EvictSessionRequest, ListSessionsRequest, ListSessionsRespo
 use holdfast_replicator::FIRST_VOLUME;
 
 use crate::cluster::{ClusterArguments, request};
+use crate::plain::plain;
 
 /// List the mounts of a volume, and end one that does not end by itself.
 #[derive(Debug, Args)]
@@ -121,11 +122,11 @@ fn print(listed: &ListSessionsResponse, json: bool) -> anyhow::Result<()> {
             output,
             "{:<16}  {:<20}  {:<8}  {:<8}  {:<10}  {}",
             name(session.session),
-            session.host,
+            plain(&session.host),
             session.process,
-            session.version,
+            plain(&session.version),
             format!("{} s ago", silent.as_secs()),
-            session.mountpoint
+            plain(&session.mountpoint)
         )?;
     }
     Ok(())
