@@ -50,6 +50,7 @@ use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
 use super::runtime;
 use super::snapshot::{Incoming, Snapshots};
+use super::type_config::LogId;
 use crate::disk_space;
 use crate::removal::Removal;
 
@@ -244,6 +245,11 @@ impl GroupStore {
     /// Where a snapshot of the leader is received.
     pub(crate) fn incoming(&self) -> Incoming {
         self.shared.incoming.clone()
+    }
+
+    /// The last entry whose effects are in the state.
+    pub(crate) fn last_applied(&self) -> Result<Option<LogId>, Fault> {
+        Ok(AppliedState::of_machine(&self.machine())?.last_log_id)
     }
 
     /// The index of the last entry whose effects are visible.

@@ -362,7 +362,8 @@ impl Registry {
 ///
 /// A power failure may also leave a state that is ahead of its log: an entry is applied when a quorum has synced it, which
 /// may be without this node. openraft then lets the log begin behind the state, so a snapshot must be as late as that: who
-/// leads with an older one has nothing to bring a follower up with.
+/// leads with an older one has nothing to bring a follower up with. And what its log has beyond that place, of an earlier term,
+/// is nothing that was ever decided: a leader of the later term had replaced it, and the power failure brought it back.
 pub(in crate::raft) async fn check_state(
     id: GroupId,
     store: &GroupStore,
@@ -384,9 +385,14 @@ pub(in crate::raft) async fn check_state(
         }
         Some(_) | None => {}
     }
-    if kept.last_log_id.map_or(0, |last| last.index) < applied {
-        tracing::info!(group = %id, applied, "the state is ahead of the log: taking a snapshot of it");
+    let ends = kept.last_log_id.map_or(0, |last| last.index);
+    if ends < applied || kept.last_log_id < store.last_applied()? {
+        tracing::info!(group = %id, applied, ends, "the state is ahead of the log: taking a snapshot of it");
         store.snapshot().await?;
+        if ends >= applied {
+            let truncated = log.truncate_after(kept.last_purged_log_id).await;
+            truncated.map_err(|error| Fault::Io(error.to_string()))?;
+        }
     }
     Ok(())
 }

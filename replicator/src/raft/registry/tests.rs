@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use holdfast_metadata::Fault;
 use openraft::EntryPayload;
+use openraft::alias::LeaderIdOf;
 use openraft::storage::{RaftLogStorage, RaftLogStorageExt};
+use openraft::vote::RaftLeaderIdExt;
 use tempfile::TempDir;
 
 use super::check_state;
@@ -19,7 +21,7 @@ use crate::raft::network::Peers;
 use crate::raft::node_disk::NodeDisk;
 use crate::raft::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
 use crate::raft::poison::Poison;
-use crate::raft::type_config::GroupId;
+use crate::raft::type_config::{GroupId, TypeConfig};
 use holdfast_proto::identity::Identity;
 
 const GROUP: GroupId = GroupId(7);
@@ -104,6 +106,20 @@ async fn a_leader_whose_state_is_ahead_of_its_log_has_a_snapshot_for_its_followe
         "its log begins after {begins}, and its snapshot ends at {held}"
     );
     group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_log_has_of_an_earlier_term_than_the_state_is_dropped() {
+    let (_directory, store, _database, mut log) = left(0).await;
+    let replaced = |index| {
+        let mut entry = entry(index);
+        entry.log_id.leader_id = LeaderIdOf::<TypeConfig>::new_committed(0, 2);
+        entry
+    };
+    log.blocking_append((1..=12).map(replaced)).await.unwrap();
+    check_state(GROUP, &store, &mut log).await.unwrap();
+    assert_eq!(snapshot_index(&store).await, 9);
+    assert_eq!(log.get_log_state().await.unwrap().last_log_id, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
