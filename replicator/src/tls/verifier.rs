@@ -41,7 +41,7 @@ impl ClientVerifier {
         Ok(ClientVerifier { chain, revoked })
     }
 
-    /// Whether the authority made it, for who connects, for now.
+    /// Whether the authority made it, for who connects, and it is good at this moment.
     pub(super) fn verify_chain(
         &self,
         own: &CertificateDer<'_>,
