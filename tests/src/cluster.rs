@@ -41,11 +41,11 @@ pub use self::speaker::{Calls, Said, Speaker, channel, headers};
 pub use self::standpoint::Standpoint;
 pub use self::state_on_disk::StateOnDisk;
 pub use self::stranger::Stranger;
-use crate::poll::becomes_true;
+use crate::poll::{becomes_true, wait_until};
 use crate::program::{Finished, run_within};
 use crate::recorded_disk::{Loss, RecordedDisk};
 use crate::small_disk::SmallDisk;
-use crate::{place, process};
+use crate::{http, place, process};
 
 /// The number of the volume that a new cluster has.
 pub const VOLUME: u64 = 1;
@@ -327,6 +327,9 @@ impl Cluster {
         let address = self.node_mut(id).serve_pages();
         self.restart(id);
         self.wait_settled();
+        // It speaks to nodes before it serves pages.
+        let is_served = || http::get(&address, "/healthz").is_some();
+        wait_until("the pages are served", SETTLED, is_served);
         address
     }
 
@@ -397,6 +400,17 @@ impl Cluster {
                 SETTLED,
             )
         })
+    }
+
+    /// What a command prints that only looks. While nobody leads, or a node is slow to answer, it is run again.
+    #[track_caller]
+    pub fn ask(&self, arguments: &[&str]) -> String {
+        let mut finished = None;
+        becomes_true(SETTLED, || {
+            let last = finished.insert(self.holdfast(arguments));
+            last.status.success()
+        });
+        finished.unwrap().success()
     }
 
     /// Where the nodes listen that run.

@@ -28,6 +28,7 @@ pub mod holds;
 pub mod http;
 pub mod linearizability;
 pub mod locking;
+pub mod metronome;
 pub mod mount_table;
 pub mod mounted;
 pub mod pjdfstest;
@@ -43,6 +44,7 @@ mod watchdog;
 
 pub use cluster::{Client, Cluster, ClusterMount, ClusterSetup, Load};
 pub use errno::errno;
+pub use metronome::Metronome;
 pub use mounted::{Mounted, Setup, Usage};
 pub use poll::wait_until;
 pub use program::{Finished, run, run_within};

@@ -1,4 +1,4 @@
-//! Waiting for a state: the one place of the suites that sleeps.
+//! Waiting for a state, and for nothing else.
 
 use std::thread;
 use std::time::{Duration, Instant};

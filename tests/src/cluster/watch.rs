@@ -16,6 +16,19 @@ impl Cluster {
         self.speaker.statuses(&addresses.collect())
     }
 
+    /// How a node is; waits until it says so.
+    #[track_caller]
+    pub fn status(&self, id: u64) -> StatusResponse {
+        let address = self.node(id).address();
+        let mut status = None;
+        let answered = becomes_true(SETTLED, || {
+            status = self.speaker.status(address);
+            status.is_some()
+        });
+        assert!(answered, "node {id} does not say how it is");
+        status.unwrap_or_default()
+    }
+
     /// How a replica is, by what its node says.
     pub fn replica(&self, node: u64, group: u64) -> Option<GroupStatus> {
         let status = self.speaker.status(self.node(node).address())?;
@@ -172,8 +185,11 @@ fn agreed_leader(seen: &BTreeMap<u64, StatusResponse>, group: u64) -> Option<u64
 
 fn is_settled(seen: &BTreeMap<u64, StatusResponse>, members: &BTreeSet<u64>) -> bool {
     let are_there = members.iter().all(|id| seen.contains_key(id));
+    let volumes = seen.values().flat_map(|status| &status.volumes);
+    let mut groups: BTreeSet<u64> = volumes.map(|volume| volume.volume).collect();
+    groups.extend([CATALOG, VOLUME]);
     are_there
-        && [CATALOG, VOLUME].iter().all(|group| {
+        && groups.iter().all(|group| {
             let leader = agreed_leader(seen, *group);
             let applied = leader.and_then(|leader| {
                 let (_, replica) = replicas(seen, *group).find(|(id, _)| *id == leader)?;

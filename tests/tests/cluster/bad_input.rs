@@ -76,9 +76,8 @@ fn among_three(test: impl Fn(&Cluster, &mut Calm)) {
 /// The terms of both groups as every node knows them.
 fn terms(cluster: &Cluster) -> Vec<(u64, u64)> {
     let mut terms = Vec::new();
-    for address in cluster.addresses() {
-        let status = cluster.speaker().status(&address).unwrap();
-        let groups = status.groups.into_iter();
+    for id in cluster.ids() {
+        let groups = cluster.status(id).groups.into_iter();
         terms.extend(groups.map(|group| (group.group, group.term)));
     }
     terms

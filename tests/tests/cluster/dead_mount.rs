@@ -19,7 +19,7 @@ use self::work::Work;
 use crate::crowd::Crowd;
 
 /// The shortest that nodes take.
-const LEASE: &str = "[timing]\nsession_lease_ms = 2000\n";
+const LEASE: &str = "[timing]\nsession_lease_ms = 6000\n";
 /// Whatever depends on a lease has happened after so long.
 const LEASE_OVER: Duration = Duration::from_secs(30);
 const LOCKS: u32 = 6;
@@ -93,7 +93,7 @@ fn a_mount_killed_at_work_leaves_no_lock_no_session_no_orphan_and_no_space_behin
     victims.wait_for(100);
     let session = session_of(&cluster, &dying).unwrap();
     wait_until("it has a lock", LEASE_OVER, || {
-        cluster.holdfast(&["locks"]).success().contains(&session)
+        cluster.ask(&["locks"]).contains(&session)
     });
     dying.kill();
     let during = Used::of(&living);
@@ -103,13 +103,13 @@ fn a_mount_killed_at_work_leaves_no_lock_no_session_no_orphan_and_no_space_behin
     wait_until("the session ends", LEASE_OVER, || {
         session_of(&cluster, &dying).is_none()
     });
-    let locks = cluster.holdfast(&["locks"]).success();
+    let locks = cluster.ask(&["locks"]);
     assert!(!locks.contains(&session), "{session}: {locks}");
     others.wait_for(100);
     let mut holds = others.end();
     holds.extend(victims.remains());
     holds::check_exclusion(&holds).unwrap();
-    let locks = cluster.holdfast(&["locks"]).success();
+    let locks = cluster.ask(&["locks"]);
     assert_eq!(locks.lines().count(), 1, "only the title: {locks}");
 
     let named = Used::by_names(&living);
@@ -141,7 +141,7 @@ fn a_mount_killed_at_work_leaves_no_lock_no_session_no_orphan_and_no_space_behin
 
 /// The session of a mount, if it is open.
 fn session_of(cluster: &Cluster, mount: &ClusterMount) -> Option<String> {
-    let listed = cluster.holdfast(&["session", "list"]).success();
+    let listed = cluster.ask(&["session", "list"]);
     let mountpoint = mount.root().to_str().unwrap();
     let line = listed.lines().find(|line| line.ends_with(mountpoint))?;
     line.split(' ').next().map(str::to_owned)

@@ -45,7 +45,7 @@ fn numbers_counted_under_locks_are_exact_and_no_two_hold_one_while_leaders_are_k
     }
     let holds = crowd.end();
     check(&holds, &mounts);
-    let listed = cluster.holdfast(&["locks"]).success();
+    let listed = cluster.ask(&["locks"]);
     assert_eq!(listed.lines().count(), 1, "only the title: {listed}");
     for mount in &mounts {
         let log = mount.log();

@@ -125,11 +125,7 @@ fn processes_of_two_mounts_that_wait_for_each_other_get_edeadlk() {
     here.begin_to_wait("fcntl-wait second exclusive");
     // Its call may be on its way still, and who comes second closes the circle.
     wait_until("the cluster knows that it waits", LEASE_OVER, || {
-        scene
-            .cluster
-            .holdfast(&["locks"])
-            .success()
-            .contains("waits")
+        scene.cluster.ask(&["locks"]).contains("waits")
     });
     assert_eq!(there.call("fcntl-wait file exclusive"), "EDEADLK");
     assert_eq!(there.call("fcntl second none"), "ok");

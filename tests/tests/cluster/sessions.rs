@@ -143,7 +143,7 @@ fn operators_see_sessions_and_locks_and_can_end_a_session() {
     let never = || Box::pin(std::future::pending()) as Pending<'_, ()>;
     let locked = holder.within(holder.shared().set_lock(1, asked, false, never()));
     assert_eq!(locked, Ok(Ok(Answer::Locked)));
-    let holding = || cluster.holdfast(&["locks"]).success();
+    let holding = || cluster.ask(&["locks"]);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let asked = command(Operation::SetLock(lock(file, true)));
@@ -161,11 +161,11 @@ fn operators_see_sessions_and_locks_and_can_end_a_session() {
             .split_whitespace()
             .find(|word| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit()))
             .unwrap();
-        let sessions = cluster.holdfast(&["session", "list"]).success();
+        let sessions = cluster.ask(&["session", "list"]);
         assert!(sessions.contains(victim), "{sessions}");
         cluster.holdfast(&["session", "evict", victim]).success();
         assert_eq!(waiting.join().unwrap(), Ok(Ok(Answer::Locked)));
-        let sessions = cluster.holdfast(&["session", "list", "--json"]).success();
+        let sessions = cluster.ask(&["session", "list", "--json"]);
         assert!(!sessions.contains(victim), "{sessions}");
         let again = cluster.holdfast(&["session", "evict", victim]);
         assert!(!again.status.success());

@@ -12,7 +12,7 @@
 )]
 
 mod clients;
+mod found_out;
 mod judge;
 mod nemeses;
 mod round;
-mod staleness;

@@ -64,7 +64,8 @@ fn nodes_and_mounts_of_the_old_cluster_are_refused_and_hear_why() {
 
 /// Who votes for the first volume, as node 1 knows it.
 fn members(cluster: &Cluster) -> Vec<u64> {
-    let replica = cluster.replica(1, holdfast_tests::cluster::VOLUME);
+    let mut groups = cluster.status(1).groups.into_iter();
+    let replica = groups.find(|group| group.group == holdfast_tests::cluster::VOLUME);
     replica.map(|replica| replica.voters).unwrap_or_default()
 }
 

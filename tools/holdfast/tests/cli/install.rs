@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use holdfast_tests::{place, run};
+use holdfast_tests::{place, run, run_within};
 
 use crate::scene::binary;
+
+/// How long it may take to pack or unpack the program on a loaded machine.
+const PACKED: Duration = Duration::from_mins(5);
 
 /// The root of the repository.
 fn repository() -> PathBuf {
@@ -49,11 +53,14 @@ fn everything_that_a_machine_looks_for_is_installed() {
 fn the_package_for_dpkg_installs_the_same_and_says_what_it_needs() {
     let scratch = place::scratch();
     let package = scratch.path().join("holdfast.deb");
-    run(Command::new("make")
-        .args(["--silent", "deb-built"])
-        .arg(format!("DEB={}", package.display()))
-        .arg(format!("HOLDFAST={}", binary()))
-        .current_dir(repository()))
+    run_within(
+        Command::new("make")
+            .args(["--silent", "deb-built"])
+            .arg(format!("DEB={}", package.display()))
+            .arg(format!("HOLDFAST={}", binary()))
+            .current_dir(repository()),
+        PACKED,
+    )
     .success();
     let says =
         |field: &str| run(Command::new("dpkg-deb").arg("-f").arg(&package).arg(field)).success();
@@ -74,7 +81,7 @@ fn the_package_for_dpkg_installs_the_same_and_says_what_it_needs() {
             .arg("--root")
             .arg(&root)
             .args(["--force-depends", "--log=/dev/null"]);
-        run(command.args(arguments)).success();
+        run_within(command.args(arguments), PACKED).success();
     };
     dpkg(&["--install", &package.display().to_string()]);
     for name in [
