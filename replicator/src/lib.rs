@@ -39,6 +39,6 @@ pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, Remote
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};
 pub use tls::{
     CA_FILE, CERTIFICATE_FILE, Certificate, CertificateError, Holder, HolderError, KEY_FILE,
-    REVOKED_FILE, RevokedError, Rights, Tls, TlsError, Volumes, certificates_in, connect_lazy,
-    explain,
+    LastWords, REVOKED_FILE, RevokedError, Rights, Tls, TlsError, Volumes, certificates_in,
+    connect_lazy, connect_listening, explain,
 };

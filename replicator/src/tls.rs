@@ -1,7 +1,7 @@
 //! Mutual TLS between all programs of a cluster: who is at the other end, and what it may do (decision 0016).
 //!
 //! A program has a directory with the certificate of the authority, its own, its key, and perhaps a list of what is revoked. The
-//! files are looked at with each new connection, and every two seconds on a node: what was changed holds from then on, also for
+//! files are looked at every two seconds on a node, and before a connection is made: what was changed holds from then on, also for
 //! connections that are open, if it is in the list. Files that do not fit together change nothing but the log.
 
 mod arriving;
@@ -10,6 +10,7 @@ mod connector;
 mod explain;
 mod guarded;
 mod holder;
+mod last_words;
 mod material;
 mod revoked;
 mod verifier;
@@ -25,9 +26,10 @@ use tokio::sync::watch;
 pub(crate) use self::arriving::Arriving;
 pub use self::certificate::{Certificate, CertificateError};
 pub(crate) use self::connector::connect;
-pub use self::connector::connect_lazy;
+pub use self::connector::{connect_lazy, connect_listening};
 pub use self::explain::explain;
 pub use self::holder::{Holder, HolderError, Rights, Volumes};
+pub use self::last_words::LastWords;
 pub use self::material::{
     CA_FILE, CERTIFICATE_FILE, KEY_FILE, REVOKED_FILE, TlsError, certificates_in,
 };

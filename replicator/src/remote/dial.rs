@@ -131,8 +131,17 @@ impl Dialer {
             return Ok((CallStream::here(here.again()), response));
         }
         let endpoint = transport(address).map_err(|_| FailureReason::InvalidAddress)?;
-        let channel = tls::connect(&endpoint, self.tls.as_ref()).await;
-        let channel = channel.map_err(|error| cause(&error))?;
+        let connected = tls::connect(&endpoint, self.tls.as_ref()).await;
+        let (channel, words) = connected.map_err(|error| cause(&error))?;
+        let opened = self.open_at(channel).await;
+        // A connection that had ended when it was used tells the call nothing of it.
+        opened.map_err(|reason| words.get().map_or(reason, FailureReason::Other))
+    }
+
+    async fn open_at(
+        &self,
+        channel: Channel,
+    ) -> Result<(CallStream, OpenVolumeResponse), FailureReason> {
         let response = self.find_volume(channel.clone()).await?;
         let stream = CallStream::open(channel, &self.identity()).await;
         let stream = stream.map_err(|refusal| match refusal {

@@ -18,16 +18,10 @@ use super::certificate::Certificate;
 use super::explain::PeerProblem;
 use super::guarded::Guarded;
 use super::holder::Holder;
+use super::last_words::FAREWELL;
 
 /// The first byte of a handshake.
 const HANDSHAKE: u8 = 0x16;
-/// Frames of HTTP/2: settings, none, and a farewell (GOAWAY) because of `INADEQUATE_SECURITY` (RFC 9113, 6.5, 6.8, 7).
-const FAREWELL: [u8; 26] = [
-    0, 0, 0, 4, 0, 0, 0, 0, 0, // settings
-    0, 0, 8, 7, 0, 0, 0, 0, 0, // farewell
-    0, 0, 0, 0, 0, 0, 0, 0x0c,
-];
-
 /// A connection to this node.
 pub(crate) struct Arriving {
     state: State,
@@ -117,7 +111,8 @@ impl Arriving {
     }
 
     fn greet(&mut self) -> State {
-        let config = self.tls.refresh().server.clone();
+        // A node looks at its files every two seconds; whoever connects does not make it wait for a disk.
+        let config = self.tls.shared.current.borrow().server.clone();
         match self.take() {
             Some(stream) => {
                 let accept = TlsAcceptor::from(config).accept(stream);

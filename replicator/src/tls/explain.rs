@@ -11,6 +11,9 @@ pub(super) enum PeerProblem {
     /// It speaks something else.
     #[error("that node does not speak TLS: leave out --tls, or start the node with --tls")]
     Plaintext,
+    /// It has certificates, and we have none.
+    #[error("that node speaks only TLS: say --tls DIR, the directory of your certificate")]
+    OnlyTls,
     /// A client that listens.
     #[error("what listens there has the certificate of {0}, and is no node")]
     NoNode(String),
@@ -66,7 +69,8 @@ pub fn explain(error: &(dyn Error + 'static)) -> Option<String> {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Some(of_tls(error));
         }
-        if let Some(told) = error.downcast_ref::<h2::Error>().and_then(of_http) {
+        let of_http = error.downcast_ref::<h2::Error>();
+        if let Some(told) = of_http.and_then(h2::Error::get_io).and_then(of_io) {
             return Some(told);
         }
         cause = error.source();
@@ -81,14 +85,6 @@ fn of_io(error: &io::Error) -> Option<String> {
         return Some(inner.to_string());
     }
     explain(inner as &(dyn Error + 'static))
-}
-
-fn of_http(error: &h2::Error) -> Option<String> {
-    if error.reason() == Some(h2::Reason::INADEQUATE_SECURITY) {
-        let told = "that node speaks only TLS: say --tls DIR, the directory of your certificate";
-        return Some(told.to_owned());
-    }
-    error.get_io().and_then(of_io)
 }
 
 fn of_tls(error: &rustls::Error) -> String {

@@ -10,7 +10,7 @@ use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{StatusRequest, StatusResponse};
-use holdfast_replicator::{Tls, connect_lazy, explain};
+use holdfast_replicator::{LastWords, Tls, connect_listening, explain};
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
@@ -186,7 +186,10 @@ impl Cluster {
                 continue;
             }
             asked.push(address.clone());
-            let status = ask_status(&mut self.admin(&address)?).await;
+            let (channel, words) = self.connect(&address)?;
+            let status = ask_status(&mut AdminClient::new(channel)).await;
+            // A connection that had ended when it was used tells the call nothing of it.
+            let status = status.map_err(|reason| words.get().unwrap_or(reason));
             if let Ok(status) = &status {
                 waiting.extend(status.nodes.iter().map(|node| node.address.clone()));
                 // The same node may have been named in another way.
@@ -211,10 +214,14 @@ impl Cluster {
 
     /// To a node; it connects when it is used.
     pub(crate) fn channel(&self, address: &str) -> anyhow::Result<Channel> {
+        Ok(self.connect(address)?.0)
+    }
+
+    fn connect(&self, address: &str) -> anyhow::Result<(Channel, LastWords)> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .with_context(|| format!("{address:?} is not an address: it is written host:port"))?;
         let endpoint = endpoint.connect_timeout(CONNECT);
-        Ok(connect_lazy(&endpoint, self.tls.as_ref(), None))
+        Ok(connect_listening(&endpoint, self.tls.as_ref()))
     }
 }
 
