@@ -27,8 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_metadata::{
-    Answer, Attributes, Command, Credentials, FileKind, InodeId, Operation, Query, Reply,
-    Timestamp, TouchAtime,
+    Answer, Attributes, Command, Credentials, FileKind, InodeId, Operation, PosixError, Query,
+    Reply, Timestamp, TouchAtime,
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
@@ -143,20 +143,38 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             credentials,
             operation,
         };
-        let outcome = match (epoch, self.replicator.shared()) {
-            (Some(epoch), Some(volume)) => {
+        let answer = match (epoch, self.replicator.shared(), &self.tree) {
+            (Some(epoch), Some(volume), _) => {
                 let outcome = volume.replicate_in(epoch, command).await;
-                outcome.inspect_err(|_| self.note_session())
+                outcome.inspect_err(|_| self.note_session())??
             }
-            (Some(_) | None, _) => self.replicator.replicate(command).await,
+            (_, _, TreeUse::Alone(queue)) if queue.is_at_work() => {
+                self.replicate_beside(queue, command).await?
+            }
+            _ => self.replicator.replicate(command).await??,
         };
-        let answer = outcome??;
         // Before the sync, whose failure would lose the answer.
         self.note_orphan(&answer);
         if is_durable {
             self.sync().await?;
         }
         Ok(answer)
+    }
+
+    /// Proposes a change while the space of removed files is coming back: what a program gave back, it finds free in its
+    /// quota.
+    async fn replicate_beside(
+        &self,
+        queue: &ReclaimQueue,
+        command: Command,
+    ) -> Result<Answer, FilesystemError> {
+        match self.replicator.replicate(command.clone()).await? {
+            Err(PosixError::QuotaExceeded) => {
+                queue.settled().await;
+                Ok(self.replicator.replicate(command).await??)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     async fn replicate(

@@ -70,7 +70,8 @@ pub struct QuotaLine {
     pub used: Amounts,
     /// What may be; [`Amounts::NO_LIMIT`] where there is none.
     pub limits: Amounts,
-    /// Where the root is in the volume, with what is not plain ASCII escaped; empty when it was removed or is not told.
+    /// Where the root is in the volume, with control characters, backslashes and what is no UTF-8 escaped; empty when it was removed
+    /// or is not told.
     pub path: String,
 }
 

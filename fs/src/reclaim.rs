@@ -91,6 +91,11 @@ impl ReclaimQueue {
         }
     }
 
+    /// Whether the space of something taken has yet to come back.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.state.lock().is_settled()
+    }
+
     /// Waits until the space of everything taken so far has come back, but not for long.
     pub(crate) async fn settled(&self) {
         if self.state.lock().is_settled() {

@@ -136,12 +136,12 @@ impl Query {
             | Query::Readlink { .. }
             | Query::GetXattr { .. }
             | Query::Access { .. }
+            | Query::QuotasAround { .. }
             | Query::Statistics => true,
             Query::ReadDirectory { .. }
             | Query::Read { .. }
             | Query::ListXattr { .. }
             | Query::Seek { .. }
-            | Query::QuotasAround { .. }
             | Query::Quotas { .. }
             | Query::Orphans { .. }
             | Query::Sessions

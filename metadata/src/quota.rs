@@ -16,7 +16,7 @@ use crate::ops::{Context, Stop};
 use crate::outcome::PosixError;
 use crate::record::Quota;
 use crate::store::View;
-use crate::types::InodeId;
+use crate::types::{Amounts, InodeId};
 
 /// By how much an amount changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,8 +103,14 @@ pub(crate) fn around(
 
 /// Adds up what the command has changed; refuses it when a tree has grown beyond its limit.
 pub(crate) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
-    let mut sums: BTreeMap<InodeId, (Quota, Change)> = BTreeMap::new();
+    let mut changes: BTreeMap<InodeId, Change> = BTreeMap::new();
     for (tree, change) in std::mem::take(&mut context.ledger.changes) {
+        changes.entry(tree).or_default().add(change);
+    }
+    // What is written over gives back what it takes: most writes of a database change nothing.
+    changes.retain(|_, change| *change != Change::default());
+    let mut sums: BTreeMap<InodeId, (Quota, Change)> = BTreeMap::new();
+    for (tree, change) in changes {
         for (root, quota) in around(&*context.state, Some(tree))? {
             let (_, sum) = sums.entry(root).or_insert((quota, Change::default()));
             sum.add(change);
@@ -113,13 +119,29 @@ pub(crate) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
     for (root, (mut quota, sum)) in sums {
         quota.used.bytes = counted(quota.used.bytes, sum.bytes, quota.limits.bytes)?;
         quota.used.inodes = counted(quota.used.inodes, sum.inodes, quota.limits.inodes)?;
-        if quota.used.inodes > 0 {
-            context.state.put(keys::quota(root), quota.encode());
-        } else {
+        if quota.used.inodes == 0 || has_ended(context, root, &quota)? {
             context.state.delete(keys::quota(root));
+        } else {
+            context.state.put(keys::quota(root), quota.encode());
         }
     }
     Ok(())
+}
+
+/// A tree whose limits were lifted ends when nothing but its root is left: that is in the tree around it, then.
+fn has_ended(context: &mut Context<'_>, root: InodeId, quota: &Quota) -> Result<bool, Stop> {
+    if quota.limits != Amounts::UNLIMITED || quota.used.inodes > 1 {
+        return Ok(false);
+    }
+    // What is left may be a removed file that is open, in a tree whose root is gone.
+    let mut inode = match context.inode(root) {
+        Ok(inode) => inode,
+        Err(Stop::Posix(_)) => return Ok(false),
+        Err(stop) => return Err(stop),
+    };
+    inode.tree = quota.outer;
+    context.put_inode(root, &inode);
+    Ok(true)
 }
 
 /// What shrinks is welcome even where too much is used, because the limit was lowered.

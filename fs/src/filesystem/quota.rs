@@ -1,11 +1,15 @@
 //! Quotas through extended attributes, and what is left of them for `statfs`.
 
+mod paths;
+
 use bytes::Bytes;
 use holdfast_metadata::{
-    Amounts, Cookie, InodeId, Operation, PosixError, Query, QuotaInfo, Reply, SetQuota, limits,
+    Amounts, InodeId, Operation, PosixError, Query, QuotaInfo, Reply, SetQuota, SetXattr,
+    SetXattrMode, limits,
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
+use self::paths::{PATH_BYTES_MAX, Paths};
 use super::{Caller, Filesystem, FilesystemError};
 use crate::quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
 
@@ -13,10 +17,6 @@ use crate::quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
 const PAGE_QUOTAS: usize = 64;
 /// A page ends before its text is longer than a value can be: room for one more line of the longest path.
 const PAGE_BYTES: usize = limits::XATTR_VALUE_BYTES_MAX - 2 * PATH_BYTES_MAX;
-/// Longer paths are not told.
-const PATH_BYTES_MAX: usize = 4096;
-/// Entries of a directory that is searched for a name.
-const PAGE_ENTRIES: usize = 1024;
 
 /// What begins with these is answered here and never stored.
 pub(super) fn is_of_quotas(name: &[u8]) -> bool {
@@ -29,14 +29,17 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(super) async fn set_quota_text(
         &self,
         caller: Caller,
-        ino: InodeId,
-        name: &[u8],
-        value: &[u8],
+        set: &SetXattr,
     ) -> Result<(), FilesystemError> {
-        check_limits_name(name)?;
-        let text = std::str::from_utf8(value).ok();
+        check_limits_name(&set.name)?;
+        // Whether the directory has a quota yet only the state knows when its turn has come.
+        if set.mode != SetXattrMode::Either {
+            return Err(PosixError::NotSupported.into());
+        }
+        let text = std::str::from_utf8(&set.value).ok();
         let limits = text.and_then(NewLimits::parse);
         let NewLimits { bytes, inodes } = limits.ok_or(PosixError::InvalidArgument)?;
+        let ino = set.ino;
         self.set_quota(caller, SetQuota { ino, bytes, inodes })
             .await
     }
@@ -48,7 +51,12 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         name: &[u8],
     ) -> Result<(), FilesystemError> {
         check_limits_name(name)?;
-        self.set_quota(caller, SetQuota::lifted(ino)).await
+        let lifted = self.set_quota(caller, SetQuota::lifted(ino)).await;
+        lifted.map_err(|error| match error {
+            // As for any other attribute that a file has not.
+            FilesystemError::Posix(PosixError::NotDirectory) => PosixError::NoAttribute.into(),
+            error => error,
+        })
     }
 
     async fn set_quota(&self, caller: Caller, set: SetQuota) -> Result<(), FilesystemError> {
@@ -103,10 +111,11 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         let mut text = String::new();
         let quotas_max = PAGE_QUOTAS;
         let quotas = self.quotas(Query::Quotas { after, quotas_max }).await?;
+        let mut paths = Paths::to(quotas.iter().map(|quota| quota.root));
+        paths.find(self).await?;
         for quota in quotas {
-            let path = self.path_of(quota.root).await?.unwrap_or_default();
             let line = QuotaLine {
-                path,
+                path: paths.of(quota.root).unwrap_or_default(),
                 ..line(&quota)
             };
             text.push_str(&line.to_string());
@@ -116,57 +125,6 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             }
         }
         Ok(text)
-    }
-
-    /// Where a directory is; `None` when it was removed, or moves while it is looked for.
-    async fn path_of(&self, mut ino: InodeId) -> Result<Option<String>, FilesystemError> {
-        let mut path = String::new();
-        while ino != InodeId::ROOT {
-            let parent = match self.query(Query::Parent { ino }).await {
-                Ok(Reply::Attributes(parent)) => parent.ino,
-                Ok(_) => return Err(FilesystemError::UnexpectedAnswer),
-                Err(FilesystemError::Posix(_)) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let Some(name) = self.name_in(parent, ino).await? else {
-                return Ok(None);
-            };
-            path = format!("/{}{path}", name.escape_ascii());
-            if path.len() > PATH_BYTES_MAX {
-                return Ok(None);
-            }
-            ino = parent;
-        }
-        if path.is_empty() {
-            path.push('/');
-        }
-        Ok(Some(path))
-    }
-
-    async fn name_in(
-        &self,
-        parent: InodeId,
-        ino: InodeId,
-    ) -> Result<Option<Box<[u8]>>, FilesystemError> {
-        let mut after = Cookie::DOT_DOT;
-        loop {
-            let query = Query::ReadDirectory {
-                ino: parent,
-                after,
-                entries_max: PAGE_ENTRIES,
-                with_attributes: false,
-            };
-            let Reply::Directory { entries, .. } = self.query(query).await? else {
-                return Err(FilesystemError::UnexpectedAnswer);
-            };
-            let Some(last) = entries.last() else {
-                return Ok(None);
-            };
-            after = last.cookie;
-            if let Some(found) = entries.into_iter().find(|entry| entry.ino == ino) {
-                return Ok(Some(found.name));
-            }
-        }
     }
 }
 

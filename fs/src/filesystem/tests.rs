@@ -71,6 +71,49 @@ fn what_was_removed_is_free_when_statfs_answers() {
     assert_eq!(used(fixture.statfs()), used(before));
 }
 
+fn quota(fixture: &Fixture, ino: InodeId, mode: SetXattrMode) -> Result<(), FilesystemError> {
+    let command = SetXattr {
+        ino,
+        name: b"trusted.holdfast.quota".as_slice().into(),
+        value: Bytes::from_static(b"inodes=2"),
+        mode,
+    };
+    at_once(fixture.filesystem.setxattr(CALLER, command))
+}
+
+#[test]
+fn what_was_removed_makes_room_in_a_full_quota_at_once() {
+    let fixture = Fixture::new();
+    quota(&fixture, ROOT, SetXattrMode::Either).unwrap();
+    for _ in 0..20 {
+        let ino = fixture.create("file").ino;
+        let over = fixture.filesystem.create(creation("more"), false, false);
+        let over = fixture.runtime.block_on(over);
+        assert_eq!(answer(over), PosixError::QuotaExceeded);
+        fixture.unlink("file");
+        fixture.filesystem.forget(ino, 1);
+        let created = fixture.filesystem.create(creation("more"), false, false);
+        let more = fixture.runtime.block_on(created).unwrap().0.ino;
+        fixture.unlink("more");
+        fixture.filesystem.forget(more, 1);
+        fixture.wait_until_gone(more);
+    }
+}
+
+#[test]
+fn the_attribute_of_a_quota_refuses_as_others_do() {
+    let fixture = Fixture::new();
+    let file = fixture.create("file").ino;
+    let none = fixture
+        .filesystem
+        .removexattr(CALLER, file, b"trusted.holdfast.quota");
+    assert_eq!(answer(at_once(none)), PosixError::NoAttribute);
+    for mode in [SetXattrMode::Create, SetXattrMode::Replace] {
+        let refused = quota(&fixture, ROOT, mode);
+        assert_eq!(answer(refused), PosixError::NotSupported);
+    }
+}
+
 #[test]
 fn a_file_that_was_replaced_is_reclaimed() {
     let fixture = Fixture::new();

@@ -16,10 +16,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         command: SetXattr,
     ) -> Result<(), FilesystemError> {
         if quota::is_of_quotas(&command.name) {
-            let SetXattr {
-                ino, name, value, ..
-            } = command;
-            return self.set_quota_text(caller, ino, &name, &value).await;
+            return self.set_quota_text(caller, &command).await;
         }
         let credentials = caller.credentials_if(&*command.name == ACCESS_LIST);
         self.change(credentials, Operation::SetXattr(command))

@@ -298,6 +298,12 @@ fn a_session_is_opened_again_by_its_own_mount_only() {
     run(&fixture, open_at("/a")).unwrap();
     run(&fixture, open_at("/a")).unwrap();
     assert_eq!(run(&fixture, open_at("/b")), Err(PosixError::SessionGone));
+    // The same image in another container.
+    let later = Command {
+        now: Timestamp::new(1_000_000, 1).unwrap(),
+        ..open_at("/a")
+    };
+    assert_eq!(run(&fixture, later), Err(PosixError::SessionGone));
     assert_eq!(sessions(&fixture)[2].mountpoint, "/a");
 }
 

@@ -39,8 +39,14 @@ impl Model {
         }
         let roots: Vec<InodeId> = self.quotas.keys().copied().collect();
         for root in roots {
-            if self.used(root).inodes == 0 {
+            let left = self.used(root).inodes;
+            let Limited { outer, limits } = self.quotas[&root];
+            let is_alone = left == 1 && self.nodes.contains_key(&root);
+            if left == 0 {
                 self.quotas.remove(&root);
+            } else if limits == Amounts::UNLIMITED && is_alone {
+                self.quotas.remove(&root);
+                self.change(root, |node| node.tree = outer);
             }
         }
         Ok(answer)
@@ -56,6 +62,7 @@ impl Model {
             return Err(vec![PosixError::NotDirectory]);
         };
         let (tree, is_empty) = (node.tree, directory.entries.is_empty());
+        let is_protected = node.immutable() || node.append_only();
         let is_root = tree == Some(set.ino);
         let mut limited = match self.quotas.get(&set.ino) {
             Some(limited) if is_root => *limited,
@@ -70,6 +77,9 @@ impl Model {
         let mut errors = Vec::new();
         if self.nlink(set.ino) == 0 {
             errors.push(PosixError::NotFound);
+        }
+        if is_protected {
+            errors.push(PosixError::NotPermitted);
         }
         if !is_root && is_lifted {
             errors.push(PosixError::NoAttribute);

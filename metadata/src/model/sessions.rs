@@ -66,7 +66,7 @@ impl Sessions {
         };
         if let Some(Session { info: known, .. }) = self.open.get(&session) {
             let mut same = info;
-            (same.acknowledged, same.opened) = (known.acknowledged, known.opened);
+            same.acknowledged = known.acknowledged;
             return if same == *known {
                 Ok(Answer::Done)
             } else {

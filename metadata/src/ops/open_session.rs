@@ -20,9 +20,10 @@ pub(crate) fn apply(context: &mut Context<'_>, open: &OpenSession) -> Result<Ans
     }
     let key = keys::session(session);
     if let Some(record) = context.state.get(&key)? {
-        // Numbers are random: two mounts may choose the same, and the later one takes another then.
-        let is_the_same = is_of(&SessionRecord::decode(&record)?, open);
-        return if is_the_same {
+        // Numbers are random: two mounts may choose the same, and the later one takes another then. Those of one image look the
+        // same but for the moment, which a mount that asks again says again.
+        let record = SessionRecord::decode(&record)?;
+        return if record.opened == context.now && is_of(&record, open) {
             Ok(Answer::Done)
         } else {
             Err(PosixError::SessionGone.into())

@@ -3,7 +3,7 @@
 //! Only an empty directory can become a root: then nothing is to be counted, and everything that comes into it
 //! later knows its tree from the beginning. For the same reason a tree only ends when nothing but its root is left.
 
-use super::{Context, Stop};
+use super::{Context, Stop, check_changeable};
 use crate::command::SetQuota;
 use crate::keys;
 use crate::limits::QUOTA_DEPTH_MAX;
@@ -23,6 +23,7 @@ pub(crate) fn apply(context: &mut Context<'_>, set: &SetQuota) -> Result<Answer,
     if inode.nlink == 0 {
         return Err(PosixError::NotFound.into());
     }
+    check_changeable(&inode)?;
     if inode.tree == Some(set.ino) {
         change(context, set, inode)?;
     } else {

@@ -144,7 +144,7 @@ fn a_lock_that_was_refused_is_not_given_up_and_one_whose_fate_is_unknown_is() {
         *mounted.cluster.refusal.lock() = Some(refusal);
         errno(&mounted.lock(file).unwrap_err())
     };
-    let refused = Ok(Err(holdfast_metadata::PosixError::WouldBlock));
+    let refused = Ok(Err(PosixError::WouldBlock));
     assert_eq!(refuse(refused), libc::EAGAIN);
     mounted.close(file);
     assert_eq!(mounted.events(), []);

@@ -1,11 +1,11 @@
 //! Who may set a quota, where, and when it ends.
 
 use super::*;
-use crate::command::{Operation, Reclaim, RenameFlags};
+use crate::command::{Operation, Reclaim, RenameFlags, SetFlags};
 use crate::ops::fixture::Fixture;
 use crate::outcome::{Outcome, QuotaInfo, Reply};
 use crate::query::Query;
-use crate::types::Credentials;
+use crate::types::{Credentials, InodeFlags};
 
 fn set(fixture: &mut Fixture, ino: InodeId, bytes: Option<u64>) -> Outcome {
     let inodes = None;
@@ -104,10 +104,29 @@ fn a_tree_without_limits_ends_with_the_last_inode_below_its_root() {
         term: None,
     };
     fixture.run(Operation::Reclaim(reclaim)).unwrap();
-    lift(&mut fixture, directory).unwrap();
     assert_eq!(around(&fixture, directory), []);
+    let file = fixture.create(directory, "file");
+    assert_eq!(
+        around(&fixture, file),
+        [],
+        "it is a directory like any other"
+    );
     let nothing = lift(&mut fixture, directory);
     assert_eq!(nothing, Err(PosixError::NoAttribute));
+}
+
+#[test]
+fn what_cannot_be_changed_gets_no_quota() {
+    let mut fixture = Fixture::new();
+    let directory = fixture.mkdir(InodeId::ROOT, "directory");
+    let command = SetFlags {
+        ino: directory,
+        flags: InodeFlags::new(InodeFlags::IMMUTABLE).unwrap(),
+        project: None,
+    };
+    fixture.run(Operation::SetFlags(command)).unwrap();
+    let outcome = set(&mut fixture, directory, Some(10));
+    assert_eq!(outcome, Err(PosixError::NotPermitted));
 }
 
 #[test]

@@ -29,12 +29,13 @@ const LEVEL_BASE_BUFFERS: u64 = 4;
 /// those that are there, and every scan passes over them. When one scan passes over this many in memory
 /// they are written to a table (RocksDB's C interface has this option only as text) ...
 const SCAN_FLUSH: &str = "memtable_op_scan_flush_trigger=1000";
-/// Who does not ask for a sync does not wait for one when it ends, and every end is like that of a killed process
-/// (text for the same reason).
-const NO_FLUSH_AT_THE_END: &str = "avoid_flush_during_shutdown=true";
 /// ... and when a table has this many removed keys among so many, it is compacted, which drops them.
 const DELETIONS_MAX: usize = 512;
 const DELETION_WINDOW_KEYS: usize = 1024;
+
+/// Who does not ask for a sync does not wait for one when it ends, and every end is like that of a killed process
+/// (RocksDB's C interface has this, too, only as text).
+const NO_FLUSH_AT_THE_END: &str = "avoid_flush_during_shutdown=true";
 
 /// How much memory and disk the engine may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

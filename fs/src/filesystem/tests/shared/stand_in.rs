@@ -61,10 +61,7 @@ impl PosixMetadataReplicator for Cluster {
         self.memory.replicate(command).await
     }
 
-    async fn query(
-        &self,
-        query: Query,
-    ) -> Result<Result<Reply, holdfast_metadata::PosixError>, ReplicateError> {
+    async fn query(&self, query: Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
         self.memory.query(query).await
     }
 
