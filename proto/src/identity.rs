@@ -18,6 +18,8 @@ pub const VERSION_HEADER: &str = "holdfast-version";
 
 /// The header with the number of the node that is meant, when it matters which one answers.
 pub const TARGET_HEADER: &str = "holdfast-to";
+/// With the refusal of a node: the catalog has decided it, and asking again gets the same answer.
+pub const UNWANTED_HEADER: &str = "holdfast-unwanted";
 
 const CLUSTER_BYTES: usize = 16;
 

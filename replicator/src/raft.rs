@@ -41,7 +41,9 @@ mod recovery;
 mod registry;
 mod router;
 mod runtime;
+mod server;
 mod session_service;
+mod settle;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
@@ -61,11 +63,12 @@ pub(crate) const FORMATS: [(&str, u64); 3] = [
     ("list of a snapshot", snapshot::listing::VERSION as u64),
 ];
 
-pub use self::node::{FIRST_VOLUME, Node};
+pub use self::node::Node;
 pub use self::node_error::NodeError;
 pub use self::observer::{
     Event, Load, Neighbour, Observer, Overview, Sample, Silence, VolumeMounts,
 };
 pub use self::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing};
 pub use self::recovery::{Recovery, SurveyedGroup, SurveyedLog};
+pub use self::settle::FIRST_VOLUME;
 pub use self::stopped_node::{StoppedNode, StoredVolume};

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use holdfast_proto::{GroupActivity, OperationActivity, StatusResponse};
 
-/// Of one node, or of several together.
+/// A node tells of so many sessions: those with the most calls.
+pub(crate) const SESSIONS_TOLD_MAX: usize = 100;
+
+/// Of one node, or of several together. What others count may be any number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rates {
     /// By group and name.
@@ -54,9 +57,13 @@ impl Rates {
                 let mut sessions = before.sessions.iter();
                 sessions.find(|known| known.session == session.session)
             });
-            let calls = session
-                .calls
-                .saturating_sub(known.map_or(0, |known| known.calls));
+            let known = match (known, before) {
+                (Some(known), _) => known.calls,
+                // It may have had more calls than this round, and still too few to be told of.
+                (None, Some(before)) if before.sessions.len() >= SESSIONS_TOLD_MAX => continue,
+                (None, _) => 0,
+            };
+            let calls = session.calls.saturating_sub(known);
             self.sessions.insert((group, session.session), calls);
         }
     }
@@ -67,7 +74,8 @@ impl Rates {
             self.operations.entry(key.clone()).or_default().add(rate);
         }
         for (key, calls) in &other.sessions {
-            *self.sessions.entry(*key).or_default() += calls;
+            let sum = self.sessions.entry(*key).or_default();
+            *sum = sum.saturating_add(*calls);
         }
     }
 
@@ -115,7 +123,7 @@ impl OperationRate {
     /// Nodes of one version have the same bounds. Of two versions, what the other one counted is put below the next of ours.
     pub fn add(&mut self, other: &OperationRate) {
         self.is_change |= other.is_change;
-        self.micros += other.micros;
+        self.micros = self.micros.saturating_add(other.micros);
         if self.buckets.is_empty() {
             self.buckets.clone_from(&other.buckets);
             return;
@@ -127,14 +135,15 @@ impl OperationRate {
                 (Some(_), None) => false,
             };
             if let Some(mine) = self.buckets.iter_mut().find(fits) {
-                mine.1 += count;
+                mine.1 = mine.1.saturating_add(*count);
             }
         }
     }
 
     /// How many there were.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| count).sum()
+        let counts = self.buckets.iter().map(|(_, count)| *count);
+        counts.fold(0, u64::saturating_add)
     }
 
     /// How long they took on average; nothing when there were none.
@@ -150,16 +159,17 @@ impl OperationRate {
         if count == 0 {
             return None;
         }
-        let wanted = thousandths.min(1000) * count;
+        let wanted = u128::from(thousandths.min(1000)) * u128::from(count);
         let (mut below, mut lower) = (0, 0);
         for (bound, count) in &self.buckets {
             let Some(upper) = bound else { break };
-            let up_to = below + count * 1000;
-            if up_to >= wanted && *count > 0 {
-                let micros = (upper - lower) * (wanted - below) / (count * 1000);
-                return Some(Duration::from_micros(lower + micros));
+            let within = u128::from(*count) * 1000;
+            if below + within >= wanted && within > 0 {
+                let width = u128::from(upper.saturating_sub(lower));
+                let micros = width * wanted.saturating_sub(below) / within;
+                return Some(Duration::from_micros(lower + micros as u64));
             }
-            below = up_to;
+            below += within;
             lower = *upper;
         }
         Some(Duration::from_micros(lower))

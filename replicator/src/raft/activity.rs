@@ -10,11 +10,10 @@ use holdfast_proto::{GroupActivity, OperationActivity, SessionActivity};
 use parking_lot::{Mutex, RwLock};
 
 use super::histogram::{BOUNDS_MICROS, Counted, Histogram};
+use crate::rates::SESSIONS_TOLD_MAX;
 
 /// More sessions than this are not counted: whoever sends commands may say any number.
 const SESSIONS_MAX: usize = 4096;
-/// Told of them: those with the most calls.
-const SESSIONS_TOLD_MAX: usize = 100;
 
 /// Counts since the node was started.
 #[derive(Debug, Default)]

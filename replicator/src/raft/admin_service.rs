@@ -11,15 +11,15 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::{Format, Timestamp};
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
-use holdfast_proto::identity::{Identity, sender};
+use holdfast_proto::identity::{Identity, UNWANTED_HEADER, sender};
 use holdfast_proto::{
     CatalogDone, CreateVolumeRequest, CreateVolumeResponse, DeleteVolumeRequest,
-    DeleteVolumeResponse, DigestRequest, DigestResponse, JoinRequest, JoinResponse,
+    DeleteVolumeResponse, DigestRequest, DigestResponse, GroupStatus, JoinRequest, JoinResponse,
     ListVolumesRequest, ListVolumesResponse, Progress, PromoteNodeRequest, ProposeCatalogRequest,
     ProposeCatalogResponse, RemoveNodeRequest, StatusRequest, StatusResponse, TransferLeaderDone,
     TransferLeaderTo, propose_catalog_response,
 };
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
 use super::catalog_client::{CatalogClient, CatalogRefusal};
@@ -51,28 +51,38 @@ pub(crate) struct AdminService {
 }
 
 impl AdminService {
-    /// How this node is, as far as the caller may know.
+    /// How this node is, as far as the caller may know. It reads the state of volumes, which may wait for a disk.
     pub(crate) fn say(&self, caller: &CallerRights) -> Result<StatusResponse, Refusal> {
+        let visible = visible(self.registry.catalog_state()?, caller);
+        let knows = |group: GroupId| {
+            let is_volume = visible.volumes.iter().any(|volume| volume.id == group.0);
+            is_volume || group == GroupId::CATALOG || caller.sees_all()
+        };
+        Ok(self.answer(&visible, status::groups(&self.registry, &visible, knows)))
+    }
+
+    /// The same without what mounts do, from memory.
+    pub(crate) fn glance(&self) -> Result<StatusResponse, Refusal> {
         let state = self.registry.catalog_state()?;
-        let state = visible(state, caller);
+        Ok(self.answer(&state, status::groups_at_a_glance(&self.registry, &state)))
+    }
+
+    fn answer(&self, state: &CatalogState, groups: Vec<GroupStatus>) -> StatusResponse {
         let options = self.registry.options();
         let fault = self.poison.fault().map(ToString::to_string);
-        Ok(StatusResponse {
+        StatusResponse {
             cluster_id: Bytes::from(state.cluster_id.map_or_else(Vec::new, |id| id.to_vec())),
             node: options.id,
             address: options.advertise.clone(),
             version: options.program.to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             space: Some(status::space(&self.registry)),
-            groups: status::groups(&self.registry, &state)
-                .into_iter()
-                .filter(|group| group.group == 0 || caller.may_see(&group.name))
-                .collect(),
-            nodes: status::nodes(&state),
-            volumes: status::volumes(&state),
+            groups,
+            nodes: status::nodes(state),
+            volumes: status::volumes(state),
             fault: fault.unwrap_or_default(),
-            removed: state.removed,
-        })
+            removed: state.removed.clone(),
+        }
     }
 
     async fn change(&self, command: CatalogCommand) -> Result<CatalogAnswer, Status> {
@@ -430,7 +440,13 @@ fn refused(refusal: CatalogRefusal) -> Status {
 /// The catalog does not want the node: that is final, and told apart from what two programs have against each other.
 fn unwanted(refusal: CatalogRefusal) -> Status {
     match refusal {
-        CatalogRefusal::Refused(reason) => Status::permission_denied(reason),
+        CatalogRefusal::Refused(reason) => {
+            // Proxies and HTTP/2 itself make statuses, too; they do not say this.
+            let mut status = Status::permission_denied(reason);
+            let decided = MetadataValue::from_static("true");
+            status.metadata_mut().insert(UNWANTED_HEADER, decided);
+            status
+        }
         CatalogRefusal::Unavailable(refusal) => unavailable(refusal),
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use holdfast_proto::JoinRequest;
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::admin_server::Admin;
-use holdfast_proto::identity::Identity;
+use holdfast_proto::identity::{Identity, UNWANTED_HEADER};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -156,7 +156,7 @@ fn is_settled(answer: &Result<(), Status>) -> bool {
 
 /// The catalog has decided.
 fn is_unwanted(status: &Status) -> bool {
-    status.code() == Code::PermissionDenied
+    status.metadata().contains_key(UNWANTED_HEADER)
 }
 
 /// Asking again would get the same answer.
@@ -164,18 +164,27 @@ fn is_final(status: &Status) -> bool {
     is_unwanted(status)
         || matches!(
             status.code(),
-            Code::FailedPrecondition | Code::InvalidArgument | Code::Unauthenticated
+            Code::FailedPrecondition
+                | Code::InvalidArgument
+                | Code::PermissionDenied
+                | Code::Unauthenticated
         )
 }
 
 #[cfg(test)]
 mod tests {
+    use tonic::metadata::MetadataValue;
+
     use super::*;
 
     #[test]
     fn only_the_catalog_ends_a_node_that_has_joined() {
-        let decided = Err(Status::permission_denied("node 3 was removed"));
-        assert!(is_settled(&decided) && is_settled(&Ok(())));
+        let mut decided = Status::permission_denied("node 3 was removed");
+        // From a proxy, or from somebody who wants TLS.
+        assert!(!is_settled(&Err(decided.clone())));
+        let header = MetadataValue::from_static("true");
+        decided.metadata_mut().insert(UNWANTED_HEADER, header);
+        assert!(is_settled(&Err(decided)) && is_settled(&Ok(())));
         // A peer of another version, or of another cluster at an address that one of ours had.
         let other = Status::failed_precondition("protocol 1 cannot talk to protocol 2");
         assert!(is_final(&other), "who joins is told at once");

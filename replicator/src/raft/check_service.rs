@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use holdfast_metadata::store::{View, Visit};
 use holdfast_metadata::{Engine, Fault, LogIndex, invariant};
 use holdfast_proto::check_server::Check;
@@ -19,7 +19,7 @@ use holdfast_proto::{
     CheckDone, CheckPart, CheckProgress, CheckRequest, CheckStarted, CheckViolation, check_part,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status};
 
 use super::machine::{GroupStore, Machine, Missed};
@@ -44,14 +44,21 @@ const DIGEST: &str = "digest";
 pub(crate) struct CheckService {
     registry: Registry,
     identity: Identity,
+    stopping: watch::Receiver<bool>,
     one: Arc<Semaphore>,
 }
 
 impl CheckService {
-    pub(crate) fn new(registry: Registry, identity: Identity) -> CheckService {
+    /// Checks end when `stopping` becomes true.
+    pub(crate) fn new(
+        registry: Registry,
+        identity: Identity,
+        stopping: watch::Receiver<bool>,
+    ) -> CheckService {
         CheckService {
             registry,
             identity,
+            stopping,
             one: Arc::new(Semaphore::new(1)),
         }
     }
@@ -77,7 +84,11 @@ impl Check for CheckService {
         // The thread ends by itself: at the end of the state, or when nobody takes the parts.
         let runtime = Handle::current();
         drop(tokio::task::spawn_blocking(move || {
-            let client = Client { parts, runtime };
+            let client = Client {
+                parts,
+                runtime,
+                has_stalled: Cell::new(false),
+            };
             if let Err(status) = check(&store, LogIndex(index), &client, place) {
                 drop(client.send(Err(status)));
             }
@@ -85,7 +96,12 @@ impl Check for CheckService {
         let parts = futures_util::stream::unfold(written, |mut written| async move {
             written.recv().await.map(|part| (part, written))
         });
-        Ok(Response::new(Box::pin(parts)))
+        let mut stopping = self.stopping.clone();
+        let stopped = async move {
+            // The sender lives as long as the node.
+            let _ended = stopping.wait_for(|stopping| *stopping).await.is_ok();
+        };
+        Ok(Response::new(Box::pin(parts.take_until(Box::pin(stopped)))))
     }
 }
 
@@ -161,6 +177,8 @@ fn failed(fault: &Fault) -> Status {
 struct Client {
     parts: mpsc::Sender<Result<CheckPart, Status>>,
     runtime: Handle,
+    /// It is still there, and takes nothing.
+    has_stalled: Cell<bool>,
 }
 
 impl Client {
@@ -171,8 +189,16 @@ impl Client {
         let sending = tokio::time::timeout(STALL, self.parts.send(part));
         match self.runtime.block_on(sending) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(nobody_waits()),
+            Ok(Err(_)) => Err(nobody_waits()),
+            Err(_) => {
+                self.has_stalled.set(true);
+                Err(nobody_waits())
+            }
         }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.parts.is_closed() || self.has_stalled.get()
     }
 
     fn send_part(&self, part: check_part::Part) -> Result<(), Fault> {
@@ -197,7 +223,7 @@ impl<V: View> Watched<'_, V> {
     fn count(&self) -> Result<(), Fault> {
         let records = self.records.get() + 1;
         self.records.set(records);
-        if records.is_multiple_of(LOOK_RECORDS) && self.client.parts.is_closed() {
+        if records.is_multiple_of(LOOK_RECORDS) && self.client.is_gone() {
             return Err(nobody_waits());
         }
         if self.is_digest.get() && records.is_multiple_of(SIGN_RECORDS) {

@@ -69,7 +69,9 @@ impl Client for ClientService {
         let caller = CallerRights::of(request.extensions());
         let name = request.into_inner().name;
         caller.check_volume(&name)?;
-        let opened = self.router.open_volume(&name);
+        let opened = self
+            .router
+            .open_volume(&name, |volume| caller.may_see(volume));
         let opened = opened.map_err(|error| match error {
             NoVolume::Missing(message) => Status::not_found(message),
             NoVolume::Unknown(refusal) => Status::unavailable(refusal.to_string()),

@@ -5,65 +5,42 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_proto::JoinRequest;
-use holdfast_proto::admin_server::AdminServer;
-use holdfast_proto::backup_server::BackupServer;
-use holdfast_proto::check_server::CheckServer;
-use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::identity::Identity;
-use holdfast_proto::raft_server::RaftServer;
-use holdfast_proto::session_admin_server::SessionAdminServer;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
-use super::admin_service::{AdminService, create_volume};
-use super::announce::{self, Announcement};
-use super::backup_service::BackupService;
-use super::catalog_client::{CatalogClient, CatalogRefusal};
-use super::check_service::CheckService;
+use super::admin_service::AdminService;
+use super::announce::Announcement;
+use super::catalog_client::CatalogClient;
 use super::client_service::ClientService;
-use super::complaints::{Complaints, Watched};
-use super::connections::admitted;
-use super::gate::Gate;
+use super::complaints::Complaints;
 use super::health;
 use super::log::{LogDatabase, LogOptions};
 use super::membership;
 use super::network::Peers;
-use super::node_directory::{NodeDirectory, NodeFile, random_id};
+use super::node_directory::NodeDirectory;
 use super::node_disk::NodeDisk;
 use super::node_error::NodeError;
 use super::observer::Observer;
-use super::options::{NodeOptions, Start};
+use super::options::NodeOptions;
 use super::poison::Poison;
 use super::raft_service::RaftService;
 use super::registry::Registry;
 use super::router::Router;
-use super::session_service::SessionService;
-use super::type_config::Peer;
+use super::server::serve;
+use super::settle::{self, failed, settle};
 use crate::call::Here;
 use crate::durable;
 use crate::fault_point::{FaultPoint, reach};
-use crate::refusal::Refusal;
-
-/// The volume that a new cluster has.
-pub const FIRST_VOLUME: &str = "default";
 
 /// How long a leader may take to hand a group over when the node stops.
 const HAND_OVER: Duration = Duration::from_secs(2);
 /// How long the servers may take to end what is under way.
 const LAST_CALLS: Duration = Duration::from_secs(2);
-/// The largest message: a command with its data, or many entries.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// The largest message of a mount: those that travel together have a MiB, and one more with its data. An empty call has two
-/// bytes there and a hundred in memory.
-const CALLS_BYTES_MAX: usize = 4 << 20;
-const WINDOW_BYTES: u32 = 8 << 20;
 
 /// A node that runs.
 pub struct Node {
@@ -118,7 +95,8 @@ impl Node {
         .await?;
         if node.directory.is_bootstrapping() {
             reach(FaultPoint::BootstrapNamed);
-            node.bootstrap(&options, &identity).await?;
+            let file = node.directory.file;
+            settle::bootstrap(&node.registry, file, &options, &identity).await?;
             reach(FaultPoint::BootstrapUnfinished);
             node.directory.end_bootstrap()?;
         }
@@ -228,54 +206,6 @@ impl Node {
             tracing::warn!("the log did not close as it should");
         }
     }
-
-    /// What a new cluster begins with; each step can be repeated after a crash.
-    async fn bootstrap(&self, options: &NodeOptions, identity: &Identity) -> Result<(), NodeError> {
-        let catalog = self.registry.catalog().map_err(failed)?;
-        let peer = Peer {
-            address: options.advertise.clone(),
-        };
-        let first = std::collections::BTreeMap::from([(options.id, peer)]);
-        // It is refused when the group has begun already, and then there is nothing to do.
-        let _begun = catalog.raft().initialize(first).await.err();
-        reach(FaultPoint::BootstrapInitialized);
-        let file = self.directory.file;
-        let incarnation = file.map_or([0; 16], |file| file.incarnation);
-        let peers = Peers::new(identity.clone(), options.tls.clone());
-        let client = CatalogClient::new(self.registry.clone(), peers, identity.clone());
-        let id = options.id;
-        let address = options.advertise.clone();
-        let commands = [
-            CatalogCommand::CreateCluster {
-                cluster_id: identity.cluster.unwrap_or_default(),
-            },
-            CatalogCommand::AddNode {
-                id,
-                address,
-                incarnation,
-            },
-            CatalogCommand::SetNodeRole {
-                id,
-                role: NodeRole::Voter,
-            },
-        ];
-        let refused = |refusal| match refusal {
-            CatalogRefusal::Refused(reason) => NodeError::Options(reason),
-            CatalogRefusal::Unavailable(refusal) => failed(refusal),
-        };
-        for command in commands {
-            client.change(command).await.map_err(refused)?;
-        }
-        // Only now the state has all that was committed before a crash.
-        let state = self.registry.catalog_state().map_err(failed)?;
-        if state.volumes.is_empty() {
-            reach(FaultPoint::BootstrapWithoutVolume);
-            let volume = create_volume(FIRST_VOLUME.to_owned(), ReplicationMode::Quorum, false)
-                .map_err(|error| NodeError::io(&options.data, error))?;
-            client.change(volume).await.map_err(refused)?;
-        }
-        Ok(())
-    }
 }
 
 impl std::fmt::Debug for Node {
@@ -285,13 +215,6 @@ impl std::fmt::Debug for Node {
             .field("registry", &self.registry)
             .field("address", &self.address)
             .finish_non_exhaustive()
-    }
-}
-
-fn failed(refusal: Refusal) -> NodeError {
-    match refusal {
-        Refusal::Fault(fault) => NodeError::Fault(fault),
-        other => NodeError::Options(other.to_string()),
     }
 }
 
@@ -320,53 +243,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
             address: address.to_string(),
             error,
         })
-}
-
-/// Finds out which cluster the node belongs to, and notes it.
-async fn settle(
-    directory: &mut NodeDirectory,
-    options: &NodeOptions,
-) -> Result<[u8; 16], NodeError> {
-    if let Some(cluster) = directory.file.and_then(|file| file.cluster) {
-        return Ok(cluster);
-    }
-    let random = || random_id().map_err(|error| NodeError::io(&options.data, error));
-    let mut file = match directory.file {
-        Some(file) => file,
-        None => NodeFile {
-            node: options.id,
-            cluster: None,
-            incarnation: random()?,
-        },
-    };
-    match &options.start {
-        Start::Existing => return Err(NodeError::Empty(directory.path().to_owned())),
-        Start::Bootstrap => {
-            // Before the cluster has a name: what is there without this was made, or joined, long ago.
-            directory.begin_bootstrap()?;
-            reach(FaultPoint::BootstrapBegun);
-            file.cluster = Some(random()?);
-        }
-        Start::Join {
-            addresses,
-            as_learner,
-        } => {
-            // Before it asks: asking again after a crash must come from the same node.
-            directory.write(file)?;
-            reach(FaultPoint::JoinUnasked);
-            let request = JoinRequest {
-                id: options.id,
-                address: options.advertise.clone(),
-                incarnation: Bytes::copy_from_slice(&file.incarnation),
-                as_learner: *as_learner,
-            };
-            file.cluster = Some(announce::join(addresses, request, options).await?);
-            reach(FaultPoint::JoinUnnoted);
-        }
-    }
-    directory.write(file)?;
-    file.cluster
-        .ok_or_else(|| NodeError::Empty(directory.path().to_owned()))
 }
 
 async fn open_log(directory: &NodeDirectory, poison: Poison) -> Result<LogDatabase, NodeError> {
@@ -455,73 +331,4 @@ async fn assemble(
         admin,
     };
     Ok(Arc::new(node))
-}
-
-fn watched<S>(service: S, gate: Gate, complaints: &Complaints) -> Watched<S> {
-    Watched {
-        service,
-        gate,
-        complaints: complaints.clone(),
-    }
-}
-
-async fn serve(
-    listener: TcpListener,
-    raft: RaftService<Registry>,
-    client: ClientService,
-    admin: AdminService,
-    (mut stopped, complaints): (watch::Receiver<bool>, Complaints),
-) {
-    let sessions = SessionService {
-        registry: admin.registry.clone(),
-        identity: admin.identity.clone(),
-    };
-    let backup = BackupService::new(
-        admin.registry.clone(),
-        admin.identity.clone(),
-        stopped.clone(),
-    );
-    let check = CheckService::new(admin.registry.clone(), admin.identity.clone());
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let tls = admin.registry.options().tls.clone();
-    let gate = Gate {
-        has_tls: tls.is_some(),
-    };
-    let incoming = admitted(incoming, tls, complaints.clone());
-    let served = Server::builder()
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(4 * WINDOW_BYTES)
-        .http2_keepalive_interval(Some(Duration::from_secs(1)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(3)))
-        .max_concurrent_streams(1024)
-        .add_service(watched(
-            RaftServer::new(raft)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
-            gate,
-            &complaints,
-        ))
-        .add_service(watched(
-            ClientServer::new(client)
-                .max_decoding_message_size(CALLS_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
-            gate,
-            &complaints,
-        ))
-        .add_service(watched(AdminServer::new(admin), gate, &complaints))
-        .add_service(watched(
-            SessionAdminServer::new(sessions),
-            gate,
-            &complaints,
-        ))
-        .add_service(watched(BackupServer::new(backup), gate, &complaints))
-        .add_service(watched(CheckServer::new(check), gate, &complaints))
-        .serve_with_incoming_shutdown(incoming, async move {
-            // The sender lives as long as the node.
-            let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();
-        })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the server has ended");
-    }
 }

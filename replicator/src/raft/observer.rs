@@ -145,10 +145,10 @@ async fn watch(admin: AdminService, seen: Arc<Mutex<Seen>>) {
     let mut last_round: Option<Instant> = None;
     for look in 0_u32.. {
         ticks.tick().await;
-        let Ok(own) = admin.say(&CallerRights::of_this_process()) else {
+        let Ok(glance) = admin.glance() else {
             continue;
         };
-        let next = Sight::of(&own);
+        let next = Sight::of(&glance);
         if let Some(sight) = &sight {
             let mut seen = seen.lock();
             for (kind, text) in next.news_since(sight) {
@@ -156,13 +156,23 @@ async fn watch(admin: AdminService, seen: Arc<Mutex<Seen>>) {
             }
         }
         sight = Some(next);
-        if look.is_multiple_of(LOOKS_A_ROUND) {
+        if look.is_multiple_of(LOOKS_A_ROUND)
+            && let Some(own) = own(&admin).await
+        {
             let answers = ask_all(&admin, own).await;
             let elapsed = last_round.map(|last| last.elapsed());
             last_round = Some(Instant::now());
             seen.lock().round(answers, elapsed);
         }
     }
+}
+
+/// What this node says.
+async fn own(admin: &AdminService) -> Option<StatusResponse> {
+    let admin = admin.clone();
+    // It waits for a disk.
+    let said = tokio::task::spawn_blocking(move || admin.say(&CallerRights::of_this_process()));
+    said.await.ok()?.ok()
 }
 
 /// What every node says, this one first.

@@ -150,8 +150,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
         let raft = self.raft(group)?;
-        self.check_votes(vote.leadership_transfer)?;
         self.strangers.admit_candidate(group, &raft, vote.vote)?;
+        self.check_votes(vote.leadership_transfer)?;
         let response = raft.vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))
     }
@@ -162,8 +162,8 @@ impl<G: Groups> proto::raft_server::Raft for RaftService<G> {
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let (group, vote) = from_message::vote_request(self.accept(request)?)?;
         let raft = self.raft(group)?;
-        self.check_votes(false)?;
         self.strangers.admit_candidate(group, &raft, vote.vote)?;
+        self.check_votes(false)?;
         let response = raft.pre_vote(vote).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(to_message::vote_response(&response)))
     }

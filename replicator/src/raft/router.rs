@@ -94,8 +94,12 @@ impl Router {
         self.registry.on_nodes()
     }
 
-    /// Finds a volume by its name; the error says what there is.
-    pub(crate) fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, NoVolume> {
+    /// Finds a volume by its name; the error says what there is, of what may be told.
+    pub(crate) fn open_volume(
+        &self,
+        name: &str,
+        may_see: impl Fn(&str) -> bool,
+    ) -> Result<OpenVolumeResponse, NoVolume> {
         let state = self.registry.catalog_state().map_err(NoVolume::Unknown)?;
         if state.cluster_id.is_none() {
             return Err(NoVolume::Unknown(Refusal::Unavailable {
@@ -103,7 +107,8 @@ impl Router {
             }));
         }
         let Some(record) = state.volumes.iter().find(|record| record.name == name) else {
-            let names: Vec<&str> = state.volumes.iter().map(|v| v.name.as_str()).collect();
+            let names = state.volumes.iter().map(|volume| volume.name.as_str());
+            let names: Vec<&str> = names.filter(|name| may_see(name)).collect();
             let names = if names.is_empty() {
                 "none".to_owned()
             } else {
@@ -149,7 +154,7 @@ pub(crate) enum NoVolume {
 
 impl HereNode for Router {
     fn open_volume(&self, name: &str) -> Result<OpenVolumeResponse, String> {
-        Router::open_volume(self, name).map_err(|error| error.to_string())
+        Router::open_volume(self, name, |_| true).map_err(|error| error.to_string())
     }
 
     fn call(

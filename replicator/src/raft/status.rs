@@ -3,33 +3,65 @@
 use std::collections::BTreeSet;
 
 use holdfast_metadata::catalog::{CatalogState, NodeRole, ReplicationMode};
-use holdfast_metadata::{Query, Reply, SessionId, SessionInfo};
+use holdfast_metadata::{SessionId, SessionInfo};
 use holdfast_proto::{GroupStatus, NodeStatus, PeerProgress, Space, VolumeStatus};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant, Membership, ServerState};
 
 use super::group::Group;
-use super::machine::Machine;
 use super::registry::Registry;
+use super::session_service::sessions;
 use super::type_config::{GroupId, Peer};
 
-/// The groups of this node, those that did not start included.
-pub(crate) fn groups(registry: &Registry, state: &CatalogState) -> Vec<GroupStatus> {
-    let running = registry.groups();
-    let mut statuses: Vec<GroupStatus> = running.iter().map(|group| of(group, state)).collect();
-    for (id, fault) in registry.failed() {
-        statuses.push(GroupStatus {
+/// The groups of this node that may be told, those that did not start included.
+pub(crate) fn groups(
+    registry: &Registry,
+    state: &CatalogState,
+    knows: impl Fn(GroupId) -> bool,
+) -> Vec<GroupStatus> {
+    let running = registry.groups().into_iter();
+    let told = running.filter(|group| knows(group.id()));
+    let mut statuses: Vec<GroupStatus> = told.map(|group| of(&group, state)).collect();
+    let failed = failed(registry, state).into_iter();
+    statuses.extend(failed.filter(|status| knows(GroupId(status.group))));
+    statuses
+}
+
+/// The same of all, without what mounts do.
+pub(crate) fn groups_at_a_glance(registry: &Registry, state: &CatalogState) -> Vec<GroupStatus> {
+    let running = registry.groups().into_iter();
+    let mut statuses: Vec<GroupStatus> = running.map(|group| replica(&group, state)).collect();
+    statuses.extend(failed(registry, state));
+    statuses
+}
+
+fn failed(registry: &Registry, state: &CatalogState) -> Vec<GroupStatus> {
+    let failed = registry
+        .failed()
+        .into_iter()
+        .map(|(id, fault)| GroupStatus {
             group: id.0,
             name: name(id, state),
             role: "stopped".to_owned(),
             fault,
             ..GroupStatus::default()
         });
-    }
-    statuses
+    failed.collect()
 }
 
 fn of(group: &Group, state: &CatalogState) -> GroupStatus {
+    let sessions = open_sessions(group);
+    let open: BTreeSet<SessionId> = sessions.iter().map(|session| session.session).collect();
+    let is_open = |session| open.contains(&session);
+    GroupStatus {
+        sessions: sessions.len() as u64,
+        activity: Some(group.counters().activity.report(is_open)),
+        ..replica(group, state)
+    }
+}
+
+/// What Raft says of it.
+fn replica(group: &Group, state: &CatalogState) -> GroupStatus {
     let metrics = group.raft().metrics();
     let metrics = metrics.borrow_watched();
     let index = |id: &Option<super::type_config::LogId>| id.as_ref().map_or(0, |id| id.index);
@@ -50,9 +82,6 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
             silent_milliseconds: silent(id).unwrap_or(u64::MAX),
         });
     let fault = metrics.running_state.as_ref().err();
-    let sessions = open_sessions(group);
-    let open: BTreeSet<SessionId> = sessions.iter().map(|session| session.session).collect();
-    let is_open = |session| open.contains(&session);
     GroupStatus {
         group: group.id().0,
         name: name(group.id(), state),
@@ -74,10 +103,8 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
         voters: voters.iter().copied().collect(),
         learners: others.collect(),
         peers: peers.collect(),
-        sessions: sessions.len() as u64,
-        digest: bytes::Bytes::new(),
         fault: fault.map(ToString::to_string).unwrap_or_default(),
-        activity: Some(group.counters().activity.report(is_open)),
+        ..GroupStatus::default()
     }
 }
 
@@ -90,13 +117,8 @@ fn settled_voters(membership: &Membership<u64, Peer>) -> BTreeSet<u64> {
 
 /// The mounts of a volume, as this replica knows them.
 pub(crate) fn open_sessions(group: &Group) -> Vec<SessionInfo> {
-    match group.store().machine().as_ref() {
-        Machine::Catalog(_) => Vec::new(),
-        Machine::Volume(machine) => match machine.query(&Query::Sessions) {
-            Ok(Ok(Reply::Sessions(sessions))) => sessions,
-            Ok(_) | Err(_) => Vec::new(),
-        },
-    }
+    // The catalog has none; what cannot be read is told of elsewhere.
+    sessions(&group.store().machine()).unwrap_or_default()
 }
 
 pub(crate) fn name(id: GroupId, state: &CatalogState) -> String {

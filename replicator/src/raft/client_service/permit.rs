@@ -19,6 +19,8 @@ use crate::tls::Rights;
 #[derive(Debug)]
 pub(super) struct Permit {
     caller: CallerRights,
+    /// The upper half of the numbers of the caller's sessions.
+    sessions: Option<u32>,
     router: Router,
     /// Volumes that were asked for, and are allowed. A number is never another volume's.
     allowed: BTreeSet<u64>,
@@ -27,6 +29,7 @@ pub(super) struct Permit {
 impl Permit {
     pub(super) fn new(caller: CallerRights, router: Router) -> Permit {
         Permit {
+            sessions: caller.restricted().map(Rights::sessions),
             caller,
             router,
             allowed: BTreeSet::new(),
@@ -53,9 +56,12 @@ impl Permit {
                 Some(name) if rights.may_use(&name) => {
                     self.allowed.insert(request.volume);
                 }
-                Some(name) => {
-                    let client = &rights.name;
-                    return malformed(format!("client/{client} has no right to volume {name:?}"));
+                // Not what it is called: the names of others are not told.
+                Some(_) => {
+                    let (client, volume) = (&rights.name, request.volume);
+                    return malformed(format!(
+                        "client/{client} has no right to volume number {volume}"
+                    ));
                 }
                 // Not passed on: it may come to be there before it is looked for again.
                 None => return Err(Err(self.router.missing(request.volume))),
@@ -73,7 +79,8 @@ impl Permit {
             Some(call_request::Body::Attend(attend)) => (Some(attend.session), None),
             Some(call_request::Body::Query(_)) | None => (None, None),
         };
-        if let Some(session) = session.filter(|session| !is_own(*session, rights)) {
+        if let Some(session) = session.filter(|session| Some(upper_half(*session)) != self.sessions)
+        {
             let client = &rights.name;
             return malformed(format!(
                 "session {session:016x} is not one of client/{client}"
@@ -92,9 +99,9 @@ impl Permit {
     }
 }
 
-/// Whether the number of a session says that it is of this client.
-fn is_own(session: u64, rights: &Rights) -> bool {
-    session >> 32 == u64::from(rights.sessions())
+/// What says whose a session is.
+fn upper_half(session: u64) -> u32 {
+    (session >> 32) as u32
 }
 
 fn refused(error: PosixError) -> CallAnswer {

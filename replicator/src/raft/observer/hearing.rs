@@ -91,8 +91,8 @@ impl Heard {
         let before = self.status.take();
         let is_new_run = before.as_ref().is_some_and(|(before, at)| {
             // As long as it would be up now, but for what rounding and waiting for the answer take.
-            let expected = before.uptime_seconds + at.elapsed().as_secs();
-            status.uptime_seconds + UPTIME_SLACK < expected
+            let expected = before.uptime_seconds.saturating_add(at.elapsed().as_secs());
+            status.uptime_seconds.saturating_add(UPTIME_SLACK) < expected
         });
         if is_new_run {
             events.add(now, "node", format!("node {id} was started again"));
