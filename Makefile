@@ -13,7 +13,7 @@ PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install install-built deb deb-built test sim jepsen coverage packages test-tools
+.PHONY: run stop build install install-built deb deb-built test sim jepsen inodes coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -98,6 +98,12 @@ MINUTES ?= 30
 jepsen: packages test-tools
 	$(CARGO) build $(SUITES) --bins
 	MINUTES=$(MINUTES) $(CARGO) test $(SUITES) --test linearizability -- --nocapture --test-threads 1
+
+# Memory of a node with so many inodes, and of a mount that has walked them.
+INODES ?= 10000000
+inodes: packages test-tools
+	$(CARGO) build $(SUITES) --bins
+	INODES=$(INODES) $(CARGO) test $(SUITES) --test inodes -- --nocapture
 
 # Lines that tests reach; a build of its own, without optimisation.
 coverage: packages

@@ -71,6 +71,14 @@ impl ClusterMount {
         mount
     }
 
+    /// May take so long, from now on.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> ClusterMount {
+        self.watchdog = Watchdog::new(limit, &self.mountpoint);
+        self.watchdog.watch(Some(self.pid()));
+        self
+    }
+
     /// The mountpoint.
     pub fn root(&self) -> &Path {
         &self.mountpoint

@@ -6,6 +6,7 @@
 
 mod entrance;
 mod forged;
+mod hidden;
 mod lifetime;
 mod mounts;
 mod rights;

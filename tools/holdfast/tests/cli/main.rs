@@ -6,6 +6,7 @@
 
 mod bench;
 mod cluster;
+mod containers;
 mod damage;
 mod errors;
 mod fsck;

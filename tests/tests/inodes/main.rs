@@ -1,0 +1,107 @@
+//! A node with many inodes, and a mount that has walked them all, stay within the memory that `docs/operations/limits.md` states.
+//!
+//! `INODES=10000000 make inodes` is the size that is stated there; otherwise there are enough to fill what is kept of them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use holdfast_metadata::InodeId;
+use holdfast_tests::process::resident_bytes_peak;
+use holdfast_tests::{Client, Cluster};
+
+/// More than a mount keeps records of, in both of its generations.
+const INODES: u32 = 300_000;
+/// In each directory.
+const FILES: u32 = 1_000;
+const CREATORS: u32 = 64;
+const WALKERS: usize = 2;
+/// The caches of the log and of a volume, as stated, and the program.
+const NODE_BYTES_MAX: u64 = (340 + 640 + 64) << 20;
+/// The records that are kept and what is under way.
+const MOUNT_BYTES_MAX: u64 = 384 << 20;
+/// And a note of each inode that the kernel knows, until it forgets it.
+const MOUNT_BYTES_AN_INODE: u64 = 96;
+/// For the walk of as many as are stated, on a loaded machine.
+const LIMIT: Duration = Duration::from_hours(2);
+
+#[test]
+fn a_node_and_a_mount_with_many_inodes_stay_within_their_memory() {
+    let inodes = env::var("INODES").map_or(INODES, |text| text.parse().unwrap());
+    let cluster = Cluster::start(1);
+    let client = cluster.client();
+    timed("made", inodes, || make(&client, inodes / FILES));
+    client.close();
+    let mount = cluster.mount(1, "noatime").limit(LIMIT);
+    timed("walked", inodes, || {
+        assert_eq!(walk(mount.root()), inodes / FILES * (FILES + 1));
+    });
+    let node = resident_bytes_peak(cluster.node(1).pid()).unwrap();
+    let walked = resident_bytes_peak(mount.pid()).unwrap();
+    println!(
+        "at most {} MiB in the node, {} MiB in the mount",
+        node >> 20,
+        walked >> 20
+    );
+    assert!(node < NODE_BYTES_MAX, "the node had {} MiB", node >> 20);
+    let most = MOUNT_BYTES_MAX + u64::from(inodes) * MOUNT_BYTES_AN_INODE;
+    assert!(walked < most, "the mount had {} MiB", walked >> 20);
+    mount.unmount();
+}
+
+fn timed(what: &str, inodes: u32, work: impl FnOnce()) {
+    let begin = Instant::now();
+    work();
+    let seconds = begin.elapsed().as_secs_f64();
+    let rate = f64::from(inodes) / seconds;
+    println!("{what}: {inodes} inodes in {seconds:.0} s, {rate:.0} a second");
+}
+
+/// Makes so many directories with their files.
+fn make(client: &Client, directories: u32) {
+    thread::scope(|scope| {
+        for creator in 0..CREATORS {
+            scope.spawn(move || {
+                for directory in (creator..directories).step_by(CREATORS as usize) {
+                    let name = format!("directory{directory}");
+                    let directory = client.mkdir(InodeId::ROOT, &name).unwrap();
+                    for file in 0..FILES {
+                        client.create(directory, &format!("file{file}")).unwrap();
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// Looks at everything, as `ls -lR` does; answers how much there is.
+fn walk(root: &Path) -> u32 {
+    let directories = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let directories: Vec<_> = directories.collect();
+    let share = directories.len().div_ceil(WALKERS);
+    thread::scope(|scope| {
+        let walkers = directories.chunks(share).map(|share| {
+            scope.spawn(move || {
+                let mut seen = 0;
+                for directory in share {
+                    seen += 1;
+                    for entry in fs::read_dir(directory).unwrap() {
+                        assert!(entry.unwrap().metadata().unwrap().is_file());
+                        seen += 1;
+                    }
+                }
+                seen
+            })
+        });
+        let walkers: Vec<_> = walkers.collect();
+        walkers
+            .into_iter()
+            .map(|walker| walker.join().unwrap())
+            .sum()
+    })
+}
