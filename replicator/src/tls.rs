@@ -1,7 +1,7 @@
 //! Mutual TLS between all programs of a cluster: who is at the other end, and what it may do (decision 0016).
 //!
 //! A program has a directory with the certificate of the authority, its own, its key, and perhaps a list of what is revoked. The
-//! files are looked at every two seconds on a node, and before a connection is made: what was changed holds from then on, also for
+//! files are looked at with each new connection, and every two seconds on a node: what was changed holds from then on, also for
 //! connections that are open, if it is in the list. Files that do not fit together change nothing but the log.
 
 mod arriving;
@@ -53,6 +53,8 @@ struct Shared {
     current: watch::Sender<Arc<Material>>,
     /// Of what was looked at last, whether or not it could be used.
     seen: Mutex<Stamp>,
+    /// Held by who looks.
+    looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Tls {
@@ -71,6 +73,7 @@ impl Tls {
                 directory: directory.to_owned(),
                 current: watch::Sender::new(Arc::new(material)),
                 seen: Mutex::new(seen),
+                looking: Arc::default(),
             }),
         })
     }
@@ -90,6 +93,21 @@ impl Tls {
             "this is to be node {id}, and the certificate is that of {}: make one with holdfast pki issue node {id}",
             holder.name()
         ))
+    }
+
+    /// As [`Tls::refresh`], and waits for the disk elsewhere; of those who wait for a disk that hangs only one has a thread.
+    async fn refreshed(&self) -> Arc<Material> {
+        let looking = Arc::clone(&self.shared.looking).lock_owned().await;
+        let tls = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let _looking = looking;
+            tls.refresh()
+        });
+        match looked.await {
+            Ok(material) => material,
+            // The runtime ends.
+            Err(_) => self.shared.current.borrow().clone(),
+        }
     }
 
     /// The files as they are now, or as they were when they were last in order.
@@ -137,14 +155,7 @@ impl Tls {
                 tracing::warn!("the certificate of this node expires soon: issue the next one");
             }
             tokio::time::sleep(LOOK).await;
-            let tls = self.clone();
-            // It waits for a disk.
-            if tokio::task::spawn_blocking(move || drop(tls.refresh()))
-                .await
-                .is_err()
-            {
-                return;
-            }
+            self.refreshed().await;
         }
     }
 }

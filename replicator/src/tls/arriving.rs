@@ -19,6 +19,7 @@ use super::explain::PeerProblem;
 use super::guarded::Guarded;
 use super::holder::Holder;
 use super::last_words::FAREWELL;
+use super::material::Material;
 
 /// The first byte of a handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -31,9 +32,13 @@ pub(crate) struct Arriving {
     complain: Box<dyn Fn(&str) + Send + Sync>,
 }
 
+type Look = Pin<Box<dyn Future<Output = Arc<Material>> + Send>>;
+
 enum State {
     /// Nothing has come yet.
     Silent(TcpStream),
+    /// A handshake has come; the files are looked at.
+    Looking(TcpStream, Look),
     Greeting(Box<FallibleAccept<TcpStream>>),
     Open(Box<Guarded<TlsStream<TcpStream>>>),
     /// It was told why. What it still sends is read, or the kernel would take back what it was told.
@@ -73,9 +78,13 @@ impl Arriving {
                     ready!(stream.poll_peek(context, &mut buffer))?;
                     match buffer.filled().first() {
                         None => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                        Some(&HANDSHAKE) => self.greet(),
+                        Some(&HANDSHAKE) => self.look(),
                         Some(_) => self.send_away(),
                     }
+                }
+                State::Looking(_, look) => {
+                    let material = ready!(look.as_mut().poll(context));
+                    self.greet(&material)
                 }
                 State::Greeting(accept) => match ready!(Pin::new(accept).poll(context)) {
                     Ok(stream) => self.open(stream)?,
@@ -105,17 +114,23 @@ impl Arriving {
 
     fn take(&mut self) -> Option<TcpStream> {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Silent(stream) => Some(stream),
+            State::Silent(stream) | State::Looking(stream, _) => Some(stream),
             _ => None,
         }
     }
 
-    fn greet(&mut self) -> State {
-        // A node looks at its files every two seconds; whoever connects does not make it wait for a disk.
-        let config = self.tls.shared.current.borrow().server.clone();
+    fn look(&mut self) -> State {
+        let tls = self.tls.clone();
+        match self.take() {
+            Some(stream) => State::Looking(stream, Box::pin(async move { tls.refreshed().await })),
+            None => State::Closed,
+        }
+    }
+
+    fn greet(&mut self, material: &Material) -> State {
         match self.take() {
             Some(stream) => {
-                let accept = TlsAcceptor::from(config).accept(stream);
+                let accept = TlsAcceptor::from(Arc::clone(&material.server)).accept(stream);
                 State::Greeting(Box::new(accept.into_fallible()))
             }
             None => State::Closed,

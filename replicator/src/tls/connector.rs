@@ -98,10 +98,7 @@ async fn greet(
     tls: &Tls,
     node: Option<u64>,
 ) -> io::Result<Guarded<TlsStream<TcpStream>>> {
-    let files = tls.clone();
-    // It waits for a disk.
-    let material = tokio::task::spawn_blocking(move || files.refresh());
-    let material = material.await.map_err(io::Error::other)?;
+    let material = tls.refreshed().await;
     let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
     let stream = TlsConnector::from(material.client.clone())
         .connect(name, stream)
