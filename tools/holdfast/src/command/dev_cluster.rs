@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use clap::{Args, ValueHint};
+use clap::{Args, ValueHint, value_parser};
 
 use self::certificates::Certificates;
 use self::nodes::Nodes;
@@ -46,11 +46,11 @@ pub(crate) struct DevClusterArguments {
     pub(crate) tls: bool,
 
     /// The first node listens on this port of 127.0.0.1, the others on the following ones
-    #[arg(long, value_name = "PORT", default_value_t = 7421)]
+    #[arg(long, value_name = "PORT", default_value_t = 7421, value_parser = value_parser!(u16).range(1..))]
     pub(crate) port: u16,
 
     /// The first node serves its page for browsers on this port of 127.0.0.1, the others on the following ones
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
     pub(crate) pages: Option<u16>,
 }
 
