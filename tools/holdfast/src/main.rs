@@ -7,6 +7,7 @@ mod command;
 mod daemon;
 mod data_path;
 mod health;
+mod listed;
 mod logging;
 mod metrics;
 mod mount_helper;
