@@ -105,7 +105,7 @@ fn serve(
         tls_arguments::open(mounts.tls.as_deref())?,
     )?;
     let deadline = Instant::now() + READY;
-    while !is_ready(&cluster, usize::from(arguments.nodes))? {
+    while !is_ready(&cluster, usize::from(arguments.nodes)) {
         nodes.check_alive()?;
         ensure!(
             Instant::now() < deadline,
@@ -130,21 +130,20 @@ fn serve(
 }
 
 /// Whether every node votes in every group, and each has a leader.
-fn is_ready(cluster: &Cluster, count: usize) -> anyhow::Result<bool> {
-    let heard = cluster.run(cluster.statuses())?;
+fn is_ready(cluster: &Cluster, count: usize) -> bool {
+    let heard = cluster.run(cluster.statuses());
     let statuses: Vec<_> = heard
         .iter()
         .filter_map(|one| one.status.as_ref().ok())
         .collect();
-    let complete = statuses.len() == count
+    statuses.len() == count
         && statuses.iter().all(|status| {
             let groups = &status.groups;
             groups.len() > 1
                 && groups
                     .iter()
                     .all(|group| group.voters.len() == count && group.leader != 0)
-        });
-    Ok(complete)
+        })
 }
 
 fn announce(nodes: &Nodes, mounts: &Mounts) -> io::Result<()> {
