@@ -6,6 +6,7 @@ mod colours;
 mod command;
 mod daemon;
 mod data_path;
+mod group;
 mod health;
 mod listed;
 mod logging;
