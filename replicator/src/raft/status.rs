@@ -75,7 +75,6 @@ fn of(group: &Group, state: &CatalogState) -> GroupStatus {
         learners: others.collect(),
         peers: peers.collect(),
         sessions: sessions.len() as u64,
-        digest: bytes::Bytes::new(),
         fault: fault.map(ToString::to_string).unwrap_or_default(),
         activity: Some(group.counters().activity.report(is_open)),
     }
