@@ -14,6 +14,7 @@ mod helper;
 mod install;
 mod lifecycle;
 mod output;
+mod quota;
 mod scene;
 mod serve;
 mod user;
