@@ -77,7 +77,7 @@ struct ListArguments {
 
 /// Lift the limits of a directory, as root.
 ///
-/// As long as something is in it, it is still counted and listed, and names do not lead out of it; run this again when it is empty.
+/// As long as something is in it, it is still counted and listed, and names do not lead out of it; once it is empty that ends by itself.
 #[derive(Debug, Args)]
 struct ClearArguments {
     /// The directory
@@ -112,7 +112,7 @@ fn clear(given: &Path) -> anyhow::Result<()> {
     let is_counted = read(&path, LIMITS_NAME).is_ok();
     if is_counted {
         println!(
-            "the limits are lifted; {} is still counted, and names do not lead out of it, until it is empty and this is run again",
+            "the limits are lifted; {} is still counted, and names do not lead out of it, until it is empty",
             given.display()
         );
     }
