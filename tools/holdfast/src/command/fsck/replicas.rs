@@ -152,6 +152,8 @@ async fn meet(cluster: &Cluster, group: &Group) -> (u64, Vec<Answer>) {
     let mut failed: Vec<Answer> = Vec::new();
     let mut nodes = group.nodes.clone();
     loop {
+        // Before they are asked: one that says nothing takes its time.
+        let now = Instant::now();
         let mut furthest = 0;
         for (node, applied) in applied(cluster, group.number, &nodes).await {
             match applied {
@@ -160,7 +162,6 @@ async fn meet(cluster: &Cluster, group: &Group) -> (u64, Vec<Answer>) {
             }
         }
         forget(&mut nodes, &failed);
-        let now = Instant::now();
         // As far ahead as a second of its progress.
         let ahead = seen.map_or(0, |(then, before)| {
             let milliseconds = (now - then).as_millis() as u64;
