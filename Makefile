@@ -70,7 +70,8 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ARCHITECTURE = $(shell dpkg --print-architecture)
 LIBC = $(shell dpkg-query --show --showformat '$${Version}' libc6 | sed 's/-.*//')
 DEB ?= $(TARGET)/holdfast_$(VERSION)_$(ARCHITECTURE).deb
-STAGE = $(DEB:.deb=)
+# Beside the package, under a name that nothing else has: it is removed.
+STAGE = $(DEB).stage
 
 deb-built:
 	rm -rf "$(STAGE)"

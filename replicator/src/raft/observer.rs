@@ -30,7 +30,6 @@ pub use self::mounts::VolumeMounts;
 use self::sight::Sight;
 use super::admin_service::AdminService;
 use super::gate::CallerRights;
-use super::health;
 use crate::rates::Rates;
 
 /// Between two looks at what this node knows.
@@ -68,8 +67,6 @@ pub struct Overview {
     pub own: StatusResponse,
     /// The other nodes of the cluster.
     pub neighbours: Vec<Neighbour>,
-    /// What is wrong here that does not go away by itself.
-    pub faults: Vec<String>,
     /// The last hour, oldest first.
     pub samples: Vec<Sample>,
     /// Between two samples.
@@ -101,14 +98,12 @@ impl Observer {
     pub fn overview(&self) -> Option<Overview> {
         let own = self.admin.say(&CallerRights::of_this_process()).ok()?;
         let registry = &self.admin.registry;
-        let faults = health::faults(registry, &self.admin.poison);
         let mounts = mounts::of(registry, &own.volumes);
         let seen = self.seen.lock();
         let others = own.nodes.iter().filter(|node| node.id != own.node);
         Some(Overview {
             now: now(),
             neighbours: others.map(|node| seen.hearing.neighbour(node)).collect(),
-            faults,
             samples: seen.history.samples(),
             interval: LOOK * LOOKS_A_ROUND,
             rates: seen.rates.clone(),

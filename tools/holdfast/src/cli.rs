@@ -1,9 +1,12 @@
 //! The command line, as people and the man pages see it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::command::bench::BenchArguments;
 use crate::command::completions::CompletionsArguments;
@@ -40,6 +43,30 @@ use crate::mount_options;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Of this line.
+    pub(crate) fn read(line: Vec<OsString>) -> Result<Cli, clap::Error> {
+        let mut command = Cli::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        if matches
+            .subcommand()
+            .is_some_and(|(_, given)| has_two_subjects(given))
+        {
+            let both = "--cluster and --data: say which of them is meant";
+            return Err(command.error(ErrorKind::ArgumentConflict, both));
+        }
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// A cluster from the environment gives way to a directory, so clap cannot say it: to it all that is set is there.
+fn has_two_subjects(given: &ArgMatches) -> bool {
+    ["cluster", "data"].iter().all(|id| {
+        let is_known = given.try_contains_id(id).is_ok();
+        is_known && given.value_source(id) == Some(ValueSource::CommandLine)
+    })
 }
 
 /// What can be done; the arguments of each say what it is.
@@ -138,8 +165,6 @@ pub(crate) struct MountArguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -175,6 +200,18 @@ mod tests {
     fn a_mount_has_one_tree() {
         mount("holdfast mount --cluster a:1 --data /d /mnt").unwrap_err();
         mount("holdfast mount --volume home /mnt").unwrap_err();
+    }
+
+    #[test]
+    fn a_check_or_a_dump_has_one_subject() {
+        let read = |line: &str| Cli::read(line.split(' ').map(OsString::from).collect());
+        for line in ["fsck", "dump default file", "load default file"] {
+            let both = format!("holdfast {line} --cluster a:1 --data /d");
+            let error = read(&both).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{line}");
+            read(&format!("holdfast {line} --cluster a:1")).unwrap();
+            read(&format!("holdfast {line} --data /d")).unwrap();
+        }
     }
 
     #[test]

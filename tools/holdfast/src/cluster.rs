@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use futures_util::future::join_all;
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_client::SessionAdminClient;
@@ -124,7 +125,7 @@ impl Cluster {
 
     /// A node that answers and is not this one: a node that leaves does not learn how it went.
     pub(crate) async fn any_but(&self, id: u64) -> anyhow::Result<AdminClient<Channel>> {
-        let heard = self.statuses().await?;
+        let heard = self.statuses().await;
         let other = heard.iter().find_map(|one| {
             let status = one.status.as_ref().ok()?;
             (status.node != id).then_some(&one.address)
@@ -153,7 +154,7 @@ impl Cluster {
         volume: &str,
         ask: impl AsyncFn(Channel) -> Result<tonic::Response<T>, tonic::Status>,
     ) -> anyhow::Result<T> {
-        let heard = self.statuses().await?;
+        let heard = self.statuses().await;
         let mut reasons = Vec::new();
         for one in &heard {
             if one.status.is_err() {
@@ -177,34 +178,49 @@ impl Cluster {
     }
 
     /// What every node says: those that were named, and those that these know of.
-    pub(crate) async fn statuses(&self) -> anyhow::Result<Vec<Heard>> {
+    pub(crate) async fn statuses(&self) -> Vec<Heard> {
         let mut heard: Vec<Heard> = Vec::new();
         let mut asked: Vec<String> = Vec::new();
         let mut waiting = self.addresses.clone();
-        while let Some(address) = waiting.pop() {
-            if asked.contains(&address) {
-                continue;
-            }
-            asked.push(address.clone());
-            let (channel, words) = self.connect(&address)?;
-            let status = ask_status(&mut AdminClient::new(channel)).await;
-            // A connection that had ended when it was used tells the call nothing of it.
-            let status = status.map_err(|reason| words.get().unwrap_or(reason));
-            if let Ok(status) = &status {
-                waiting.extend(status.nodes.iter().map(|node| node.address.clone()));
-                // The same node may have been named in another way.
-                let known = heard.iter().any(|other| {
-                    let other = other.status.as_ref();
-                    other.is_ok_and(|other| other.node == status.node)
-                });
-                if known {
-                    continue;
+        while !waiting.is_empty() {
+            waiting.retain(|address| {
+                let is_new = !asked.contains(address);
+                if is_new {
+                    asked.push(address.clone());
                 }
+                is_new
+            });
+            // At the same time: one that is away takes as long as it may.
+            let answers = std::mem::take(&mut waiting).into_iter();
+            let answers = answers.map(async |address| Heard {
+                status: self.status_of(&address).await,
+                address,
+            });
+            for one in join_all(answers).await {
+                if let Ok(status) = &one.status {
+                    waiting.extend(status.nodes.iter().map(|node| node.address.clone()));
+                    // The same node may have been named in another way.
+                    let known = heard.iter().any(|other| {
+                        let other = other.status.as_ref();
+                        other.is_ok_and(|other| other.node == status.node)
+                    });
+                    if known {
+                        continue;
+                    }
+                }
+                heard.push(one);
             }
-            heard.push(Heard { address, status });
         }
         heard.sort_by_key(|one| one.status.as_ref().map_or(u64::MAX, |status| status.node));
-        Ok(heard)
+        heard
+    }
+
+    /// What the node at an address says, or why it does not.
+    pub(crate) async fn status_of(&self, address: &str) -> Result<StatusResponse, String> {
+        let (channel, words) = self.connect(address).map_err(|error| error.to_string())?;
+        let status = ask_status(&mut AdminClient::new(channel)).await;
+        // A connection that had ended when it was used tells the call nothing of it.
+        status.map_err(|reason| words.get().unwrap_or(reason))
     }
 
     /// The administrator's side of a node; it connects when it is used.
@@ -319,4 +335,30 @@ fn check_address(address: &str) -> anyhow::Result<()> {
         bail!("{address:?} is not an address: it is written host:port");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_is_waited_for_once_however_many_they_are() {
+        // Connections are taken, and nothing else happens.
+        let deaf: Vec<TcpListener> = (0..3)
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let addresses: Vec<String> = deaf
+            .iter()
+            .map(|one| one.local_addr().unwrap().to_string())
+            .collect();
+        let cluster = Cluster::new(addresses.clone(), None).unwrap();
+        let begun = Instant::now();
+        let heard = cluster.run(cluster.statuses());
+        assert!(begun.elapsed() < 2 * STATUS, "{:?}", begun.elapsed());
+        let heard: Vec<&str> = heard.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(heard, addresses);
+    }
 }

@@ -6,7 +6,9 @@ mod colours;
 mod command;
 mod daemon;
 mod data_path;
+mod group;
 mod health;
+mod listed;
 mod logging;
 mod metrics;
 mod mount_helper;
@@ -32,8 +34,6 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::Cli;
 
 /// Also of RocksDB, whose calls of `malloc` end here.
@@ -45,7 +45,8 @@ fn main() -> ExitCode {
     if mount_helper::is_called(&arguments) {
         return mount_helper::run(arguments);
     }
-    match command::run(Cli::parse_from(arguments).command) {
+    let cli = Cli::read(arguments).unwrap_or_else(|error| error.exit());
+    match command::run(cli.command) {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

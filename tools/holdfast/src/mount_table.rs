@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct MountEntry {
     /// `major:minor`, unique among the mounts of the machine.
     pub(crate) device: String,
+    /// What of the filesystem is seen there: `/`, or a directory of it in a bind mount.
+    pub(crate) root: PathBuf,
     /// Where.
     pub(crate) mountpoint: PathBuf,
     /// The type, `fuse.holdfast` for one.
@@ -32,6 +34,12 @@ pub(crate) fn find(mountpoint: &Path) -> io::Result<Option<MountEntry>> {
     Ok(find_in(&fs::read("/proc/self/mountinfo")?, mountpoint))
 }
 
+/// The mount on which a path without symlinks is.
+pub(crate) fn around(path: &Path) -> io::Result<Option<MountEntry>> {
+    let table = fs::read("/proc/self/mountinfo")?;
+    Ok(path.ancestors().find_map(|place| find_in(&table, place)))
+}
+
 fn find_in(table: &[u8], mountpoint: &Path) -> Option<MountEntry> {
     let lines = table.split(|&byte| byte == b'\n');
     // A later line lies on top of an earlier one.
@@ -43,12 +51,14 @@ fn find_in(table: &[u8], mountpoint: &Path) -> Option<MountEntry> {
 fn parse(line: &[u8]) -> Option<MountEntry> {
     let mut fields = line.split(|&byte| byte == b' ');
     let device = String::from_utf8(fields.nth(2)?.to_vec()).ok()?;
-    let mountpoint = PathBuf::from(unescape(fields.nth(1)?));
+    let root = PathBuf::from(unescape(fields.next()?));
+    let mountpoint = PathBuf::from(unescape(fields.next()?));
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let kind = unescape(fields.next()?).to_string_lossy().into_owned();
     let source = unescape(fields.next()?);
     Some(MountEntry {
         device,
+        root,
         mountpoint,
         kind,
         source,

@@ -2,13 +2,12 @@
 
 mod work;
 
-use std::collections::BTreeMap;
-
-use holdfast_proto::{GroupStatus, StatusResponse};
+use holdfast_proto::StatusResponse;
 use serde::Serialize;
 
 pub(crate) use self::work::{SessionPicture, operations};
 use crate::cluster::Heard;
+use crate::group::Group;
 use crate::standing::Standings;
 
 /// All of it.
@@ -72,20 +71,12 @@ impl Picture {
             .filter_map(|one| one.status.as_ref().ok())
             .collect();
         let standings = Standings::new(&answering);
-        let mut groups: BTreeMap<u64, Vec<(u64, &GroupStatus)>> = BTreeMap::new();
-        for status in &answering {
-            for group in &status.groups {
-                let replicas = groups.entry(group.group).or_default();
-                replicas.push((status.node, group));
-            }
-        }
         let nodes = heard.iter().map(|one| node(one, &standings));
-        let groups = groups.values();
+        let groups = Group::all(&answering);
+        let groups = groups.iter().filter_map(|one| group(one, &standings));
         Picture {
             nodes: nodes.collect(),
-            groups: groups
-                .filter_map(|replicas| group(replicas, &standings))
-                .collect(),
+            groups: groups.collect(),
         }
     }
 
@@ -122,15 +113,12 @@ fn node(heard: &Heard, standings: &Standings<'_>) -> NodePicture {
     }
 }
 
-fn group(replicas: &[(u64, &GroupStatus)], standings: &Standings<'_>) -> Option<GroupPicture> {
-    let (_, any) = replicas.first()?;
-    let leads = replicas.iter().filter(|(_, group)| group.role == "leader");
-    let leader = leads.max_by_key(|(_, group)| group.term);
-    let latest = replicas.iter().max_by_key(|(_, group)| group.term);
-    let says = leader.or(latest).map_or(*any, |(_, group)| *group);
+fn group(group: &Group<'_>, standings: &Standings<'_>) -> Option<GroupPicture> {
+    let says = group.latest()?;
+    let (leader, replicas) = (group.leader(), &group.replicas);
     let lag = |node: u64| {
         let (id, leader) = leader?;
-        if *id == node {
+        if id == node {
             return Some(0);
         }
         let peer = leader.peers.iter().find(|peer| peer.node == node)?;
@@ -157,9 +145,9 @@ fn group(replicas: &[(u64, &GroupStatus)], standings: &Standings<'_>) -> Option<
     }));
     pictures.sort_by_key(|replica| replica.node);
     Some(GroupPicture {
-        group: any.group,
-        name: any.name.clone(),
-        leader: leader.map(|(node, _)| *node),
+        group: group.number,
+        name: group.name.to_owned(),
+        leader: leader.map(|(node, _)| node),
         term: says.term,
         committed: says.committed_index,
         voters: says.voters.clone(),
@@ -171,7 +159,7 @@ fn group(replicas: &[(u64, &GroupStatus)], standings: &Standings<'_>) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use holdfast_proto::{NodeRole, NodeStatus, PeerProgress};
+    use holdfast_proto::{GroupStatus, NodeRole, NodeStatus, PeerProgress};
 
     use super::*;
 

@@ -151,6 +151,7 @@ mod tests {
     fn mount(name: &str) -> MountEntry {
         MountEntry {
             device: format!("test-{name}:{}", std::process::id()),
+            root: "/".into(),
             mountpoint: "/nowhere".into(),
             kind: "fuse.holdfast".into(),
             source: "data".into(),

@@ -5,6 +5,8 @@ use std::fmt;
 
 use holdfast_proto::{GroupStatus, NodeRole, StatusResponse};
 
+use crate::group::Group;
+
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -56,15 +58,12 @@ pub(crate) struct Standings<'a> {
 
 impl<'a> Standings<'a> {
     pub(crate) fn new(statuses: &'a [&'a StatusResponse]) -> Standings<'a> {
-        let mut groups: BTreeMap<u64, &GroupStatus> = BTreeMap::new();
-        let weight = |group: &GroupStatus| (group.role == "leader", group.term);
-        for group in statuses.iter().flat_map(|status| &status.groups) {
-            let known = groups.entry(group.group).or_insert(group);
-            if weight(group) > weight(known) {
-                *known = group;
-            }
+        let groups = Group::all(statuses).into_iter();
+        let groups = groups.filter_map(|group| Some((group.number, group.latest()?)));
+        Standings {
+            statuses,
+            groups: groups.collect(),
         }
-        Standings { statuses, groups }
     }
 
     /// All nodes that the cluster has or that some group still has, with their addresses as far as they are known.

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use clap::{Args, ValueHint};
+use clap::{Args, ValueHint, value_parser};
 
 use self::certificates::Certificates;
 use self::nodes::Nodes;
@@ -46,11 +46,11 @@ pub(crate) struct DevClusterArguments {
     pub(crate) tls: bool,
 
     /// The first node listens on this port of 127.0.0.1, the others on the following ones
-    #[arg(long, value_name = "PORT", default_value_t = 7421)]
+    #[arg(long, value_name = "PORT", default_value_t = 7421, value_parser = value_parser!(u16).range(1..))]
     pub(crate) port: u16,
 
     /// The first node serves its page for browsers on this port of 127.0.0.1, the others on the following ones
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
     pub(crate) pages: Option<u16>,
 }
 
@@ -105,7 +105,7 @@ fn serve(
         tls_arguments::open(mounts.tls.as_deref())?,
     )?;
     let deadline = Instant::now() + READY;
-    while !is_ready(&cluster, usize::from(arguments.nodes))? {
+    while !is_ready(&cluster, usize::from(arguments.nodes)) {
         nodes.check_alive()?;
         ensure!(
             Instant::now() < deadline,
@@ -130,21 +130,20 @@ fn serve(
 }
 
 /// Whether every node votes in every group, and each has a leader.
-fn is_ready(cluster: &Cluster, count: usize) -> anyhow::Result<bool> {
-    let heard = cluster.run(cluster.statuses())?;
+fn is_ready(cluster: &Cluster, count: usize) -> bool {
+    let heard = cluster.run(cluster.statuses());
     let statuses: Vec<_> = heard
         .iter()
         .filter_map(|one| one.status.as_ref().ok())
         .collect();
-    let complete = statuses.len() == count
+    statuses.len() == count
         && statuses.iter().all(|status| {
             let groups = &status.groups;
             groups.len() > 1
                 && groups
                     .iter()
                     .all(|group| group.voters.len() == count && group.leader != 0)
-        });
-    Ok(complete)
+        })
 }
 
 fn announce(nodes: &Nodes, mounts: &Mounts) -> io::Result<()> {

@@ -29,7 +29,7 @@ const EXIT_UNCHECKED: u8 = 2;
 /// counters, quotas. What is wrong is listed, one line each.
 ///
 /// With --cluster HOST:PORT every node checks its own replica of every volume, all of them as they were at the same place in the log,
-/// and the replicas are compared. Nobody is held up by it. It is for administrators, if the cluster has certificates.
+/// and the replicas are compared. A change waits for a moment, a second at most, while a node takes its snapshot. It is for administrators, if the cluster has certificates.
 ///
 /// With --data DIR, the directory of a mount or of a node: it must not be mounted, and the node not run; what only its
 /// log has is not looked at.

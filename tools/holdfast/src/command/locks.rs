@@ -86,19 +86,15 @@ fn subject_of(path: &Path) -> anyhow::Result<Subject> {
     let absolute = path
         .canonicalize()
         .with_context(|| format!("cannot find {}", path.display()))?;
-    for directory in absolute.ancestors() {
-        let Some(entry) = mount_table::find(directory)? else {
-            continue;
-        };
-        let exists = |_: &std::ffi::OsStr| false;
-        if let Ok(Tree::Cluster(volume)) = Tree::from_source(&entry.source, exists) {
-            return Ok(Subject {
-                addresses: volume.addresses,
-                volume: volume.name,
-                ino,
-            });
-        }
-        break;
+    let exists = |_: &std::ffi::OsStr| false;
+    if let Some(entry) = mount_table::around(&absolute)?
+        && let Ok(Tree::Cluster(volume)) = Tree::from_source(&entry.source, exists)
+    {
+        return Ok(Subject {
+            addresses: volume.addresses,
+            volume: volume.name,
+            ino,
+        });
     }
     bail!(
         "{} is not on a volume of a cluster: the kernel keeps its locks (see lslocks)",

@@ -98,7 +98,7 @@ async fn follow(mut stream: Streaming<Progress>) -> anyhow::Result<()> {
 }
 
 async fn list(cluster: &Cluster, json: bool) -> anyhow::Result<()> {
-    let heard = cluster.statuses().await?;
+    let heard = cluster.statuses().await;
     let statuses: Vec<_> = heard
         .iter()
         .filter_map(|one| one.status.as_ref().ok())

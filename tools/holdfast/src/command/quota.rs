@@ -19,12 +19,13 @@ use holdfast_metadata::limits::XATTR_VALUE_BYTES_MAX;
 use rustix::fs::{XattrFlags, getxattr, removexattr, setxattr};
 use rustix::io::Errno;
 
+use self::table::{Root, Shown};
 use crate::{mount_table, presence};
 
 /// Limit what a directory tree may use, and see what it uses.
 ///
-/// A quota is set on an empty directory of a mounted volume, of a cluster or not. Everything that comes to be in it counts: bytes as `du` does, and
-/// inodes. Who would go beyond gets EDQUOT ("Disk quota exceeded"), root as well, on whichever machine; below the directory `df` shows the quota. Files
+/// A quota is set on an empty directory of a mounted volume, of a cluster or not. Everything that comes to be in it counts: inodes, and the
+/// bytes that were written or reserved, not rounded to blocks. Who would go beyond gets EDQUOT ("Disk quota exceeded"), root as well, on whichever machine; below the directory `df` shows the quota. Files
 /// are not renamed or linked into or out of it (EXDEV): `mv` copies them.
 #[derive(Debug, Args)]
 pub(crate) struct QuotaArguments {
@@ -76,7 +77,7 @@ struct ListArguments {
 
 /// Lift the limits of a directory, as root.
 ///
-/// As long as something is in it, it is still counted and listed, and names do not lead out of it; run this again when it is empty.
+/// As long as something is in it, it is still counted and listed, and names do not lead out of it; once it is empty that ends by itself.
 #[derive(Debug, Args)]
 struct ClearArguments {
     /// The directory
@@ -111,7 +112,7 @@ fn clear(given: &Path) -> anyhow::Result<()> {
     let is_counted = read(&path, LIMITS_NAME).is_ok();
     if is_counted {
         println!(
-            "the limits are lifted; {} is still counted, and names do not lead out of it, until it is empty and this is run again",
+            "the limits are lifted; {} is still counted, and names do not lead out of it, until it is empty",
             given.display()
         );
     }
@@ -144,6 +145,8 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
 struct Place {
     path: PathBuf,
     mountpoint: PathBuf,
+    /// What of the volume is seen at the mountpoint.
+    root: PathBuf,
 }
 
 impl Place {
@@ -152,35 +155,60 @@ impl Place {
         let path = given
             .canonicalize()
             .with_context(|| format!("cannot find {shown}"))?;
-        for directory in path.ancestors() {
-            let Some(mount) = mount_table::find(directory)? else {
-                continue;
-            };
-            // Elsewhere the attribute would be stored like any other.
-            ensure!(
-                mount.is_holdfast() || presence::daemon_of(&mount).is_some(),
-                "{shown} is not on a mount of holdfast but on one of type {}: mount the volume, then name a directory in it",
-                mount.kind
-            );
-            let mountpoint = mount.mountpoint;
-            return Ok(Place { path, mountpoint });
+        let Some(mount) = mount_table::around(&path)? else {
+            bail!(
+                "{shown} is not on a mount of holdfast: mount the volume, then name a directory in it"
+            )
+        };
+        // Elsewhere the attribute would be stored like any other.
+        ensure!(
+            mount.is_holdfast() || presence::daemon_of(&mount).is_some(),
+            "{shown} is not on a mount of holdfast but on one of type {}: mount the volume, then name a directory in it",
+            mount.kind
+        );
+        Ok(Place {
+            path,
+            mountpoint: mount.mountpoint,
+            root: mount.root,
+        })
+    }
+
+    /// Where a path of the volume is seen; it is empty if the tree was removed.
+    fn root_at(&self, path: &str) -> Root {
+        if path.is_empty() {
+            return Root::Removed;
         }
-        bail!(
-            "{shown} is not on a mount of holdfast: mount the volume, then name a directory in it"
-        )
+        Path::new(path)
+            .strip_prefix(&self.root)
+            .map_or(Root::Elsewhere, |below| {
+                // The mountpoint itself without a slash behind it.
+                let seen: PathBuf = self
+                    .mountpoint
+                    .components()
+                    .chain(below.components())
+                    .collect();
+                Root::At(seen.display().to_string())
+            })
     }
 }
 
-/// With the paths of the roots, which are the path or above it.
-fn around(place: &Place) -> anyhow::Result<Vec<QuotaLine>> {
+/// Those whose roots are the path or above it.
+fn around(place: &Place) -> anyhow::Result<Vec<Shown>> {
     let text = read(&place.path, AROUND_NAME)
         .map_err(|errno| refusal(&place.path, errno))
         .context("cannot read the quotas")?;
-    let mut quotas = parse(&text)?;
+    let quotas = parse(&text)?.into_iter();
+    let mut quotas: Vec<Shown> = quotas
+        .map(|quota| Shown {
+            quota,
+            root: Root::Elsewhere,
+        })
+        .collect();
     for directory in place.path.ancestors() {
         let ino = fs::symlink_metadata(directory)?.ino();
-        if let Some(quota) = quotas.iter_mut().find(|quota| quota.root.get() == ino) {
-            quota.path = directory.display().to_string();
+        let mut shown = quotas.iter_mut();
+        if let Some(shown) = shown.find(|shown| shown.quota.root.get() == ino) {
+            shown.root = Root::At(directory.display().to_string());
         }
         if directory == place.mountpoint {
             break;
@@ -189,29 +217,20 @@ fn around(place: &Place) -> anyhow::Result<Vec<QuotaLine>> {
     Ok(quotas)
 }
 
-fn all(place: &Place) -> anyhow::Result<Vec<QuotaLine>> {
-    let mut quotas: Vec<QuotaLine> = Vec::new();
+fn all(place: &Place) -> anyhow::Result<Vec<Shown>> {
+    let mut quotas: Vec<Shown> = Vec::new();
     loop {
-        let after = quotas.last().map_or(0, |last| last.root.get());
+        let after = quotas.last().map_or(0, |last| last.quota.root.get());
         let text = read(&place.mountpoint, &format!("{ALL_NAME}{after}"))
             .map_err(|errno| refusal(&place.path, errno))?;
         let page = parse(&text)?;
         if page.is_empty() {
             return Ok(quotas);
         }
-        let mountpoint = place.mountpoint.display().to_string();
-        quotas.extend(page.into_iter().map(|quota| QuotaLine {
-            path: below(&mountpoint, &quota.path),
-            ..quota
+        quotas.extend(page.into_iter().map(|quota| Shown {
+            root: place.root_at(&quota.path),
+            quota,
         }));
-    }
-}
-
-fn below(mountpoint: &str, path: &str) -> String {
-    match path {
-        "" => String::new(),
-        "/" => mountpoint.to_owned(),
-        path => format!("{}{path}", mountpoint.trim_end_matches('/')),
     }
 }
 
@@ -247,5 +266,30 @@ fn refusal(path: &Path, errno: Errno) -> anyhow::Error {
         }
         Errno::NODATA => anyhow!("{path} has no quota of its own (see holdfast quota list)"),
         errno => anyhow::Error::new(io::Error::from(errno)).context(format!("cannot ask {path}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_volume_is_told_as_the_mount_shows_it() {
+        let place = |mountpoint: &str, root: &str| Place {
+            path: PathBuf::new(),
+            mountpoint: mountpoint.into(),
+            root: root.into(),
+        };
+        let at = |path: &str| Root::At(path.to_owned());
+        let whole = place("/mnt", "/");
+        assert_eq!(whole.root_at("/a/b"), at("/mnt/a/b"));
+        assert_eq!(whole.root_at("/"), at("/mnt"));
+        assert_eq!(whole.root_at(""), Root::Removed);
+        assert_eq!(place("/", "/").root_at("/a"), at("/a"));
+        let part = place("/mnt", "/a");
+        assert_eq!(part.root_at("/a/b"), at("/mnt/b"));
+        assert_eq!(part.root_at("/a"), at("/mnt"));
+        assert_eq!(part.root_at("/ab"), Root::Elsewhere);
+        assert_eq!(part.root_at("/"), Root::Elsewhere);
     }
 }

@@ -11,7 +11,7 @@ use holdfast_replicator::{Recovery, SurveyedGroup};
 use rcgen::date_time_ymd;
 use tokio::runtime::Builder;
 
-use crate::data_path;
+use crate::{data_path, listed};
 
 /// So many digits of the id of the cluster say that its owner has looked.
 const TYPED_DIGITS: usize = 8;
@@ -72,11 +72,11 @@ pub(crate) fn run(arguments: &RecoverArguments) -> anyhow::Result<()> {
         )
     })?;
     let data = data.display();
-    let lost = listed(&lost);
+    let lost = named(&lost);
     write!(
         output,
         "\nnode {node} is the only one of cluster {cluster} now, which was {old}.\n\
-         1. Start it as before, without --join: holdfast serve --id {node} --data {data} ...\n\
+         1. Start it as before: holdfast serve --id {node} --data {data} ...\n\
          2. Never start the old {lost} with the old data again: they would go on as the old cluster.\n\
          3. Let others join with ids that were never used and empty directories: holdfast serve --id N --data EMPTY --join {address}\n\
          4. Unmount every mount of the old cluster and mount it again.\n"
@@ -104,7 +104,7 @@ fn told(recovery: &Recovery) -> String {
             "{group:<20}  {term:>6}  {log:>10}  {applied:>10}  {voted:<12}  {change}"
         );
     }
-    let others = listed(&recovery.others());
+    let others = named(&recovery.others());
     let _infallible = write!(
         text,
         "\nWhat may be lost: changes that {others} acknowledged and this log does not have. If the data of one of them can still be \
@@ -114,14 +114,10 @@ fn told(recovery: &Recovery) -> String {
     text
 }
 
-fn listed(nodes: &[u64]) -> String {
-    match nodes {
+fn named(others: &[u64]) -> String {
+    match others {
         [] => "other nodes".to_owned(),
-        [one] => format!("node {one}"),
-        several => {
-            let numbers: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("nodes {}", numbers.join(", "))
-        }
+        others => listed::nodes(others),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Heard};
 use crate::colours::{self, Colour};
+use crate::group::Group;
 use crate::standing::Standings;
 use crate::tls_arguments::TlsArguments;
 
@@ -51,7 +52,7 @@ pub(crate) struct StatusArguments {
 /// Asks every node, shows what they say, and answers with the health of the whole.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::new(arguments.cluster.clone(), arguments.tls.open()?)?;
-    let heard = cluster.run(cluster.statuses())?;
+    let heard = cluster.run(cluster.statuses());
     let health = health(&heard);
     let text = if arguments.json {
         serde_json::to_string_pretty(&as_json(&heard, &health))? + "\n"
@@ -116,35 +117,34 @@ pub(crate) fn health(heard: &[Heard]) -> Health {
         health.complain(DOWN, "no node answers".to_owned());
         return health;
     }
-    for name in group_names(&answering) {
-        let replicas: Vec<(u64, &GroupStatus)> = replicas(&answering, &name).collect();
-        for (node, replica) in &replicas {
+    for group in Group::all(&answering) {
+        let name = group.name;
+        for (node, replica) in &group.replicas {
             if !replica.fault.is_empty() {
                 let complaint = format!("{name} on node {node}: {}", replica.fault);
                 health.complain(DEGRADED, complaint);
             }
         }
-        if !replicas.iter().any(|(_, replica)| replica.role == "leader") {
+        let Some((node, leader)) = group.leader() else {
             health.complain(DOWN, format!("{name}: no leader"));
-        }
-        if let Some(complaint) = is_cut_off(&replicas) {
+            continue;
+        };
+        if let Some(complaint) = is_cut_off(node, leader) {
             health.complain(DOWN, format!("{name}: {complaint}"));
         }
-        if let Some(complaint) = stands_still(&answering, &name) {
-            health.complain(DOWN, complaint);
+        if let Some(complaint) = stands_still(&answering, leader) {
+            health.complain(DOWN, format!("{name}: {complaint}"));
         }
     }
     health
 }
 
 /// Set if whoever says that it leads hears no majority: it leads until it hears of another leader, and answers nobody.
-fn is_cut_off(replicas: &[(u64, &GroupStatus)]) -> Option<String> {
-    let leads = replicas.iter().filter(|(_, one)| one.role == "leader");
-    let (node, leader) = leads.max_by_key(|(_, one)| one.term)?;
+fn is_cut_off(node: u64, leader: &GroupStatus) -> Option<String> {
     let is_heard = |voter: &&u64| {
         let mut peers = leader.peers.iter();
         let peer = peers.find(|peer| peer.node == **voter);
-        *voter == node || peer.is_some_and(|peer| peer.silent_milliseconds < SILENT_MILLISECONDS)
+        **voter == node || peer.is_some_and(|peer| peer.silent_milliseconds < SILENT_MILLISECONDS)
     };
     let heard = leader.voters.iter().filter(is_heard).count();
     let is_majority = heard * 2 > leader.voters.len() || leader.voters.is_empty();
@@ -155,17 +155,16 @@ fn is_cut_off(replicas: &[(u64, &GroupStatus)]) -> Option<String> {
 }
 
 /// Why nothing can be changed in a volume that is replicated to all, if a voter of it is away.
-fn stands_still(answering: &[&StatusResponse], name: &str) -> Option<String> {
+fn stands_still(answering: &[&StatusResponse], leader: &GroupStatus) -> Option<String> {
     let mut volumes = answering.iter().flat_map(|status| &status.volumes);
-    let volume = volumes.find(|volume| volume.name == name)?;
+    let volume = volumes.find(|volume| volume.volume == leader.group)?;
     if volume.replication() != ReplicationMode::All {
         return None;
     }
-    let (_, leader) = replicas(answering, name).find(|(_, replica)| replica.role == "leader")?;
     let answers = |id: &u64| answering.iter().any(|status| status.node == *id);
     let away = leader.voters.iter().find(|id| !answers(id))?;
     Some(format!(
-        "{name}: nothing can be changed while node {away} is away, for it is replicated to all"
+        "nothing can be changed while node {away} is away, for it is replicated to all"
     ))
 }
 
@@ -185,28 +184,6 @@ fn full_disk(status: &StatusResponse) -> Option<String> {
 
 fn answering(heard: &[Heard]) -> impl Iterator<Item = &StatusResponse> {
     heard.iter().filter_map(|one| one.status.as_ref().ok())
-}
-
-/// In the order of their numbers.
-fn group_names(answering: &[&StatusResponse]) -> Vec<String> {
-    let mut names: Vec<(u64, String)> = Vec::new();
-    for group in answering.iter().flat_map(|status| &status.groups) {
-        if !names.iter().any(|(_, name)| *name == group.name) {
-            names.push((group.group, group.name.clone()));
-        }
-    }
-    names.sort();
-    names.into_iter().map(|(_, name)| name).collect()
-}
-
-fn replicas<'a>(
-    answering: &'a [&StatusResponse],
-    name: &'a str,
-) -> impl Iterator<Item = (u64, &'a GroupStatus)> {
-    answering.iter().flat_map(move |status| {
-        let groups = status.groups.iter().filter(move |group| group.name == name);
-        groups.map(|group| (status.node, group))
-    })
 }
 
 fn as_table(heard: &[Heard], health: &Health, in_colours: bool) -> String {
@@ -257,15 +234,19 @@ fn as_table(heard: &[Heard], health: &Health, in_colours: bool) -> String {
         "SESSIONS",
     ];
     line(&title.map(str::to_owned), &groups, Some(Colour::Bold));
-    for name in group_names(&answering) {
-        for (node, replica) in replicas(&answering, &name) {
+    for group in Group::all(&answering) {
+        for (node, replica) in group.replicas {
             let role = standings.role(node, replica);
             let colour = match role {
                 "leader" => Some(Colour::Good),
                 "stopped" => Some(Colour::Bad),
                 _ => None,
             };
-            line(&group_cells(&name, node, role, replica), &groups, colour);
+            line(
+                &group_cells(group.name, node, role, replica),
+                &groups,
+                colour,
+            );
         }
     }
     let colour = health.colour();

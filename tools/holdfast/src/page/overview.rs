@@ -17,8 +17,7 @@ const NOT_ASKED: &str = "not asked yet";
 pub(super) fn json(seen: &Overview) -> Value {
     let heard = heard(seen);
     let picture = Picture::new(&heard);
-    let mut health = status::health(&heard);
-    health.complaints.extend(seen.faults.iter().cloned());
+    let health = status::health(&heard);
     json!({
         "version": VERSION,
         "now": seen.now,

@@ -137,6 +137,10 @@ fn the_wrong_arguments_are_a_usage_error() {
     let scene = Scene::new();
     assert_eq!(scene.holdfast(&["mount"]).status.code(), Some(2));
     assert_eq!(scene.holdfast(&["mont", "/mnt"]).status.code(), Some(2));
+    for ports in ["--port", "--pages"] {
+        let finished = scene.holdfast(&["dev-cluster", ports, "0"]);
+        assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+    }
 }
 
 #[test]

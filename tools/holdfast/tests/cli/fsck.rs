@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use holdfast_tests::wait_until;
+use holdfast_tests::{run, wait_until};
 use nix::mount::{MntFlags, umount2};
 
-use crate::scene::{SOON, Scene, assert_fails, assert_one_line};
+use crate::scene::{SOON, Scene, assert_fails, assert_one_line, binary};
 
 #[test]
 fn a_directory_in_use_cannot_be_checked() {
@@ -36,6 +36,23 @@ fn what_is_not_a_data_directory_cannot_be_checked() {
         assert_fails(&finished, 2, &parts);
     }
     assert_eq!(fs::read_dir(scene.mountpoint()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_directory_is_checked_whatever_cluster_the_environment_names() {
+    let scene = Scene::new();
+    scene.mount("rw");
+    scene.umount();
+    let line = ["fsck", "--data", "data"];
+    let mut beside = scene.command(binary(), &line);
+    run(beside.env("HOLDFAST_CLUSTER", "127.0.0.1:1")).success();
+    let both = ["fsck", "--data", "data", "--cluster", "127.0.0.1:1"];
+    let finished = scene.holdfast(&both);
+    assert_eq!(finished.status.code(), Some(2));
+    assert!(
+        finished.stderr.contains("--cluster and --data"),
+        "{finished:?}"
+    );
 }
 
 #[test]

@@ -98,6 +98,22 @@ fn the_package_for_dpkg_installs_the_same_and_says_what_it_needs() {
 }
 
 #[test]
+fn a_package_is_made_in_a_directory_that_has_other_things() {
+    let scratch = place::scratch();
+    let packages = scratch.path().join("packages");
+    fs::create_dir(&packages).unwrap();
+    fs::write(packages.join("other.deb"), "").unwrap();
+    run(Command::new("make")
+        .args(["--silent", "deb-built", "HOLDFAST=/bin/true"])
+        .arg(format!("DEB={}", packages.display()))
+        .current_dir(repository()))
+    .success();
+    assert!(packages.join("other.deb").exists());
+    assert_eq!(fs::read_dir(&packages).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn units_start_the_program_where_it_was_installed() {
     let scratch = place::scratch();
     install(scratch.path());

@@ -15,6 +15,7 @@ mod helper;
 mod install;
 mod lifecycle;
 mod output;
+mod quota;
 mod scene;
 mod serve;
 mod user;

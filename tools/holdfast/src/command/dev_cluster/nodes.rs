@@ -100,7 +100,7 @@ impl Nodes {
     /// Where a node serves its page, if it does.
     pub(super) fn page(&self, id: u16) -> Option<String> {
         let first = self.pages?;
-        Some(format!("127.0.0.1:{}", first + id - 1))
+        Some(format!("127.0.0.1:{}", first + (id - 1)))
     }
 
     fn log(&self, id: u16) -> PathBuf {
@@ -191,5 +191,22 @@ impl Nodes {
 impl Drop for Nodes {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_port_is_one_for_a_page() {
+        let nodes = Nodes {
+            program: PathBuf::new(),
+            directory: PathBuf::new(),
+            certificates: None,
+            pages: Some(u16::MAX),
+            all: Vec::new(),
+        };
+        assert_eq!(nodes.page(1).unwrap(), "127.0.0.1:65535");
     }
 }

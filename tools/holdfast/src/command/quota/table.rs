@@ -7,18 +7,38 @@ use holdfast_fs::QuotaLine;
 use holdfast_metadata::Amounts;
 
 use super::amount::{show_bytes, show_number};
+use crate::plain::plain;
 
 /// A tree that is gone is counted until the files that were open are closed.
 const REMOVED: &str = "(removed)";
+/// A bind mount shows a part of the volume.
+const ELSEWHERE: &str = "(not below this mount)";
 
-pub(super) fn print(quotas: &[QuotaLine]) -> anyhow::Result<()> {
+/// A quota, with where its tree is.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) quota: QuotaLine,
+    pub(super) root: Root,
+}
+
+/// Where the root of a tree is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Root {
+    At(String),
+    /// It cannot be seen through this mount.
+    Elsewhere,
+    /// Nowhere any more.
+    Removed,
+}
+
+pub(super) fn print(quotas: &[Shown]) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(
         output,
         "{:>12}  {:>12}  {:>12}  {:>12}  PATH",
         "USED", "LIMIT", "INODES", "LIMIT"
     )?;
-    for quota in quotas {
+    for Shown { quota, root } in quotas {
         let (used, limits) = (quota.used, quota.limits);
         writeln!(
             output,
@@ -27,19 +47,23 @@ pub(super) fn print(quotas: &[QuotaLine]) -> anyhow::Result<()> {
             show_bytes(limits.bytes),
             show_number(used.inodes),
             show_number(limits.inodes),
-            path(quota).unwrap_or(REMOVED)
+            path(root)
         )?;
     }
     Ok(())
 }
 
-pub(super) fn print_json(quotas: &[QuotaLine]) -> anyhow::Result<()> {
+pub(super) fn print_json(quotas: &[Shown]) -> anyhow::Result<()> {
     let limit = |limit: u64| (limit != Amounts::NO_LIMIT).then_some(limit);
     let quotas: Vec<_> = quotas
         .iter()
-        .map(|quota| {
+        .map(|Shown { quota, root }| {
+            let path = match root {
+                Root::At(path) => Some(path),
+                Root::Elsewhere | Root::Removed => None,
+            };
             serde_json::json!({
-                "path": path(quota),
+                "path": path,
                 "ino": quota.root.get(),
                 "bytes": quota.used.bytes,
                 "bytes_limit": limit(quota.limits.bytes),
@@ -54,6 +78,11 @@ pub(super) fn print_json(quotas: &[QuotaLine]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn path(quota: &QuotaLine) -> Option<&str> {
-    (!quota.path.is_empty()).then_some(&*quota.path)
+/// Users choose the names in it.
+fn path(root: &Root) -> String {
+    match root {
+        Root::At(path) => plain(path),
+        Root::Elsewhere => ELSEWHERE.to_owned(),
+        Root::Removed => REMOVED.to_owned(),
+    }
 }

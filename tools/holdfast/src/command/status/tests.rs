@@ -71,6 +71,33 @@ fn a_leader_that_hears_no_majority_leads_nobody() {
 }
 
 #[test]
+fn who_led_in_an_earlier_term_is_not_asked_who_votes() {
+    let leads = |id: u64, term: u64, voters: &[u64]| {
+        let mut leader = node(id, "leader");
+        if let Ok(status) = &mut leader.status {
+            status.groups[0].term = term;
+            status.groups[0].voters = voters.to_vec();
+            let peer = |node| holdfast_proto::PeerProgress {
+                node,
+                ..holdfast_proto::PeerProgress::default()
+            };
+            status.groups[0].peers = voters.iter().copied().map(peer).collect();
+            status.volumes = vec![holdfast_proto::VolumeStatus {
+                name: "default".to_owned(),
+                volume: 1,
+                replication: ReplicationMode::All.into(),
+            }];
+        }
+        leader
+    };
+    let without_three = [leads(1, 4, &[1, 2, 3]), leads(2, 5, &[1, 2])];
+    assert_eq!(health(&without_three).complaints, Vec::<String>::new());
+    let with_three = [leads(1, 4, &[1, 2]), leads(2, 5, &[1, 2, 3])];
+    let away = "default: nothing can be changed while node 3 is away, for it is replicated to all";
+    assert_eq!(health(&with_three).complaints, [away]);
+}
+
+#[test]
 fn the_table_shows_every_replica() {
     let heard = [node(1, "follower"), node(2, "leader")];
     let table = as_table(&heard, &health(&heard), false);
