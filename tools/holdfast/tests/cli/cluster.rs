@@ -217,7 +217,7 @@ fn without_its_cluster_a_soft_mount_fails_in_time_and_is_unmounted() {
     let scene = Scene::new();
     let _logs = Logs::of(&scene, &["mnt"]);
     let mut cluster = Cluster::start(&scene);
-    mount(&scene, &cluster, "soft=0.5");
+    mount(&scene, &cluster, "soft=3");
     fs::write(scene.path("mnt/file"), "x").unwrap();
     cluster.kill();
     wait_until("copies are not used any more", SOON, || {
