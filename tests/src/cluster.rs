@@ -335,9 +335,7 @@ impl Cluster {
 
     /// Stops a node from running, without it noticing.
     pub fn pause(&self, id: u64) {
-        self.node(id).signal(Signal::SIGSTOP);
-        let stopped = becomes_true(SETTLED, || process::state(self.node(id).pid()) == Some('T'));
-        assert!(stopped, "node {id} does not stop");
+        process::freeze(self.node(id).pid());
     }
 
     /// Lets a node go on.

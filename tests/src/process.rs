@@ -14,6 +14,9 @@ use crate::poll::becomes_true;
 /// How long a daemon that is killed may take to end.
 const KILLED: Duration = Duration::from_secs(5);
 
+/// How long the threads of a process may take to stop.
+const FROZEN: Duration = Duration::from_secs(20);
+
 /// Sends a signal; a process that is gone already is no error.
 pub fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid as i32), signal).ok();
@@ -36,8 +39,25 @@ pub fn resident_bytes_peak(pid: u32) -> Option<u64> {
 
 /// The letter of the state of a process: `S` sleeps, `D` waits for a device, `Z` has ended.
 pub fn state(pid: u32) -> Option<char> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    state_in(&Path::new("/proc").join(pid.to_string()))
+}
+
+fn state_in(directory: &Path) -> Option<char> {
+    let text = fs::read_to_string(directory.join("stat")).ok()?;
     text.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Stops a process, and waits until each of its threads stands still: those that run go on for a moment.
+#[track_caller]
+pub fn freeze(pid: u32) {
+    signal(pid, Signal::SIGSTOP);
+    let stands_still = becomes_true(FROZEN, || {
+        let threads = fs::read_dir(format!("/proc/{pid}/task"));
+        threads.is_ok_and(|mut threads| {
+            threads.all(|thread| state_in(&thread.unwrap().path()) == Some('T'))
+        })
+    });
+    assert!(stands_still, "process {pid} does not stop");
 }
 
 fn field(pid: u32, name: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use holdfast_metadata::{
     Answer, InodeId, Operation, PosixError, Query, Reply, SetAttributes, Timestamp,
 };
 use holdfast_tests::cluster::Client;
-use holdfast_tests::process::signal;
+use holdfast_tests::process::{freeze, signal};
 use holdfast_tests::{Cluster, wait_until};
 use nix::sys::signal::Signal;
 
@@ -242,7 +242,7 @@ fn a_mount_that_is_frozen_or_dead_delays_a_change_for_a_moment_and_answers_nothi
     std::fs::write(path(0), "").unwrap();
     for length in 1..=ROUNDS as u64 {
         assert_eq!(path(1).metadata().unwrap().len(), length - 1);
-        signal(mounts[1].pid(), Signal::SIGSTOP);
+        freeze(mounts[1].pid());
         let began = Instant::now();
         std::fs::write(path(0), "x".repeat(length as usize)).unwrap();
         assert!(began.elapsed() < WAITED, "{:?}", began.elapsed());

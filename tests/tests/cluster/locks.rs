@@ -205,7 +205,7 @@ fn a_mount_that_was_frozen_changes_nothing_under_a_lock_that_it_lost() {
     assert_eq!(here.call("write file mine"), "ok");
     here.open("unlocked", &scene.path(0, "file"));
     there.begin_to_wait("fcntl-wait file exclusive");
-    holdfast_tests::process::signal(frozen, Signal::SIGSTOP);
+    holdfast_tests::process::freeze(frozen);
     here.begin("write file late");
     assert_eq!(there.end_within(LEASE_OVER), "ok");
     assert_eq!(there.call("read file"), "ok mine");
