@@ -11,7 +11,7 @@ use holdfast_metadata::{
 };
 use tokio::time::Instant;
 
-use super::activity::Kind;
+use super::activity::Asked;
 use super::attendance::Attendance;
 use super::copies::{Caller, Given, Holder};
 use super::everyone::Everyone;
@@ -152,10 +152,10 @@ impl Volume {
         if let Some(caller) = caller {
             caller.names(request.session);
         }
-        let kind = Kind::of_command(&decoded.operation);
+        let asked = Asked::of_command(&decoded.operation);
         let command = self.with_space(command, decoded);
         let outcome = holdfast_proto::encode_outcome(&self.order(command).await?);
-        self.count(kind, Some(request.session), began);
+        self.count(asked, Some(request.session), began);
         Ok(Some(AnswerBody::Outcome(outcome)))
     }
 
@@ -246,13 +246,13 @@ impl Volume {
         };
         let reply = holdfast_proto::encode_reply(reply);
         let session = caller.and_then(Caller::session);
-        self.count(Kind::of_query(&query), session, began);
+        self.count(Asked::of_query(&query), session, began);
         Ok((AnswerBody::Reply(reply), given))
     }
 
-    fn count(&self, kind: Kind, session: Option<SessionId>, began: Instant) {
+    fn count(&self, asked: Asked, session: Option<SessionId>, began: Instant) {
         let activity = &self.group.counters().activity;
-        activity.answered(kind, session, began.elapsed());
+        activity.answered(asked, session, began.elapsed());
     }
 }
 

@@ -42,4 +42,5 @@ mod sessions;
 mod slow_follower;
 mod snapshot;
 mod sqlite;
+mod top;
 mod volumes;

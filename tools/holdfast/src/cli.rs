@@ -20,6 +20,7 @@ use crate::command::recover::RecoverArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
+use crate::command::top::TopArguments;
 use crate::command::umount::UmountArguments;
 use crate::command::version::{self, VersionArguments};
 use crate::command::volume::VolumeArguments;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Umount(UmountArguments),
     Serve(ServeArguments),
     Status(StatusArguments),
+    Top(TopArguments),
     Node(NodeArguments),
     Volume(VolumeArguments),
     Session(SessionArguments),

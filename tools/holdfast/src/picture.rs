@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use holdfast_proto::{GroupStatus, StatusResponse};
 use serde::Serialize;
 
-pub(crate) use self::work::{SessionPicture, operations};
+pub(crate) use self::work::{
+    DirectoryPicture, LoadPicture, OperationPicture, SessionPicture, directories, operations,
+};
 use crate::cluster::Heard;
 use crate::standing::Standings;
 
