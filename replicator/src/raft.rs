@@ -44,6 +44,7 @@ mod runtime;
 mod session_service;
 #[cfg(test)]
 mod simulation;
+mod slow;
 mod snapshot;
 mod snapshot_schedule;
 mod space_keeper;

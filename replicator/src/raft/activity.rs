@@ -43,6 +43,11 @@ pub(crate) struct Kind {
 }
 
 impl Asked {
+    /// What it is called.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.kind.operation
+    }
+
     pub(crate) fn of_command(operation: &Operation) -> Asked {
         Asked {
             kind: Kind {

@@ -27,6 +27,7 @@ mod identity;
 mod kill;
 mod lock_stress;
 mod locks;
+mod logs;
 mod membership;
 mod monitoring;
 mod mounts;
