@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use holdfast_replicator::Sparing;
+use holdfast_replicator::course::{self, Course, Watched};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use tracing::Span;
@@ -68,7 +70,7 @@ impl Call {
             ino,
             pid,
             began: Instant::now(),
-            span: tracing::debug_span!("operation", name, ino, pid),
+            span: tracing::debug_span!("operation", operation = name, ino, pid),
             minds_signals: false,
         }
     }
@@ -81,20 +83,37 @@ impl Call {
         }
     }
 
-    fn end(&self, errno: i32, watch: &Watch) {
+    fn end(&self, errno: i32, course: &Course, watch: &Watch) {
         let elapsed = self.began.elapsed();
         watch.metrics.answered(self.name, elapsed, errno);
         let micros = elapsed.as_micros() as u64;
-        tracing::debug!(parent: &self.span, errno, micros, "answered");
+        // Entered, not named as the parent: JSON lists only spans that are entered.
+        self.span
+            .in_scope(|| tracing::debug!(errno, micros, "answered"));
         if elapsed >= watch.slow_operation && !self.minds_signals {
-            tracing::warn!(
-                name = self.name,
-                ino = self.ino,
-                micros,
-                errno,
-                "slow operation"
-            );
+            self.was_slow(micros, errno, course);
         }
+    }
+
+    fn was_slow(&self, micros: u64, errno: i32, course: &Course) {
+        static LINES: Sparing = Sparing::new();
+        let Some(more) = LINES.due() else { return };
+        let micros_of = |time: Duration| time.as_micros() as u64;
+        let (searching, asking) = (micros_of(course.searching), micros_of(course.asking));
+        tracing::warn!(
+            operation = self.name,
+            ino = self.ino,
+            pid = self.pid,
+            request = course.request.map(tracing::field::display),
+            micros,
+            searching_micros = searching,
+            asking_micros = asking,
+            here_micros = micros.saturating_sub(searching + asking),
+            calls = course.calls,
+            errno,
+            more,
+            "slow operation"
+        );
     }
 }
 
@@ -123,9 +142,10 @@ impl Runner {
         A: FnOnce(Result<T, i32>) + Send + 'static,
         T: Send + 'static,
     {
-        let mut operation = Box::pin(operation);
+        let mut operation = Box::pin(course::watch(operation));
         if let Poll::Ready(result) = self.poll_once(&call, operation.as_mut()) {
-            finish(&call, result, answer, &self.watch);
+            let course = course::taken(operation.as_mut());
+            finish(&call, result, answer, &course, &self.watch);
         } else {
             self.spawn(call, operation, answer);
         }
@@ -137,7 +157,7 @@ impl Runner {
         operation.poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn spawn<T, F, A>(&self, call: Call, operation: Pin<Box<F>>, answer: A)
+    fn spawn<T, F, A>(&self, call: Call, mut operation: Pin<Box<Watched<F>>>, answer: A)
     where
         F: Future<Output = Result<T, FilesystemError>> + Send + 'static,
         A: FnOnce(Result<T, i32>) + Send + 'static,
@@ -149,9 +169,12 @@ impl Runner {
         *waiting.count.lock() += 1;
         let ticket = Ticket(waiting);
         self.runtime.spawn(async move {
-            let operation = interruptible(operation, caller);
-            let result = tracing::Instrument::instrument(operation, call.span.clone()).await;
-            finish(&call, result, answer, &watch);
+            let waiting = interruptible(operation.as_mut(), caller);
+            let result = tracing::Instrument::instrument(waiting, call.span.clone()).await;
+            let course = course::taken(operation.as_mut());
+            // One that was given up is over before its caller hears of it.
+            drop(operation);
+            finish(&call, result, answer, &course, &watch);
             drop(ticket);
         });
     }
@@ -194,14 +217,20 @@ async fn interruptible<T>(
     }
 }
 
-fn finish<T, A>(call: &Call, result: Result<T, FilesystemError>, answer: A, watch: &Watch)
-where
+fn finish<T, A>(
+    call: &Call,
+    result: Result<T, FilesystemError>,
+    answer: A,
+    course: &Course,
+    watch: &Watch,
+) where
     A: FnOnce(Result<T, i32>),
 {
     let number = result.as_ref().err().map_or(0, errno);
     if let Err(FilesystemError::Replicate(error)) = &result {
-        tracing::debug!(parent: &call.span, %error, "not answered by the replicator");
+        call.span
+            .in_scope(|| tracing::debug!(%error, "not answered by the replicator"));
     }
     answer(result.map_err(|_| number));
-    call.end(number, watch);
+    call.end(number, course, watch);
 }

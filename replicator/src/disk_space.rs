@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 
 use crate::replicator::Space;
+use crate::sparing::Sparing;
 
 const MIB: u64 = 1024 * 1024;
 /// On a large disk a memory table is as large as it is useful.
@@ -20,6 +21,14 @@ pub(crate) fn look(path: &Path) -> io::Result<Space> {
         total: disk.blocks().saturating_mul(unit),
         available: disk.blocks_available().saturating_mul(unit),
     })
+}
+
+/// Logs that the disk cannot be looked at, which may come with every operation.
+pub(crate) fn is_not_seen(error: &io::Error) {
+    static LINES: Sparing = Sparing::new();
+    if let Some(more) = LINES.due() {
+        tracing::warn!(%error, more, "cannot see how much space is left");
+    }
 }
 
 /// The size of a memory table, so small that all of them fit into the reserve when they are written once more:

@@ -1,6 +1,7 @@
 //! Orders commands and applies them: the seam between the filesystem and consensus.
 
 mod call;
+pub mod course;
 mod disk_space;
 mod durable;
 mod error;
@@ -14,6 +15,7 @@ mod remote;
 mod removal;
 mod replicator;
 mod space_guard;
+mod sparing;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
@@ -37,6 +39,7 @@ pub use raft::{
 pub use rates::{OperationRate, Rates};
 pub use remote::{ConnectError, FailureReason, NodeFailure, RemoteOptions, RemoteReplicator};
 pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, Space, Status};
+pub use sparing::Sparing;
 pub use tls::{
     CA_FILE, CERTIFICATE_FILE, Certificate, CertificateError, Holder, HolderError, KEY_FILE,
     LastWords, REVOKED_FILE, RevokedError, Rights, Tls, TlsError, Volumes, certificates_in,

@@ -46,6 +46,7 @@ mod session_service;
 mod settle;
 #[cfg(test)]
 mod simulation;
+mod slow;
 mod snapshot;
 mod snapshot_schedule;
 mod space_keeper;

@@ -15,6 +15,8 @@ pub struct Rates {
     pub operations: BTreeMap<(u64, String), OperationRate>,
     /// The calls of each session, by group.
     pub sessions: BTreeMap<(u64, u64), u64>,
+    /// The calls that asked for names in each directory, by group: an estimate, of those that were asked for most.
+    pub directories: BTreeMap<(u64, u64), u64>,
 }
 
 /// How often something was done, and how long it took.
@@ -66,6 +68,21 @@ impl Rates {
             let calls = session.calls.saturating_sub(known);
             self.sessions.insert((group, session.session), calls);
         }
+        for directory in &now.directories {
+            let known = before.and_then(|before| {
+                let mut directories = before.directories.iter();
+                directories.find(|known| known.directory == directory.directory)
+            });
+            // It counts anew if it has lost its place meanwhile.
+            let known = known.map_or(0, |known| known.calls);
+            let calls = directory
+                .calls
+                .checked_sub(known)
+                .unwrap_or(directory.calls);
+            if calls > 0 && before.is_some() {
+                self.directories.insert((group, directory.directory), calls);
+            }
+        }
     }
 
     /// Together with what another node did meanwhile.
@@ -76,6 +93,9 @@ impl Rates {
         for (key, calls) in &other.sessions {
             let sum = self.sessions.entry(*key).or_default();
             *sum = sum.saturating_add(*calls);
+        }
+        for (key, calls) in &other.directories {
+            *self.directories.entry(*key).or_default() += calls;
         }
     }
 
@@ -178,7 +198,7 @@ impl OperationRate {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_proto::{GroupStatus, SessionActivity};
+    use holdfast_proto::{DirectoryActivity, GroupStatus, SessionActivity};
 
     use super::*;
 
@@ -195,6 +215,10 @@ mod tests {
         let activity = GroupActivity {
             operations,
             sessions: vec![SessionActivity { session: 7, calls }],
+            directories: vec![DirectoryActivity {
+                directory: 9,
+                calls,
+            }],
             bounds_micros: vec![100, 1000],
         };
         StatusResponse {
@@ -223,6 +247,7 @@ mod tests {
         assert_eq!(rates.total(false).count(), 1);
         assert_eq!(rates.total(true), *mkdir);
         assert_eq!(rates.sessions[&(1, 7)], 15);
+        assert_eq!(rates.directories[&(1, 9)], 15);
     }
 
     #[test]

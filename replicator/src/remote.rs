@@ -34,6 +34,7 @@ use std::time::Duration;
 use holdfast_metadata::{Answer, Command, LogIndex, Operation, Outcome, PosixError, Query, Reply};
 use holdfast_proto::{decode_reply, encode_command};
 use parking_lot::Mutex;
+use tracing::Instrument;
 
 use self::asking::{Asked, Asking};
 use self::attending::Attending;
@@ -52,10 +53,11 @@ use self::road::Road;
 pub(crate) use self::session::Session;
 #[cfg(test)]
 pub(crate) use self::session::UnderWay;
-use self::sessions::{Sessions, outcome_in};
+use self::sessions::{Sessions, not_understood, outcome_in};
 use self::silence::SilenceWatch;
 use self::waits::Waits;
 use crate::call::{AnswerBody, CallAnswer, CallBody, Here};
+use crate::course;
 use crate::error::ReplicateError;
 use crate::raft::Node;
 use crate::replicator::{PosixMetadataReplicator, SharedVolume, Space, Status};
@@ -207,7 +209,8 @@ impl RemoteReplicator {
         mut command: Command,
         epoch: Option<u64>,
     ) -> Result<Outcome, ReplicateError> {
-        if command.request.is_some() {
+        if let Some(request) = command.request {
+            course::has_request(request);
             // Whoever chose the id also decides what is to become of its session.
             return self.outcome_of(self.ask(encode(&command)).await?.answer);
         }
@@ -216,7 +219,9 @@ impl RemoteReplicator {
             session.opened().await?;
             let under_way = session.begin();
             command.request = Some(under_way.request);
-            let asked = self.ask(encode(&command)).await?;
+            course::has_request(under_way.request);
+            let span = tracing::debug_span!("command", request = %under_way.request);
+            let asked = self.ask(encode(&command)).instrument(span).await?;
             match self.outcome_of(asked.answer)? {
                 Err(PosixError::SessionGone) => {
                     self.lose(&session)?;
@@ -257,7 +262,7 @@ impl RemoteReplicator {
     async fn find_out(&self, query: &Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
         let asked = self.ask(self.keeping.body(query)).await?;
         let malformed = |reason: String| {
-            tracing::error!(reason, "a node's answer is not understood");
+            not_understood(&reason);
             ReplicateError::Unavailable { reason }
         };
         match asked.answer.body {

@@ -1,5 +1,7 @@
 //! What makes a retry recognisable.
 
+use std::fmt;
+
 /// Names the session a command belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -13,4 +15,11 @@ pub struct RequestId {
     pub sequence: u64,
     /// Every outcome below this sequence has reached the session and may be forgotten.
     pub acknowledged: u64,
+}
+
+/// The same in the logs of all machines: `00c0ffee00c0ffee-17`.
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}-{}", self.session.0, self.sequence)
+    }
 }

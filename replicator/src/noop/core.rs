@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::home::Home;
 use super::syncer::{Schedule, SyncError};
+use crate::disk_space;
 use crate::error::ReplicateError;
 use crate::removal::Removal;
 use crate::replicator::Status;
@@ -154,7 +155,7 @@ impl<E: Engine> Core<E> {
     pub(super) fn check_space(&self) {
         match self.home.space() {
             Ok(space) => self.guard.update(space),
-            Err(error) => tracing::warn!(%error, "cannot see how much space is left"),
+            Err(error) => disk_space::is_not_seen(&error),
         }
     }
 

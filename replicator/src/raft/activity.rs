@@ -1,14 +1,16 @@
-//! What a node has answered for a group as its leader: by operation, and by session.
+//! What a node has answered for a group as its leader: by operation, by session, and by directory.
 
+mod directories;
 mod names;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use holdfast_metadata::{Operation, Query, SessionId};
+use holdfast_metadata::{InodeId, Operation, Query, SessionId};
 use holdfast_proto::{GroupActivity, OperationActivity, SessionActivity};
 use parking_lot::{Mutex, RwLock};
 
+use self::directories::Directories;
 use super::histogram::{BOUNDS_MICROS, Counted, Histogram};
 use crate::rates::SESSIONS_TOLD_MAX;
 
@@ -20,6 +22,15 @@ const SESSIONS_MAX: usize = 4096;
 pub(crate) struct Activity {
     operations: RwLock<BTreeMap<Kind, Histogram>>,
     sessions: Mutex<BTreeMap<SessionId, u64>>,
+    directories: Directories,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    kind: Kind,
+    /// In which directory names are looked for or changed, if they are.
+    directory: Option<InodeId>,
 }
 
 /// What is counted by itself.
@@ -30,26 +41,40 @@ pub(crate) struct Kind {
     pub(crate) is_change: bool,
 }
 
-impl Kind {
-    pub(crate) fn of_command(operation: &Operation) -> Kind {
-        Kind {
-            operation: names::command(operation),
-            is_change: true,
+impl Asked {
+    /// What it is called.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.kind.operation
+    }
+
+    pub(crate) fn of_command(operation: &Operation) -> Asked {
+        Asked {
+            kind: Kind {
+                operation: names::command(operation),
+                is_change: true,
+            },
+            directory: directories::of_command(operation),
         }
     }
 
-    pub(crate) fn of_query(query: &Query) -> Kind {
-        Kind {
-            operation: names::query(query),
-            is_change: false,
+    pub(crate) fn of_query(query: &Query) -> Asked {
+        Asked {
+            kind: Kind {
+                operation: names::query(query),
+                is_change: false,
+            },
+            directory: directories::of_query(query),
         }
     }
 }
 
 impl Activity {
     /// A call has its answer.
-    pub(crate) fn answered(&self, kind: Kind, session: Option<SessionId>, elapsed: Duration) {
-        self.observe(kind, elapsed);
+    pub(crate) fn answered(&self, asked: Asked, session: Option<SessionId>, elapsed: Duration) {
+        self.observe(asked.kind, elapsed);
+        if let Some(directory) = asked.directory {
+            self.directories.asked(directory);
+        }
         if let Some(session) = session {
             let mut sessions = self.sessions.lock();
             if let Some(calls) = sessions.get_mut(&session) {
@@ -89,6 +114,7 @@ impl Activity {
         GroupActivity {
             operations: operations.collect(),
             sessions: self.busiest(),
+            directories: self.directories.told(),
             bounds_micros: BOUNDS_MICROS.to_vec(),
         }
     }
@@ -111,15 +137,18 @@ impl Activity {
 mod tests {
     use super::*;
 
-    const MKDIR: Kind = Kind {
-        operation: "mkdir",
-        is_change: true,
+    const MKDIR: Asked = Asked {
+        kind: Kind {
+            operation: "mkdir",
+            is_change: true,
+        },
+        directory: Some(InodeId::ROOT),
     };
 
     #[test]
     fn what_was_answered_is_counted_by_operation_and_by_session() {
         let activity = Activity::default();
-        let read = Kind::of_query(&Query::Sessions);
+        let read = Asked::of_query(&Query::Sessions);
         activity.answered(MKDIR, Some(SessionId(7)), Duration::from_micros(60));
         activity.answered(MKDIR, Some(SessionId(7)), Duration::from_mins(1));
         activity.answered(read, None, Duration::from_micros(1));

@@ -87,7 +87,7 @@ impl CatalogClient {
             .catalog()
             .map_err(CatalogRefusal::Unavailable)?;
         let applied = catalog.propose(proposal).await;
-        match applied.map_err(CatalogRefusal::Unavailable)?.1 {
+        match applied.map_err(CatalogRefusal::Unavailable)?.applied {
             Applied::Catalog(Ok(answer)) => Ok(answer),
             Applied::Catalog(Err(error)) => Err(CatalogRefusal::Refused(error.to_string())),
             Applied::Nothing | Applied::Command(_) => Err(CatalogRefusal::Refused(

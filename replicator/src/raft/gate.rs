@@ -53,7 +53,10 @@ fn circle(service: &str, method: &str) -> Circle {
         | (admin_server::SERVICE_NAME, "Join" | "ProposeCatalog") => Circle::Nodes,
         (client_server::SERVICE_NAME, "OpenVolume" | "Call")
         | (admin_server::SERVICE_NAME, "Status" | "ListVolumes")
-        | (session_admin_server::SERVICE_NAME, "ListSessions" | "ListLocks") => Circle::Everybody,
+        | (
+            session_admin_server::SERVICE_NAME,
+            "ListSessions" | "ListLocks" | "LocateDirectories",
+        ) => Circle::Everybody,
         _ => Circle::Administrators,
     }
 }

@@ -24,6 +24,7 @@ use super::options::{NodeOptions, ReadMode};
 use super::proposer::Proposer;
 use super::read_index::ReadIndex;
 use super::runtime;
+use super::slow::Slow;
 use super::snapshot::SnapshotDirectory;
 use super::snapshot_schedule;
 use super::space_keeper;
@@ -50,6 +51,7 @@ pub(crate) struct Group {
     proposer: Proposer,
     copies: Arc<Copies>,
     counters: Arc<GroupCounters>,
+    slow: Slow,
     tasks: [JoinHandle<()>; 3],
 }
 
@@ -64,6 +66,17 @@ pub(crate) struct GroupCounters {
     pub(crate) activity: Activity,
     refused: AtomicU64,
     leader_changes: AtomicU64,
+}
+
+/// What became of a proposal.
+#[derive(Debug)]
+pub(crate) struct Proposed {
+    /// Where it is in the log.
+    pub(crate) index: u64,
+    /// What applying it here brought about.
+    pub(crate) applied: Applied,
+    /// How long it took until a quorum had it.
+    pub(crate) committed: Duration,
 }
 
 impl GroupCounters {
@@ -116,6 +129,7 @@ impl Group {
             proposer,
             copies,
             counters,
+            slow: Slow::new(id, options.slow_operation),
             tasks: [snapshots, keeper, leaders],
         }))
     }
@@ -140,8 +154,8 @@ impl Group {
         &self.store
     }
 
-    /// Proposes an encoded [`holdfast_proto::Proposal`] and waits until it is applied here; answers where in the log.
-    pub(crate) async fn propose(&self, proposal: Bytes) -> Result<(u64, Applied), Refusal> {
+    /// Proposes an encoded [`holdfast_proto::Proposal`] and waits until it is applied here.
+    pub(crate) async fn propose(&self, proposal: Bytes) -> Result<Proposed, Refusal> {
         let steps = 1 + proposal.len() / STEP_BYTES;
         let _permit = self
             .waiting
@@ -155,11 +169,16 @@ impl Group {
             () = self.cut_off() => return Err(Refusal::OutcomeUnknown),
         };
         // Raft ended before it could say.
-        let written = written.map_err(|_| Refusal::OutcomeUnknown)?;
+        let (written, committed) = written.map_err(|_| Refusal::OutcomeUnknown)?;
         match written {
             Ok(written) => {
-                self.counters.proposals.observe(began.elapsed());
-                Ok((written.log_id.index, written.data))
+                let elapsed = began.elapsed();
+                self.counters.proposals.observe(elapsed);
+                Ok(Proposed {
+                    index: written.log_id.index,
+                    applied: written.data,
+                    committed: committed.unwrap_or(elapsed),
+                })
             }
             Err(error) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
@@ -193,6 +212,11 @@ impl Group {
     /// What has happened.
     pub(crate) fn counters(&self) -> &GroupCounters {
         &self.counters
+    }
+
+    /// Who logs what was slow.
+    pub(crate) fn slow(&self) -> &Slow {
+        &self.slow
     }
 
     /// The queries that wait to be confirmed.

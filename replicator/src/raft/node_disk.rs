@@ -107,7 +107,7 @@ impl NodeDisk {
         match disk_space::look(&shared.path) {
             Ok(space) => shared.guard.update(space),
             Err(error) => {
-                tracing::warn!(%error, "cannot see how much space is left");
+                disk_space::is_not_seen(&error);
                 return;
             }
         }

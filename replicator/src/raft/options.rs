@@ -25,6 +25,8 @@ pub struct NodeOptions {
     pub snapshots: SnapshotOptions,
     /// How it makes sure that it still leads before it answers a query.
     pub reads: ReadMode,
+    /// A call that takes longer is logged.
+    pub slow_operation: Duration,
     /// Its certificates. Without them it neither encrypts nor asks who is there.
     pub tls: Option<Tls>,
     /// The version of the program, for messages.

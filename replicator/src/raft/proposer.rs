@@ -5,7 +5,7 @@
 //! of the log for every command. There is no timer: who can run now may propose first, nobody is waited for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use openraft::OptionalSend;
@@ -27,19 +27,23 @@ pub(crate) type Written = ClientWriteResult<TypeConfig>;
 /// Who waits for what Raft makes of a proposal.
 #[derive(Debug)]
 pub(crate) struct Waiter<T> {
-    answer: oneshot::Sender<T>,
+    answer: oneshot::Sender<(T, Option<Duration>)>,
     began: Instant,
+    /// When a quorum had it.
+    committed: Option<Duration>,
     counters: Arc<GroupCounters>,
 }
 
 impl<T: OptionalSend + 'static> Responder<TypeConfig, T> for Waiter<T> {
     fn on_commit(&mut self, _at: LogId) {
-        self.counters.commits.observe(self.began.elapsed());
+        let elapsed = self.began.elapsed();
+        self.committed = Some(elapsed);
+        self.counters.commits.observe(elapsed);
     }
 
     fn on_complete(self, result: T) {
         // Who does not wait any more does not mind.
-        drop(self.answer.send(result));
+        drop(self.answer.send((result, self.committed)));
     }
 }
 
@@ -63,12 +67,16 @@ impl Proposer {
         }
     }
 
-    /// Proposes, before the answer is waited for. No answer comes when Raft ends first.
-    pub(crate) fn propose(&self, proposal: Bytes) -> Result<oneshot::Receiver<Written>, Refusal> {
+    /// Proposes, before the answer is waited for, which comes with how long it took until a quorum had it. No answer comes when Raft ends first.
+    pub(crate) fn propose(
+        &self,
+        proposal: Bytes,
+    ) -> Result<oneshot::Receiver<(Written, Option<Duration>)>, Refusal> {
         let (sender, answer) = oneshot::channel();
         let waiter = Waiter {
             answer: sender,
             began: Instant::now(),
+            committed: None,
             counters: Arc::clone(&self.counters),
         };
         let queued = self.queue.send((Proposal(proposal), waiter));

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use holdfast_proto::OpenVolumeResponse;
+use holdfast_metadata::RequestId;
 use holdfast_proto::identity::Identity;
+use holdfast_proto::{OpenVolumeResponse, decode_command};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -50,6 +51,11 @@ impl Router {
         }
         match found.group().leader() {
             Some(leader) if !forwarded && leader.id != self.registry.node() => {
+                if tracing::enabled!(tracing::Level::DEBUG)
+                    && let Some(request) = request_of(&body)
+                {
+                    tracing::debug!(%request, leader = leader.id, "passed on");
+                }
                 let stream = self.links.stream(&leader).await?;
                 // What others keep they have to ask the leader for themselves.
                 let body = body.not_kept();
@@ -138,6 +144,13 @@ impl Router {
             leader: leader.map(|leader| message(leader.id, &leader.address)),
             read_only: false,
         })
+    }
+}
+
+fn request_of(body: &CallBody) -> Option<RequestId> {
+    match body {
+        CallBody::Command(command) => decode_command(command.clone()).ok()?.request,
+        CallBody::Query(_) | CallBody::Kept(_) | CallBody::Attend(_) => None,
     }
 }
 

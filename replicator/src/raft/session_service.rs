@@ -1,27 +1,36 @@
 //! What operators ask about the mounts of a volume, and do to them; the node that leads the volume answers.
 
+mod paths;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_metadata::{
-    InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
+    Fault, InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
 };
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_server::SessionAdmin;
 use holdfast_proto::{
     EvictSessionRequest, EvictSessionResponse, ListLocksRequest, ListLocksResponse,
-    ListSessionsRequest, ListSessionsResponse, LockStatus, SessionStatus,
+    ListSessionsRequest, ListSessionsResponse, LocateDirectoriesRequest, LocateDirectoriesResponse,
+    LockStatus, SessionStatus,
 };
 use tonic::{Request, Response, Status};
 
+use self::paths::Finder;
 use super::gate::CallerRights;
-use super::machine::Machine;
+use super::machine::{Machine, run_long};
 use super::registry::Registry;
 use super::volume::Volume;
 use crate::refusal::Refusal;
 
 /// Locks of one answer.
 const PAGE: usize = 1000;
+
+/// Directories of one question.
+const DIRECTORIES_MAX: usize = 100;
+/// Entries that are read for one question: tens of milliseconds.
+const ENTRIES_MAX: usize = 50_000;
 
 /// Serves [`SessionAdmin`].
 #[derive(Debug, Clone)]
@@ -135,6 +144,38 @@ impl SessionAdmin for SessionService {
             locks: locks.collect(),
             next: next.unwrap_or_default(),
         }))
+    }
+
+    async fn locate_directories(
+        &self,
+        request: Request<LocateDirectoriesRequest>,
+    ) -> Result<Response<LocateDirectoriesResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        let caller = CallerRights::of(request.extensions());
+        let asked = request.into_inner();
+        caller.check_sight(&asked.volume)?;
+        if asked.directories.len() > DIRECTORIES_MAX {
+            let message = format!("at most {DIRECTORIES_MAX} directories are located at once");
+            return Err(Status::invalid_argument(message));
+        }
+        let (_, machine) = self.open(&asked.volume).await?;
+        let Machine::Volume(machine) = machine.as_ref() else {
+            return Err(unexpected());
+        };
+        let mut finder = Finder {
+            machine,
+            entries_left: ENTRIES_MAX,
+        };
+        let mut paths = Vec::new();
+        run_long(|| {
+            for directory in asked.directories {
+                let path = finder.path(InodeId::new(directory))?;
+                paths.push(path.unwrap_or_default().into());
+            }
+            Ok(())
+        })
+        .map_err(|fault: Fault| refused(&fault.into()))?;
+        Ok(Response::new(LocateDirectoriesResponse { paths }))
     }
 }
 

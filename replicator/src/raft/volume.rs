@@ -10,14 +10,16 @@ use holdfast_metadata::{
     Command, Credentials, LoadStep, Operation, Outcome, SessionId, Timestamp, copies,
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
-use super::activity::Kind;
+use super::activity::Asked;
 use super::attendance::Attendance;
 use super::copies::{Caller, Given, Holder};
 use super::everyone::Everyone;
-use super::group::Group;
+use super::group::{Group, Proposed};
 use super::machine::{Machine, run_long};
 use super::node_disk::NodeDisk;
+use super::slow::TimedCommand;
 use super::type_config::Applied;
 use crate::call::{AnswerBody, CallBody};
 use crate::refusal::Refusal;
@@ -83,6 +85,7 @@ impl Volume {
             }
         });
         let received = Instant::now();
+        let mut timed = None;
         let (body, given) = match body {
             CallBody::Attend(attend) => {
                 if let Some(caller) = caller {
@@ -93,18 +96,23 @@ impl Volume {
                 return Ok((AnswerBody::Attended(attended), None));
             }
             CallBody::Command(command) => {
-                let Some(outcome) = self.command(command, holder.as_deref(), caller).await? else {
+                let done = self.command(command, holder.as_deref(), caller).await?;
+                let Some((outcome, times)) = done else {
                     // No quorum was asked.
                     let done = Ok(holdfast_metadata::Answer::Done);
                     let done = holdfast_proto::encode_outcome(&done);
                     return Ok((AnswerBody::Outcome(done), None));
                 };
+                timed = Some(times);
                 (outcome, None)
             }
             CallBody::Query(query) => self.query(query, None, caller).await?,
             CallBody::Kept(query) => self.query(query, holder.as_deref(), caller).await?,
         };
         copies.settled(holder.as_ref()).await;
+        if let Some(timed) = timed {
+            self.group.slow().command(&timed);
+        }
         let Some(holder) = holder else {
             return Ok((body, None));
         };
@@ -126,7 +134,7 @@ impl Volume {
         command: Bytes,
         holder: Option<&Holder>,
         caller: Option<&Caller>,
-    ) -> Result<Option<AnswerBody>, Refusal> {
+    ) -> Result<Option<(AnswerBody, TimedCommand)>, Refusal> {
         let began = Instant::now();
         // What cannot be applied must not get into the log.
         let decoded =
@@ -152,11 +160,21 @@ impl Volume {
         if let Some(caller) = caller {
             caller.names(request.session);
         }
-        let kind = Kind::of_command(&decoded.operation);
+        let asked = Asked::of_command(&decoded.operation);
         let command = self.with_space(command, decoded);
-        let outcome = holdfast_proto::encode_outcome(&self.order(command).await?);
-        self.count(kind, Some(request.session), began);
-        Ok(Some(AnswerBody::Outcome(outcome)))
+        let (group, operation) = (self.group.id(), asked.operation());
+        let span = tracing::debug_span!("command", %request, operation, %group);
+        let (outcome, times) = self.order(command).instrument(span).await?;
+        let outcome = holdfast_proto::encode_outcome(&outcome);
+        self.count(asked, Some(request.session), began);
+        let timed = TimedCommand {
+            operation,
+            request,
+            began,
+            commit: times.commit,
+            apply: times.apply,
+        };
+        Ok(Some((AnswerBody::Outcome(outcome), timed)))
     }
 
     /// A step of loading a dump into a volume that was made for it. It may be tried again whenever it is refused.
@@ -169,7 +187,7 @@ impl Volume {
         };
         let encoded = holdfast_proto::encode_command(&command);
         let command = self.with_space(encoded, command);
-        self.order(command).await
+        Ok(self.order(command).await?.0)
     }
 
     /// Whether all of it is there: it was not made for a dump, or that is loaded.
@@ -186,17 +204,27 @@ impl Volume {
         is_whole
     }
 
-    async fn order(&self, command: Bytes) -> Result<Outcome, Refusal> {
+    async fn order(&self, command: Bytes) -> Result<(Outcome, Times), Refusal> {
         let proposal = holdfast_proto::encode_proposal_command(command);
         if let Some(everyone) = &self.everyone {
             everyone.check()?;
         }
-        let (index, applied) = self.group.propose(proposal).await?;
+        let began = Instant::now();
+        let proposed = self.group.propose(proposal).await?;
+        let Proposed {
+            index,
+            applied,
+            committed,
+        } = proposed;
+        let times = Times {
+            commit: committed,
+            apply: began.elapsed().saturating_sub(committed),
+        };
         if let Some(everyone) = &self.everyone {
             everyone.applied(index).await?;
         }
         match applied {
-            Applied::Command(outcome) => Ok(outcome),
+            Applied::Command(outcome) => Ok((outcome, times)),
             Applied::Nothing | Applied::Catalog(_) => Err(Refusal::Malformed {
                 reason: "the group is not one of a volume".to_owned(),
             }),
@@ -228,6 +256,7 @@ impl Volume {
         let began = Instant::now();
         let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
         let machine = self.group.read().await?;
+        let confirmed = Instant::now();
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(Refusal::NoSuchVolume);
         };
@@ -246,14 +275,25 @@ impl Volume {
         };
         let reply = holdfast_proto::encode_reply(reply);
         let session = caller.and_then(Caller::session);
-        self.count(Kind::of_query(&query), session, began);
+        let asked = Asked::of_query(&query);
+        self.count(asked, session, began);
+        let slow = self.group.slow();
+        slow.query(asked.operation(), session, (began, confirmed));
         Ok((AnswerBody::Reply(reply), given))
     }
 
-    fn count(&self, kind: Kind, session: Option<SessionId>, began: Instant) {
+    fn count(&self, asked: Asked, session: Option<SessionId>, began: Instant) {
         let activity = &self.group.counters().activity;
-        activity.answered(kind, session, began.elapsed());
+        activity.answered(asked, session, began.elapsed());
     }
+}
+
+/// Where the time of a command went.
+struct Times {
+    /// Until a quorum had it.
+    commit: Duration,
+    /// From then on, until it was applied here.
+    apply: Duration,
 }
 
 fn malformed(error: &holdfast_proto::Malformed) -> Refusal {

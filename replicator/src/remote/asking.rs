@@ -19,8 +19,12 @@ use super::backoff::Backoff;
 use super::connect_error::FailureReason;
 use super::road::{Lane, News, NoWay, Road};
 use crate::call::{CallAnswer, CallBody};
+use crate::course;
 use crate::error::ReplicateError;
 use crate::refusal::Refusal;
+use crate::sparing::Sparing;
+
+static NOT_UNDERSTOOD: Sparing = Sparing::new();
 
 /// Shared by everybody who asks.
 #[derive(Debug)]
@@ -81,10 +85,10 @@ impl Asking {
         let mut overloads = 0;
         let mut failed = 0;
         loop {
-            let lane = self.road.lane_after(failed).await;
+            let lane = course::searching(self.road.lane_after(failed)).await;
             let lane = lane.map_err(|no_way| end(no_way, may_be_done))?;
             let answers = self.road.answers();
-            let called = lane.stream.call(lane.volume, false, body.clone());
+            let called = course::asking(lane.stream.call(lane.volume, false, body.clone()));
             let called = match patience {
                 None => called.await,
                 Some(patience) => tokio::select! {
@@ -104,6 +108,7 @@ impl Asking {
             let refusal = match called {
                 Ok(answer) => {
                     self.road.answered(&lane, &answer);
+                    tracing::debug!(address = lane.address, "a node has answered");
                     return Ok(Asked {
                         answer,
                         may_be_done,
@@ -115,10 +120,12 @@ impl Asking {
             match refusal {
                 Refusal::Overloaded => {
                     overloads += 1;
-                    self.sleep(self.backoff.pause(overloads)).await;
+                    course::searching(self.sleep(self.backoff.pause(overloads))).await;
                 }
                 Refusal::Malformed { .. } => {
-                    tracing::error!(%refusal, "a node does not understand this program");
+                    if let Some(more) = NOT_UNDERSTOOD.due() {
+                        tracing::error!(%refusal, more, "a node does not understand this program");
+                    }
                     return Err(refusal.into());
                 }
                 Refusal::NotLeader { .. }

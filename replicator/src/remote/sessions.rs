@@ -23,6 +23,7 @@ use super::options::RemoteOptions;
 use super::session::Session;
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::error::ReplicateError;
+use crate::sparing::Sparing;
 use crate::tls::{Holder, Tls};
 
 /// A registration that is refused (a full disk) is tried again after so long.
@@ -133,10 +134,18 @@ fn fresh(epoch: u64, tls: Option<&Tls>) -> io::Result<Arc<Session>> {
     }
 }
 
+/// A node answered something else than what was asked for.
+pub(super) fn not_understood(reason: &str) {
+    static ANSWERS: Sparing = Sparing::new();
+    if let Some(more) = ANSWERS.due() {
+        tracing::error!(reason, more, "a node's answer is not understood");
+    }
+}
+
 /// The outcome that a node answered to a command.
 pub(super) fn outcome_in(answer: CallAnswer) -> Result<Outcome, ReplicateError> {
     let malformed = |reason: String| {
-        tracing::error!(reason, "a node's answer is not understood");
+        not_understood(&reason);
         // The command was carried out, but what came of it cannot be told.
         ReplicateError::OutcomeUnknown
     };

@@ -128,7 +128,8 @@ impl ClusterMount {
         self.daemon = None;
     }
 
-    fn log_path(&self) -> PathBuf {
+    /// Where it logs.
+    pub fn log_path(&self) -> PathBuf {
         self.scratch.path().join("log")
     }
 }

@@ -23,9 +23,11 @@ use crate::command::recover::RecoverArguments;
 use crate::command::serve::ServeArguments;
 use crate::command::session::SessionArguments;
 use crate::command::status::StatusArguments;
+use crate::command::top::TopArguments;
 use crate::command::umount::UmountArguments;
 use crate::command::version::{self, VersionArguments};
 use crate::command::volume::VolumeArguments;
+use crate::logging::LogSettings;
 use crate::mount_options;
 
 /// A filesystem you mount.
@@ -77,6 +79,7 @@ pub(crate) enum Command {
     Umount(UmountArguments),
     Serve(ServeArguments),
     Status(StatusArguments),
+    Top(TopArguments),
     Node(NodeArguments),
     Volume(VolumeArguments),
     Session(SessionArguments),
@@ -145,6 +148,9 @@ pub(crate) struct MountArguments {
     /// Where to serve metrics (Prometheus text at /metrics) [default: nowhere]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
 
     /// Say what was mounted as JSON
     #[arg(long)]
@@ -218,7 +224,9 @@ mod tests {
     fn the_environment_makes_no_mount_one_of_a_cluster() {
         let cli = Cli::command();
         let mount = cli.find_subcommand("mount").unwrap();
-        for argument in mount.get_arguments() {
+        // How it logs makes it no other mount.
+        let is_of_log = |argument: &&clap::Arg| argument.get_id().as_str().starts_with("log");
+        for argument in mount.get_arguments().filter(|one| !is_of_log(one)) {
             assert_eq!(argument.get_env(), None, "{}", argument.get_id());
         }
     }

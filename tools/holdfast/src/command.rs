@@ -16,6 +16,7 @@ pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
+pub(crate) mod top;
 pub(crate) mod umount;
 pub(crate) mod version;
 pub(crate) mod volume;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Umount(arguments) => umount::run(&arguments).map(done),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Node(arguments) => node::run(arguments),
         Command::Volume(arguments) => volume::run(arguments),
         Command::Session(arguments) => session::run(arguments),

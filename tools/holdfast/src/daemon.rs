@@ -37,6 +37,7 @@ pub(crate) fn start(arguments: &MountArguments, plan: &MountPlan) -> anyhow::Res
     if let Some(address) = plan.metrics {
         command.args(["--metrics", &address.to_string()]);
     }
+    command.args(plan.log.arguments());
     for options in &arguments.options {
         command.arg("-o").arg(options);
     }
@@ -81,7 +82,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     nix::unistd::setsid().context("cannot leave the session")?;
     nix::sys::prctl::set_name(c"holdfast").ok();
-    let log = logging::to_file();
+    let log = logging::to_file(&plan.log);
     let live = || {
         if let Err(error) = open_log(&log, plan) {
             writeln!(io::stderr(), "holdfast: {}", one_line(&error)).ok();

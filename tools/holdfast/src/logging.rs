@@ -7,26 +7,79 @@ use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The log file becomes `holdfast.log.1` at this size, so the two together are never twice as large.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What is logged when nothing is said.
+const FILTER: &str = "info,openraft=error";
 /// What is kept of the time before there is a file.
 const EARLY_BYTES_MAX: usize = 64 * 1024;
 
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people, with colours on a terminal
+    #[default]
+    Human,
+    /// An object a line
+    Json,
+}
+
+/// What is logged, and how; the same words on the command line, in the settings of a node, and in the options of a mount.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogSettings {
+    /// What is logged: error, warn, info, debug, or parts of it as in info,holdfast=debug [default: info]
+    #[arg(id = "log", long = "log", value_name = "FILTER", env = "RUST_LOG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filter: Option<String>,
+
+    /// How log lines look [default: human]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        value_name = "FORMAT",
+        env = "HOLDFAST_LOG_FORMAT"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<LogFormat>,
+}
+
+impl LogSettings {
+    /// These, and where they say nothing, others.
+    pub(crate) fn or(self, others: LogSettings) -> LogSettings {
+        LogSettings {
+            filter: self.filter.or(others.filter),
+            format: self.format.or(others.format),
+        }
+    }
+
+    /// As they stand on a command line.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let format = self.format.and_then(|format| format.to_possible_value());
+        let format = format.map(|format| format!("--log-format={}", format.get_name()));
+        let filter = self.filter.iter().map(|filter| format!("--log={filter}"));
+        filter.chain(format).collect()
+    }
+}
+
 /// Logs to standard error.
-pub(crate) fn to_terminal() {
-    start(io::stderr, io::stderr().is_terminal());
+pub(crate) fn to_terminal(settings: &LogSettings) {
+    start(io::stderr, io::stderr().is_terminal(), settings);
 }
 
 /// Logs to a file that is opened later: a directory must be known to be ours before anything is
 /// written to it.
-pub(crate) fn to_file() -> Arc<LogFile> {
+pub(crate) fn to_file(settings: &LogSettings) -> Arc<LogFile> {
     let file = Arc::new(LogFile {
         sink: Mutex::new(Sink::Early(Vec::new())),
     });
-    start(Arc::clone(&file), false);
+    start(Arc::clone(&file), false, settings);
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |information| {
         tracing::error!("{information}");
@@ -35,22 +88,32 @@ pub(crate) fn to_file() -> Arc<LogFile> {
     file
 }
 
-/// `RUST_LOG` decides what is logged.
-fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, colors: bool) {
-    let filter = EnvFilter::try_from_default_env();
-    let ignored = match &filter {
-        Err(error) if std::env::var_os("RUST_LOG").is_some() => Some(error.to_string()),
-        Err(_) | Ok(_) => None,
-    };
+fn start(
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    colors: bool,
+    settings: &LogSettings,
+) {
+    let filter = settings.filter.as_deref().unwrap_or(FILTER);
+    let filter = EnvFilter::try_new(filter);
+    let ignored = filter.as_ref().err().map(ToString::to_string);
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info,openraft=error")))
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(FILTER)))
         .with_writer(writer)
-        .with_ansi(colors)
-        .finish();
+        .with_ansi(colors);
     // Fails only when somebody else has set one, which then does the same.
-    tracing::subscriber::set_global_default(subscriber).ok();
+    match settings.format.unwrap_or_default() {
+        LogFormat::Human => tracing::subscriber::set_global_default(subscriber.finish()),
+        LogFormat::Json => {
+            let lines = subscriber.json().flatten_event(true);
+            tracing::subscriber::set_global_default(lines.with_current_span(false).finish())
+        }
+    }
+    .ok();
     if let Some(error) = ignored {
-        tracing::warn!(error, "RUST_LOG is not understood, logging from INFO");
+        tracing::warn!(
+            error,
+            "what is to be logged is not understood: logging from INFO"
+        );
     }
 }
 

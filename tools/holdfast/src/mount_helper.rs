@@ -12,6 +12,7 @@ use clap::{Parser, ValueHint};
 use crate::cli::MountArguments;
 use crate::command;
 use crate::complain;
+use crate::logging::LogSettings;
 use crate::mount_options::Settings;
 use crate::mount_plan;
 use crate::tree::Tree;
@@ -164,6 +165,7 @@ fn mount(arguments: &HelperArguments) -> anyhow::Result<()> {
         volume: None,
         tls: None,
         metrics: None,
+        log: LogSettings::default(),
         options,
         foreground: false,
         json: false,

@@ -14,6 +14,7 @@ use holdfast_fs::{AtimePolicy, LockKeeper, MountOptions};
 use holdfast_replicator::Durability;
 
 use self::table::{Effect, Known, Scope};
+use crate::logging::LogSettings;
 use crate::tree::TreeKind;
 
 /// Everything the options decide.
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) soft: Option<Duration>,
     /// Which certificates to show to a cluster.
     pub(crate) tls: Option<PathBuf>,
+    pub(crate) log: LogSettings,
     /// `remount`: change an existing mount instead of making one.
     pub(crate) remount: bool,
     /// The words that the kernel, not the daemon, acts on at a remount, in their order.
@@ -114,6 +116,7 @@ impl Settings {
             durability: Durability::Fsync,
             soft: None,
             tls: None,
+            log: LogSettings::default(),
             remount: false,
             kernel_words: Vec::new(),
         }

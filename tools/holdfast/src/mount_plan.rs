@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, ensure};
 
 use crate::cli::MountArguments;
+use crate::logging::LogSettings;
 use crate::mount_options::Settings;
 use crate::mount_table::{self, MountEntry};
 use crate::tree::{ClusterVolume, Tree, TreeKind};
@@ -25,6 +26,7 @@ pub(crate) struct MountPlan {
     pub(crate) settings: Settings,
     /// Where metrics are served, if they are.
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) log: LogSettings,
     /// The certificates to show: absolute.
     pub(crate) tls: Option<PathBuf>,
 }
@@ -49,6 +51,7 @@ impl MountPlan {
         if settings.mount.source.is_empty() {
             settings.mount.source = arguments.source.clone().unwrap_or(shown);
         }
+        let log = arguments.log.clone().or(settings.log.clone());
         let tls = arguments.tls.as_ref().or(settings.tls.as_ref());
         let tls = tls.map(std::path::absolute).transpose()?;
         Ok(MountPlan {
@@ -56,6 +59,7 @@ impl MountPlan {
             mountpoint,
             settings,
             metrics: arguments.metrics,
+            log,
             tls,
         })
     }

@@ -12,9 +12,13 @@ use holdfast_replicator::{ReadMode, SnapshotOptions, Timing};
 use serde::{Deserialize, Serialize};
 
 use crate::command::serve::ServeArguments;
+use crate::logging::LogSettings;
 
 /// Where a node listens when nothing else is said.
 const PORT: u16 = 7420;
+
+/// A call that takes a node longer is logged, unless something else is said.
+const SLOW_OPERATION_MS: u64 = 1000;
 
 /// A leader must be replaced well within a session lease.
 const LEASE_ELECTIONS: u32 = 4;
@@ -41,6 +45,8 @@ pub(crate) struct NodeConfig {
     pub(crate) tls: Option<PathBuf>,
     pub(crate) timing: Timing,
     pub(crate) snapshots: SnapshotOptions,
+    pub(crate) log: LogSettings,
+    pub(crate) slow_operation: Duration,
 }
 
 /// How reads are made linearizable, as it is typed.
@@ -76,6 +82,9 @@ struct File {
     timing: Option<TimingSection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots: Option<SnapshotSection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Also of a filesystem of this machine alone.
+    log: Option<LogSettings>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -95,6 +104,8 @@ struct NodeSection {
     mount: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     insecure_no_tls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slow_operation_ms: Option<u64>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -169,6 +180,7 @@ impl NodeConfig {
             tls,
             timing,
             snapshots,
+            log,
         } = file;
         let is_of_cluster = arguments.speak_of_cluster()
             || node.speaks_of_cluster()
@@ -220,6 +232,10 @@ impl NodeConfig {
                 spacing: Duration::from_secs(snapshots.spacing_seconds),
                 keep: snapshots.keep,
             },
+            slow_operation: Duration::from_millis(
+                node.slow_operation_ms.unwrap_or(SLOW_OPERATION_MS),
+            ),
+            log: arguments.log.clone().or(log.unwrap_or_default()),
         };
         config.check()?;
         Ok(config)
@@ -286,6 +302,7 @@ impl NodeConfig {
                 metrics: self.metrics,
                 mount: self.mount.clone(),
                 insecure_no_tls: Some(self.insecure_no_tls),
+                slow_operation_ms: Some(self.slow_operation.as_millis() as u64),
             },
             cluster: Some(ClusterSection {
                 bootstrap: self.bootstrap,
@@ -306,6 +323,7 @@ impl NodeConfig {
                 spacing_seconds: self.snapshots.spacing.as_secs(),
                 keep: self.snapshots.keep,
             }),
+            log: Some(self.log.clone()),
         };
         let mut text = toml::to_string(&file).context("cannot write the settings")?;
         if !self.listen.ip().is_loopback() && !self.insecure_no_tls && self.tls.is_none() {
@@ -327,6 +345,7 @@ impl NodeConfig {
                 mount: self.mount.clone(),
                 ..NodeSection::default()
             },
+            log: Some(self.log.clone()),
             ..File::default()
         };
         let text = toml::to_string(&file).context("cannot write the settings")?;
@@ -343,6 +362,7 @@ impl NodeSection {
             || self.listen.is_some()
             || self.advertise.is_some()
             || self.insecure_no_tls.is_some()
+            || self.slow_operation_ms.is_some()
     }
 }
 

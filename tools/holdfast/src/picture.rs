@@ -5,7 +5,9 @@ mod work;
 use holdfast_proto::StatusResponse;
 use serde::Serialize;
 
-pub(crate) use self::work::{SessionPicture, operations};
+pub(crate) use self::work::{
+    DirectoryPicture, LoadPicture, OperationPicture, SessionPicture, directories, operations,
+};
 use crate::cluster::Heard;
 use crate::group::Group;
 use crate::standing::Standings;

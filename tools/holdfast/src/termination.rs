@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{SigSet, Signal};
 
 /// Exit code after a second signal before the mount was live: as a shell shows SIGINT.
-const EXIT_INTERRUPTED: i32 = 130;
+pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 
 /// Whether the process was told to end, and what it then does.
 #[derive(Debug, Clone)]

@@ -10,6 +10,8 @@ use holdfast_metadata::InodeId;
 use holdfast_metadata::copies;
 use holdfast_proto as proto;
 
+use crate::sparing::Sparing;
+
 /// So many records make a generation.
 const YOUNG_MAX: usize = 1 << 17;
 /// An inode with more records is forgotten as a whole.
@@ -75,7 +77,10 @@ impl Records {
 
     fn put(&mut self, key: &[u8], value: Option<&Bytes>) {
         let Some(ino) = copies::inode_of(key) else {
-            tracing::error!("a node sent a record that is not kept");
+            static NOT_KEPT: Sparing = Sparing::new();
+            if let Some(more) = NOT_KEPT.due() {
+                tracing::error!(more, "a node sent a record that is not kept");
+            }
             return;
         };
         if self.came >= YOUNG_MAX {

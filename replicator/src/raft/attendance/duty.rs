@@ -232,6 +232,6 @@ async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refus
     };
     let command = holdfast_proto::encode_command(&command);
     let proposal = holdfast_proto::encode_proposal_command(command);
-    let (_, applied) = shared.group.propose(proposal).await?;
+    let applied = shared.group.propose(proposal).await?.applied;
     Ok(applied)
 }

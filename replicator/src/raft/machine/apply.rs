@@ -14,6 +14,7 @@ use super::halt::Halts;
 use super::of_term::of_term;
 use super::position::AppliedState;
 use super::{GroupKind, Machine, io_fault};
+use crate::raft::activity::Asked;
 use crate::raft::copies::Copies;
 use crate::raft::type_config::{Applied, Entry, LogId, Proposal, StoredMembership, TypeConfig};
 
@@ -142,6 +143,11 @@ impl Chunk {
             holdfast_proto::decode_proposal(bytes).map_err(|error| corrupt(error.to_string()))?;
         match (&mut self.commands, body) {
             (Commands::Volume(commands), ProposalBody::Command(command)) => {
+                if let Some(request) = command.request {
+                    let operation = Asked::of_command(&command.operation).operation();
+                    let (term, index) = (log_id.leader_id.term, log_id.index);
+                    tracing::debug!(%request, operation, term, index, "applying");
+                }
                 commands.push(of_term(command, log_id.leader_id.term));
             }
             (Commands::Catalog(commands), ProposalBody::Catalog(command)) => commands.push(command),

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &MountArguments) -> anyhow::Result<ExitCode> {
     }
     let plan = prepare(arguments)?;
     if arguments.foreground {
-        logging::to_terminal();
+        logging::to_terminal(&plan.log);
         serve(&plan, &|| announce(arguments, &plan, process::id()))?;
     } else {
         let pid = daemon::start(arguments, &plan)?;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::MountArguments;
 use crate::command::version;
+use crate::logging::LogSettings;
 use crate::node_config::{NodeConfig, ReadModeName};
 use crate::node_mount::{self, NodeMount};
 use crate::termination::{Request, Termination};
@@ -90,6 +91,9 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "HOLDFAST_INSECURE_NO_TLS")]
     pub(crate) insecure_no_tls: bool,
 
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
+
     /// Settings (TOML); the environment wins over the file, and flags over both
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "HOLDFAST_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -129,7 +133,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|mountpoint| node_mount::prepare(mountpoint));
     let mounts: Vec<PathBuf> = mounts.collect::<anyhow::Result<_>>()?;
-    logging::to_terminal();
+    logging::to_terminal(&config.log);
     // What a node keeps has the bytes of everybody's files.
     umask(Mode::from_bits_truncate(0o077));
     let termination = Termination::watch()?;
@@ -233,6 +237,7 @@ fn alone(config: &NodeConfig) -> anyhow::Result<MountArguments> {
         options: Vec::new(),
         foreground: true,
         metrics: config.metrics,
+        log: config.log.clone(),
         json: false,
         daemon: false,
         source: None,
@@ -273,6 +278,7 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         timing: config.timing,
         snapshots: config.snapshots,
         reads: config.reads.into(),
+        slow_operation: config.slow_operation,
         tls: tls_arguments::open(config.tls.as_deref())?,
         program: version::NUMBER,
     })

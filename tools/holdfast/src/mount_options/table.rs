@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use holdfast_fs::{AtimePolicy, LockKeeper};
 use holdfast_replicator::Durability;
 
 use super::{Settings, seconds};
+use crate::logging::LogFormat;
 
 /// One option.
 pub(super) struct Known {
@@ -293,6 +295,30 @@ const KNOWN: &[Known] = &[
         "an operation that takes longer is logged (default: 1)",
         |s, value| {
             s.mount.slow_operation = seconds(value)?;
+            Some(())
+        },
+    ),
+    valued(
+        "log_format",
+        Value {
+            placeholder: "FORMAT",
+            expected: "human or json",
+        },
+        "how log lines look: human (default) or json, an object a line",
+        |s, value| {
+            s.log.format = Some(LogFormat::from_str(value, false).ok()?);
+            Some(())
+        },
+    ),
+    valued(
+        "log",
+        Value {
+            placeholder: "FILTER",
+            expected: "a level, such as debug",
+        },
+        "what is logged: error, warn, info (default) or debug",
+        |s, value| {
+            s.log.filter = Some(value.to_owned());
             Some(())
         },
     ),

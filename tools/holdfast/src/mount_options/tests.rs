@@ -214,3 +214,14 @@ fn what_only_a_cluster_understands_is_refused_elsewhere() {
 fn options_of_a_data_directory_are_accepted_in_a_cluster_where_they_hold_anyway() {
     in_a_cluster("sync=commit,sync,dirsync,defaults,_netdev,noatime");
 }
+
+#[test]
+fn what_is_logged_is_an_option_too() {
+    let log = parse("log=debug,log_format=json").log;
+    assert_eq!(log.arguments(), ["--log=debug", "--log-format=json"]);
+    assert_eq!(parse("").log, LogSettings::default());
+    assert!(matches!(
+        error("log_format=xml"),
+        OptionError::BadValue { .. }
+    ));
+}

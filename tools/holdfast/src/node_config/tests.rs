@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::logging::LogFormat;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -86,4 +87,22 @@ fn settings_that_say_nothing_of_a_cluster_are_of_this_machine_alone() {
     ] {
         assert!(gather(&flag, Some(file)).unwrap().is_of_cluster, "{flag:?}");
     }
+}
+
+#[test]
+fn what_is_logged_can_be_said_in_the_file_and_on_the_line() {
+    let file =
+        "[node]\nid = 3\nslow_operation_ms = 50\n[log]\nformat = \"json\"\nfilter = \"warn\"\n";
+    let config = gather(&[], Some(file)).unwrap();
+    assert_eq!(config.log.format, Some(LogFormat::Json));
+    assert_eq!(config.slow_operation, Duration::from_millis(50));
+    assert!(config.describe().unwrap().contains("filter = \"warn\""));
+    let config = gather(&["--log", "debug", "--log-format", "human"], Some(file)).unwrap();
+    assert_eq!(
+        config.log.arguments(),
+        ["--log=debug", "--log-format=human"]
+    );
+    assert!(gather(&[], Some("[log]\nformat = \"xml\"\n")).is_err());
+    let alone = gather(&["--data", "/d", "--mount", "/m"], Some("[log]\n")).unwrap();
+    assert!(!alone.is_of_cluster);
 }

@@ -33,6 +33,7 @@ pub(super) fn json(seen: &Overview) -> Value {
         "samples": seen.samples.iter().map(sample).collect::<Vec<Value>>(),
         "operations_seconds": seen.rates_seconds,
         "operations": picture::operations(&seen.rates, &picture),
+        "directories": picture::directories(&seen.rates, &picture),
         "sessions": seen.mounts.iter().flat_map(|mounts| sessions(mounts, &seen.rates, &picture)).collect::<Vec<_>>(),
         "sessions_left_out": seen.mounts.iter().map(|mounts| mounts.sessions_left_out).sum::<usize>(),
         "locks": seen.mounts.iter().flat_map(|mounts| locks(mounts, &picture)).collect::<Vec<Value>>(),

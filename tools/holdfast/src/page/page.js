@@ -252,6 +252,15 @@ function showOperations(seen) {
   ], rows, seconds ? `Nothing was asked for in the last ${seconds} s.` : 'Nothing is known yet.');
 }
 
+function showDirectories(seen) {
+  const seconds = seen.operations_seconds;
+  table('directories', [
+    ['Inode', 'number', (row) => row.inode],
+    ['Volume', 'short', (row) => row.volume],
+    ['Calls a second', 'number', (row) => amount(row.calls / Math.max(1, seconds))],
+  ], seen.directories, seconds ? `Nothing was asked for in the last ${seconds} s.` : 'Nothing is known yet.');
+}
+
 function showSessions(seen) {
   const seconds = seen.operations_seconds;
   table('sessions', [
@@ -310,6 +319,7 @@ function show(seen) {
   showGroups(seen);
   showHour(seen);
   showOperations(seen);
+  showDirectories(seen);
   showSessions(seen);
   showLocks(seen);
   showEvents(seen);

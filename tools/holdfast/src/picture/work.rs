@@ -1,5 +1,6 @@
 //! What is done in a cluster, and by which mounts.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use holdfast_replicator::{OperationRate, Rates};
@@ -7,8 +8,11 @@ use serde::Serialize;
 
 use super::Picture;
 
+/// So many directories are shown of all volumes together.
+const DIRECTORIES_MAX: usize = 20;
+
 /// One kind of call, between two looks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct OperationPicture {
     pub(crate) volume: String,
     pub(crate) operation: String,
@@ -20,7 +24,7 @@ pub(crate) struct OperationPicture {
 }
 
 /// One mount. What a browser could not hold as a number is text.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct SessionPicture {
     pub(crate) volume: String,
     pub(crate) session: String,
@@ -35,6 +39,36 @@ pub(crate) struct SessionPicture {
     pub(crate) calls: Option<u64>,
 }
 
+/// One directory in which names are looked for or changed.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DirectoryPicture {
+    pub(crate) volume: String,
+    pub(crate) inode: String,
+    /// From the root of the volume, if somebody was asked for it and knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    /// Between two looks, from samples.
+    pub(crate) calls: u64,
+}
+
+/// All changes together, or all reads.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoadPicture {
+    pub(crate) count: u64,
+    pub(crate) median_micros: Option<u64>,
+    pub(crate) p99_micros: Option<u64>,
+}
+
+impl LoadPicture {
+    pub(crate) fn of(rate: &OperationRate) -> LoadPicture {
+        LoadPicture {
+            count: rate.count(),
+            median_micros: micros(rate, 500),
+            p99_micros: micros(rate, 990),
+        }
+    }
+}
+
 /// By volume and name.
 pub(crate) fn operations(rates: &Rates, picture: &Picture) -> Vec<OperationPicture> {
     let operations = rates.operations.iter();
@@ -47,6 +81,21 @@ pub(crate) fn operations(rates: &Rates, picture: &Picture) -> Vec<OperationPictu
         p99_micros: micros(rate, 990),
     });
     pictures.collect()
+}
+
+/// Those that are asked for most come first, and no more than so many.
+pub(crate) fn directories(rates: &Rates, picture: &Picture) -> Vec<DirectoryPicture> {
+    let directories = rates.directories.iter();
+    let pictures = directories.map(|((group, inode), calls)| DirectoryPicture {
+        volume: picture.group_name(*group).to_owned(),
+        inode: inode.to_string(),
+        path: None,
+        calls: *calls,
+    });
+    let mut pictures: Vec<DirectoryPicture> = pictures.collect();
+    pictures.sort_by_key(|one| Reverse(one.calls));
+    pictures.truncate(DIRECTORIES_MAX);
+    pictures
 }
 
 fn micros(rate: &OperationRate, thousandths: u64) -> Option<u64> {

@@ -1,0 +1,196 @@
+//! `holdfast top` on a terminal, and without one.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use holdfast_metadata::InodeId;
+use holdfast_tests::cluster::{Client, SETTLED, VOLUME_NAME};
+use holdfast_tests::{Cluster, place, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// It runs on a terminal that script(1) makes.
+struct Terminal {
+    child: Child,
+    screen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    fn start(cluster: &Cluster, variable: &str) -> Terminal {
+        let program = place::holdfast().display().to_string();
+        let addresses = cluster.addresses().join(",");
+        let command = format!("stty rows 40 cols 120; {program} top --interval 1");
+        let mut child = Command::new("script")
+            .args(["--quiet", "--flush", "--return", "--command", &command])
+            .arg("/dev/null")
+            .env("HOLDFAST_CLUSTER", addresses)
+            .env("TERM", "xterm")
+            .env(variable, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let screen = Arc::<Mutex<Vec<u8>>>::default();
+        let drawn = Arc::clone(&screen);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                drawn.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        Terminal { child, screen }
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).contains(text)
+    }
+
+    /// The process of `holdfast top` below script(1) and its shell.
+    fn top(&self) -> Pid {
+        let children = |pid: i32| {
+            let path = format!("/proc/{pid}/task/{pid}/children");
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split_whitespace()
+                .next()
+                .map(|child| child.parse().unwrap())
+        };
+        let mut pid = self.child.id() as i32;
+        while let Some(child) = children(pid) {
+            pid = child;
+        }
+        Pid::from_raw(pid)
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let mut ended = None;
+        wait_until("it ends", SETTLED, || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
+    }
+
+    /// The other screen was left.
+    fn assert_is_given_back(&self) {
+        wait_until("the terminal is as before", SETTLED, || {
+            self.shows("\u{1b}[?1049l")
+        });
+    }
+
+    fn press(&mut self, key: &str) {
+        let keyboard = self.child.stdin.as_mut().unwrap();
+        keyboard.write_all(key.as_bytes()).unwrap();
+        keyboard.flush().unwrap();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn top_shows_the_cluster_until_it_ends_and_gives_the_terminal_back() {
+    let cluster = Cluster::start(3);
+    let ends = [("q", true), ("\u{3}", false)];
+    for (key, has_colours) in ends {
+        let variable = if has_colours {
+            "HOLDFAST_UNUSED"
+        } else {
+            "NO_COLOR"
+        };
+        let mut terminal = Terminal::start(&cluster, variable);
+        for text in ["healthy", "OPERATION", VOLUME_NAME, "sorted by rate"] {
+            wait_until(text, SETTLED, || terminal.shows(text));
+        }
+        terminal.press("s");
+        wait_until("the order changes", SETTLED, || terminal.shows("time"));
+        assert_eq!(terminal.shows("\u{1b}[38;5;2"), has_colours);
+        terminal.press(key);
+        assert!(terminal.end().success());
+        terminal.assert_is_given_back();
+    }
+}
+
+#[test]
+fn top_gives_the_terminal_back_when_it_is_told_to_end() {
+    let cluster = Cluster::start(3);
+    let mut terminal = Terminal::start(&cluster, "HOLDFAST_UNUSED");
+    wait_until("it is there", SETTLED, || terminal.shows("healthy"));
+    kill(terminal.top(), Signal::SIGTERM).unwrap();
+    terminal.end();
+    terminal.assert_is_given_back();
+}
+
+#[test]
+fn top_shows_a_node_that_is_down() {
+    let mut cluster = Cluster::start(3);
+    let mut terminal = Terminal::start(&cluster, "NO_COLOR");
+    wait_until("it is there", SETTLED, || terminal.shows("healthy"));
+    cluster.kill(2);
+    for text in ["degraded", "Connection refused"] {
+        wait_until(text, SETTLED, || terminal.shows(text));
+    }
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn without_a_terminal_top_refuses_or_prints_one_round() {
+    let cluster = Cluster::start(3);
+    let refused = cluster.holdfast(&["top"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let line = "holdfast: this is no terminal: say --once for one round as text, or --json\n";
+    assert_eq!(refused.stderr, line);
+    let client = cluster.client();
+    let hot = client.mkdir(InodeId::ROOT, "hot").unwrap();
+    let seen = while_making(&client, hot, || {
+        cluster.holdfast(&["top", "--json"]).success()
+    });
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!(seen["version"], 1);
+    assert_eq!(seen["health"], "healthy");
+    assert_eq!(seen["nodes"].as_array().unwrap().len(), 3);
+    assert!(seen["changes"]["count"].as_u64().unwrap() > 0, "{seen:#}");
+    let calls = seen["sessions"][0]["calls"].as_u64().unwrap();
+    assert!(calls > 0, "{seen:#}");
+    let directory = &seen["directories"][0];
+    assert_eq!(directory["path"], "/hot", "{seen:#}");
+    assert_eq!(directory["inode"], hot.get().to_string());
+    let counted = directory["calls"].as_u64().unwrap();
+    assert!(counted > calls / 2 && counted < calls * 2, "{seen:#}");
+    let text = cluster.holdfast(&["top", "--once"]).success();
+    assert!(
+        text.starts_with("healthy ") && text.contains(" changes "),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'), "{text}");
+    client.close();
+}
+
+/// Does it while directories are made in one, without end.
+fn while_making<T>(client: &Client, parent: InodeId, work: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                if is_over.load(Ordering::Acquire) {
+                    return;
+                }
+                client.mkdir(parent, &format!("d{number}")).unwrap();
+            }
+        });
+        let done = work();
+        is_over.store(true, Ordering::Release);
+        done
+    })
+}

@@ -1,0 +1,117 @@
+//! The terminal while `holdfast top` has it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use super::draw;
+use super::keys::{Choices, Wish};
+use super::look::{Look, View};
+use crate::cluster::Cluster;
+use crate::one_line;
+use crate::termination::Termination;
+
+/// How soon a key has its effect, at the latest.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What the one who looks has to say: a view, or why there is none.
+type Seen = Result<View, String>;
+
+/// Shows the cluster until somebody has seen enough, or the process is told to end. However it ends, the terminal is as before.
+pub(super) fn show(
+    cluster: Cluster,
+    first: Look,
+    interval: Duration,
+    termination: &Termination,
+) -> anyhow::Result<()> {
+    let ended = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&ended);
+    termination.on_request(move |_| told.store(true, Ordering::Release));
+    let (tell, seen) = mpsc::channel();
+    let (hurry, hurried) = mpsc::channel();
+    // A node that does not answer must not hold up the keys.
+    thread::spawn(move || look_again(&cluster, first, interval, &tell, &hurried));
+    let screen = Screen { seen, hurry, ended };
+    // It restores the terminal also when something panics.
+    let shown = ratatui::try_init().context("cannot use the terminal");
+    let shown = shown.and_then(|mut terminal| screen.watch(&mut terminal));
+    ratatui::restore();
+    shown
+}
+
+/// Until nobody listens.
+fn look_again(
+    cluster: &Cluster,
+    first: Look,
+    interval: Duration,
+    tell: &Sender<Seen>,
+    hurried: &Receiver<()>,
+) {
+    let mut before = first;
+    // The first numbers come soon.
+    let mut wait = interval.min(Duration::from_secs(1));
+    loop {
+        if let Err(RecvTimeoutError::Disconnected) = hurried.recv_timeout(wait) {
+            return;
+        }
+        wait = interval;
+        let said = cluster.run(View::next(cluster, &mut before));
+        let said = said.map_err(|error| one_line(&error));
+        if tell.send(said).is_err() {
+            return;
+        }
+    }
+}
+
+/// What the terminal is for.
+struct Screen {
+    seen: Receiver<Seen>,
+    hurry: Sender<()>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Screen {
+    fn watch(&self, terminal: &mut DefaultTerminal) -> anyhow::Result<()> {
+        let mut choices = Choices::default();
+        let mut view = None;
+        let mut trouble = None;
+        let mut is_stale = true;
+        while !self.ended.load(Ordering::Acquire) {
+            match self.seen.try_recv() {
+                Ok(Ok(new)) => (view, trouble, is_stale) = (Some(new), None, true),
+                Ok(Err(reason)) => (trouble, is_stale) = (Some(reason), true),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => {
+                    return Err(anyhow!("nobody looks at the cluster any more"));
+                }
+            }
+            if is_stale {
+                terminal.draw(|frame| {
+                    draw::all(frame, view.as_ref(), trouble.as_deref(), &mut choices);
+                })?;
+                is_stale = false;
+            }
+            if !event::poll(TICK)? {
+                continue;
+            }
+            is_stale = true;
+            if let Event::Key(key) = event::read()?
+                && key.kind != KeyEventKind::Release
+            {
+                match choices.press(key) {
+                    Wish::Nothing => {}
+                    Wish::Quit => break,
+                    // It looks once more also when asked twice.
+                    Wish::LookNow => drop(self.hurry.send(())),
+                }
+            }
+        }
+        Ok(())
+    }
+}
