@@ -6,7 +6,7 @@ use holdfast_metadata::{
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Caller, Filesystem, FilesystemError};
+use super::{Caller, Filesystem, FilesystemError, owner_quota};
 use crate::quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
 
 /// Trees asked for at once.
@@ -33,6 +33,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         name: &[u8],
         value: &[u8],
     ) -> Result<(), FilesystemError> {
+        if let Some(attribute) = owner_quota::attribute(name) {
+            return self.set_owner_text(caller, attribute, value).await;
+        }
         check_limits_name(name)?;
         let text = std::str::from_utf8(value).ok();
         let limits = text.and_then(NewLimits::parse);
@@ -47,6 +50,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         ino: InodeId,
         name: &[u8],
     ) -> Result<(), FilesystemError> {
+        if let Some(attribute) = owner_quota::attribute(name) {
+            return self.lift_owner(caller, attribute).await;
+        }
         check_limits_name(name)?;
         self.set_quota(caller, SetQuota::lifted(ino)).await
     }
@@ -59,9 +65,13 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     pub(super) async fn quota_text(
         &self,
+        caller: Caller,
         ino: InodeId,
         name: &[u8],
     ) -> Result<Bytes, FilesystemError> {
+        if let Some(attribute) = owner_quota::attribute(name) {
+            return Ok(self.owner_text(caller, attribute).await?.into());
+        }
         let name = std::str::from_utf8(name).map_err(|_| PosixError::NoAttribute)?;
         let text = match name {
             AROUND_NAME => {
