@@ -15,6 +15,7 @@ mod link;
 mod lock;
 mod lookup;
 mod open;
+mod owner_quota;
 mod quota;
 mod rename;
 mod statfs;

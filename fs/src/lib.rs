@@ -35,5 +35,8 @@ pub use metrics::Metrics;
 pub use mount::Mount;
 pub use mount_error::MountError;
 pub use options::{AtimePolicy, LockKeeper, MountOptions};
-pub use quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
+pub use quota::{
+    ALL_NAME, AROUND_NAME, COUNT_NAME, CountState, LIMITS_NAME, NewLimits, OwnerAttribute,
+    OwnerLine, QuotaLine,
+};
 pub use unmount::Unmounter;

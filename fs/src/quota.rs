@@ -7,11 +7,14 @@
 //! | `trusted.holdfast.quotas.N` | anything | lines for trees of the volume whose root is a higher inode than N, with the paths of their roots; empty after the last |
 //!
 //! A line is `root=12 bytes=4096/1000000 inodes=3/none`, and ` path=/a/b` at its end where the path is told. The kernel lets only
-//! who has `CAP_SYS_ADMIN` see what begins with `trusted.`.
+//! who has `CAP_SYS_ADMIN` see what begins with `trusted.`. Those of users and groups are in `owners`.
+
+mod owners;
 
 use std::fmt;
 
 use holdfast_metadata::{Amounts, InodeId};
+pub use owners::{COUNT_NAME, CountState, OwnerAttribute, OwnerLine};
 
 /// What the root of a tree may use.
 pub const LIMITS_NAME: &str = "trusted.holdfast.quota";

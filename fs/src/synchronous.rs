@@ -81,7 +81,9 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         Operation::CopyRange(command) => ([Some(command.destination), None], false),
         Operation::SetXattr(command) => ([Some(command.ino), None], false),
         Operation::RemoveXattr(command) => ([Some(command.ino), None], false),
-        Operation::TouchAtime(_)
+        Operation::SetOwnerQuota(_)
+        | Operation::CountOwners(_)
+        | Operation::TouchAtime(_)
         | Operation::Reclaim(_)
         | Operation::Sync
         | Operation::OpenSession(_)

@@ -18,6 +18,8 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::SetAttributes(set) => ops::set_attributes::apply(context, set),
         Operation::SetFlags(set) => ops::set_flags::apply(context, *set),
         Operation::SetQuota(set) => ops::set_quota::apply(context, set),
+        Operation::SetOwnerQuota(set) => ops::set_owner_quota::apply(context, set),
+        Operation::CountOwners(count) => ops::count_owners::apply(context, count),
         Operation::TouchAtime(touch) => ops::touch_atime::apply(context, *touch),
         Operation::Write(write) => ops::write::apply(context, write),
         Operation::Fallocate(fallocate) => ops::fallocate::apply(context, *fallocate),

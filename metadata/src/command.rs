@@ -8,7 +8,7 @@ mod session;
 use bytes::Bytes;
 pub use load::LoadStep;
 pub use lock::{CancelLock, SetLock, Unlock};
-pub use quota::SetQuota;
+pub use quota::{CountOwners, SetOwnerQuota, SetQuota};
 pub use session::{ExpireSession, OpenSession};
 
 use crate::types::{
@@ -53,6 +53,10 @@ pub enum Operation {
     SetFlags(SetFlags),
     /// Limits what a directory tree may use.
     SetQuota(SetQuota),
+    /// Limits what a user or group may use.
+    SetOwnerQuota(SetOwnerQuota),
+    /// A step of counting what users and groups use.
+    CountOwners(CountOwners),
     /// Notes that the inode was read.
     TouchAtime(TouchAtime),
     /// `write(2)`
@@ -110,6 +114,8 @@ impl Operation {
             | Operation::SetAttributes(_)
             | Operation::SetFlags(_)
             | Operation::SetQuota(_)
+            | Operation::SetOwnerQuota(_)
+            | Operation::CountOwners(_)
             | Operation::TouchAtime(_)
             | Operation::Write(_)
             | Operation::Fallocate(_)
@@ -142,6 +148,8 @@ impl Operation {
             | Operation::SetAttributes(_)
             | Operation::SetFlags(_)
             | Operation::SetQuota(_)
+            | Operation::SetOwnerQuota(_)
+            | Operation::CountOwners(_)
             | Operation::TouchAtime(_)
             | Operation::Write(_)
             | Operation::Fallocate(_)

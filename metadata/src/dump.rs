@@ -17,10 +17,11 @@ use crate::store::Engine;
 use crate::types::LogIndex;
 
 /// What a dump has, in the order of its bytes.
-const PREFIXES: [Prefix; 9] = [
+const PREFIXES: [Prefix; 10] = [
     Prefix::Block,
     Prefix::Dentry,
     Prefix::Extent,
+    Prefix::Owner,
     Prefix::Inode,
     Prefix::Shared,
     Prefix::Order,

@@ -13,6 +13,7 @@ mod extents;
 mod locks;
 mod names;
 mod orphans;
+mod owners;
 mod quotas;
 mod reachability;
 mod records;
@@ -36,7 +37,7 @@ pub const VIOLATIONS_MAX: usize = 1000;
 
 type Check = fn(&dyn View, &mut Report<'_>) -> Result<(), Fault>;
 
-const RULES: [(Rule, Check); 13] = [
+const RULES: [(Rule, Check); 14] = [
     (Rule::Records, records::check),
     (Rule::Dentries, dentries::check),
     (Rule::Directories, directories::check),
@@ -48,6 +49,7 @@ const RULES: [(Rule, Check); 13] = [
     (Rule::Xattrs, xattrs::check),
     (Rule::Counters, counters::check),
     (Rule::Quotas, quotas::check),
+    (Rule::Owners, owners::check),
     (Rule::Sessions, sessions::check),
     (Rule::Locks, locks::check),
 ];

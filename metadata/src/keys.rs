@@ -15,6 +15,7 @@
 //! | `R` session sequence | idempotency record: the outcome of a request |
 //! | `S` session | session: who sends requests, and which of their outcomes have arrived |
 //! | `U` ino | quota tree with this root: its limits, and what it uses |
+//! | `G` owner | user or group: its limits, and what it uses; there while owners are counted |
 //! | `C` session | session that was closed and is never opened again |
 //! | `L` ino space session owner start | a lock that is held: of the bytes from `start` on |
 //! | `W` ino space turn | who waits for a lock, in the order of their coming |
@@ -25,7 +26,7 @@
 //!
 //! The catalog is a map of its own; its prefixes are small letters ([`crate::catalog`]).
 
-use crate::types::{Cookie, InodeId, LockOwner, LockSpace, RequestId, SessionId, Turn};
+use crate::types::{Cookie, InodeId, LockOwner, LockSpace, Owner, RequestId, SessionId, Turn};
 
 /// The first byte of every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,8 @@ pub enum Prefix {
     Dentry = b'D',
     /// Extents.
     Extent = b'E',
+    /// Users and groups.
+    Owner = b'G',
     /// How many locks sessions have.
     LockCount = b'H',
     /// Inodes.
@@ -154,6 +157,11 @@ pub fn orphan(ino: InodeId) -> Vec<u8> {
 /// `U` ino
 pub fn quota(root: InodeId) -> Vec<u8> {
     numbered(Prefix::Quota, root.get())
+}
+
+/// `G` owner
+pub fn owner(owner: Owner) -> Vec<u8> {
+    numbered(Prefix::Owner, owner.number())
 }
 
 /// `R` session sequence

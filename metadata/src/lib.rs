@@ -65,17 +65,17 @@ mod types;
 mod xattr;
 
 pub use command::{
-    CancelLock, Command, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link,
-    LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
-    Rmdir, SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime,
-    Unlink, Unlock, Write, WritePosition,
+    CancelLock, Command, CopyRange, CountOwners, Create, ExpireSession, Fallocate, FallocateMode,
+    Link, LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
+    RenameFlags, Rmdir, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;
 pub use news::News;
 pub use outcome::{
-    Answer, DirectoryEntry, LockInfo, Outcome, PosixError, QuotaInfo, Reply, SessionInfo,
-    Statistics, TicketState,
+    Answer, DirectoryEntry, LockInfo, Outcome, OwnerInfo, Owners, PosixError, QuotaInfo, Reply,
+    SessionInfo, Statistics, TicketState,
 };
 pub use query::{Query, SeekTarget, TestLock};
 pub use state_machine::{Applied, Format, StateMachine, load_position};
@@ -84,6 +84,6 @@ pub use store::{Engine, MemoryEngine};
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
     Amounts, Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode,
-    LockOwner, LockRange, LockSpace, LogIndex, Mode, Position, RequestId, SessionId, Timestamp,
-    Turn,
+    LockOwner, LockRange, LockSpace, LogIndex, Mode, Owner, OwnerCount, Position, RequestId,
+    SessionId, Timestamp, Turn,
 };

@@ -20,6 +20,8 @@ pub const READ_BYTES_MAX: u32 = 16 * 1024 * 1024;
 pub const PAGE_ENTRIES_MAX: usize = 65_536;
 /// Most quota trees around an inode, one inside of the other.
 pub const QUOTA_DEPTH_MAX: usize = 8;
+/// Most inodes, or records of owners, that one step of counting owners reads.
+pub const COUNT_STEP_RECORDS_MAX: usize = 4096;
 /// Longest text a session tells of itself.
 pub const SESSION_TEXT_BYTES_MAX: usize = 4096;
 /// Most locks a session holds and waits for, so that one command can give up all of them.

@@ -11,6 +11,7 @@ mod file;
 mod locks;
 mod namespace;
 mod node;
+mod owners;
 mod quotas;
 mod rename;
 mod sessions;
@@ -64,6 +65,7 @@ pub struct Model {
     sessions: Sessions,
     locks: Locks,
     quotas: Quotas,
+    owners: owners::Counting,
     request: Option<RequestId>,
 }
 
@@ -81,6 +83,7 @@ impl Model {
             sessions: Sessions::default(),
             locks: Locks::default(),
             quotas: Quotas::default(),
+            owners: owners::Counting::default(),
             request: None,
         }
     }
@@ -131,6 +134,8 @@ impl Model {
             Operation::SetAttributes(set) => self.set_attributes(set),
             Operation::SetFlags(set) => self.set_flags(*set),
             Operation::SetQuota(set) => self.set_quota(set),
+            Operation::SetOwnerQuota(set) => self.set_owner_quota(set),
+            Operation::CountOwners(count) => self.count_owners(count),
             Operation::TouchAtime(touch) => self.touch_atime(*touch),
             Operation::Write(write) => self.write(write),
             Operation::Fallocate(fallocate) => self.fallocate(*fallocate),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::types::{
     Amounts, Attributes, Cookie, FileKind, FileName, InodeId, LockMode, LockOwner, LockRange,
-    LockSpace, SessionId, Timestamp,
+    LockSpace, Owner, OwnerCount, SessionId, Timestamp,
 };
 
 /// The result of one command: an answer or the error POSIX promises. Both are deterministic.
@@ -92,6 +92,8 @@ pub enum Reply {
     Statistics(Statistics),
     /// Quota trees.
     Quotas(Vec<QuotaInfo>),
+    /// What users and groups use.
+    Owners(Owners),
     /// Inodes without a name, in the order of their numbers.
     Orphans(Vec<InodeId>),
     /// The open sessions, in the order of their numbers.
@@ -207,6 +209,28 @@ pub struct QuotaInfo {
     pub used: Amounts,
 }
 
+/// What users and groups use, as far as it is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owners {
+    /// How far that is.
+    pub count: OwnerCount,
+    /// The inode that will be made next: where counting ends.
+    pub next_inode: InodeId,
+    /// A page of them; none where nothing is counted.
+    pub owners: Vec<OwnerInfo>,
+}
+
+/// A user or group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnerInfo {
+    /// Which.
+    pub owner: Owner,
+    /// [`Amounts::NO_LIMIT`] where there is none.
+    pub limits: Amounts,
+    /// Of all inodes it owns.
+    pub used: Amounts,
+}
+
 /// Counts of the whole volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
@@ -246,7 +270,7 @@ pub enum PosixError {
     /// `EFBIG`
     #[error("file too large")]
     FileTooLarge,
-    /// `EDQUOT`: a quota tree would be larger than its limit.
+    /// `EDQUOT`: a quota tree, a user or a group would have more than its limit.
     #[error("disk quota exceeded")]
     QuotaExceeded,
     /// `EXDEV`: from one quota tree to another.

@@ -8,6 +8,7 @@ pub(crate) mod lock_ticket;
 pub(crate) mod locks;
 pub(crate) mod lookup;
 pub(crate) mod orphans;
+pub(crate) mod owners;
 pub(crate) mod quotas;
 pub(crate) mod read;
 pub(crate) mod read_directory;
@@ -56,6 +57,7 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
         Query::Statistics => statistics(view),
         Query::QuotasAround { ino } => quotas::around(view, *ino),
         Query::Quotas { after, quotas_max } => quotas::after(view, *after, *quotas_max),
+        Query::Owners { from, owners_max } => owners::answer(view, *from, *owners_max),
         Query::Orphans { after, inodes_max } => orphans::answer(view, *after, *inodes_max),
         Query::Sessions => sessions::answer(view),
         Query::TestLock(test) => test_lock::answer(view, test),

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::types::{
-    Cookie, Credentials, FileName, InodeId, LockMode, LockOwner, LockRange, LockSpace, SessionId,
+    Cookie, Credentials, FileName, InodeId, LockMode, LockOwner, LockRange, LockSpace, Owner,
+    SessionId,
 };
 
 /// A question about the state; it is answered from one consistent view.
@@ -95,6 +96,13 @@ pub enum Query {
         /// Longest page.
         quotas_max: usize,
     },
+    /// What users and groups use, in the order of their numbers.
+    Owners {
+        /// From this one on.
+        from: Owner,
+        /// Longest page.
+        owners_max: usize,
+    },
     /// Inodes that have no name any more.
     Orphans {
         /// Those after this one.
@@ -143,6 +151,7 @@ impl Query {
             | Query::ListXattr { .. }
             | Query::Seek { .. }
             | Query::Quotas { .. }
+            | Query::Owners { .. }
             | Query::Orphans { .. }
             | Query::Sessions
             | Query::TestLock(_)

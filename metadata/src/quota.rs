@@ -1,11 +1,14 @@
-//! Quota trees: what a command takes of them and gives back, settled when the command is done.
+//! Quotas of trees, users and groups: what a command takes of them and gives back, settled when the command is done.
 //!
 //! Every inode knows its tree, the innermost one; it is that of the directory it was made in, and no name leads
 //! from one tree into another but those of the roots. A command notes in the [`Ledger`] what grows and what
 //! shrinks. At its end [`settle`] adds that up: a tree that has grown beyond its limit refuses the whole command.
-//! So the usage is exact, and a command that gives back as much as it takes is never refused.
+//! So the usage is exact, and a command that gives back as much as it takes is never refused. The same holds for the user and
+//! the group of an inode ([`owners`]).
 //!
 //! **Invariant.** The usage of a tree is the sum over all inodes in it and in the trees inside of it.
+
+pub(crate) mod owners;
 
 use std::collections::BTreeMap;
 
@@ -14,9 +17,9 @@ use crate::keys;
 use crate::limits::QUOTA_DEPTH_MAX;
 use crate::ops::{Context, Stop};
 use crate::outcome::PosixError;
-use crate::record::Quota;
+use crate::record::{Inode, Quota, Volume};
 use crate::store::View;
-use crate::types::{Amounts, InodeId};
+use crate::types::{Amounts, InodeId, Owner, OwnerCount};
 
 /// By how much an amount changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,44 +35,82 @@ impl Change {
     }
 }
 
-/// What a command has changed in each tree; empty where there are no quotas.
+/// What a command has changed in each tree and of each owner; empty where there are no quotas.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    changes: Vec<(InodeId, Change)>,
+    trees: Vec<(InodeId, Change)>,
+    owners: BTreeMap<Owner, Change>,
+    count: OwnerCount,
 }
 
 impl Ledger {
+    /// For a command on this volume.
+    pub(crate) fn of(volume: &Volume) -> Ledger {
+        Ledger {
+            count: volume.owners,
+            ..Ledger::default()
+        }
+    }
+
     /// An extent was placed.
-    pub(crate) fn take_bytes(&mut self, tree: Option<InodeId>, bytes: u64) {
+    pub(crate) fn take_bytes(&mut self, ino: InodeId, inode: &Inode, bytes: u64) {
         let bytes = i128::from(bytes);
-        self.note(tree, Change { bytes, inodes: 0 });
+        self.note(ino, inode, Change { bytes, inodes: 0 });
     }
 
     /// An extent was cut.
-    pub(crate) fn give_bytes(&mut self, tree: Option<InodeId>, bytes: u64) {
+    pub(crate) fn give_bytes(&mut self, ino: InodeId, inode: &Inode, bytes: u64) {
         let bytes = -i128::from(bytes);
-        self.note(tree, Change { bytes, inodes: 0 });
+        self.note(ino, inode, Change { bytes, inodes: 0 });
     }
 
     /// An inode was made.
-    pub(crate) fn take_inode(&mut self, tree: Option<InodeId>) {
+    pub(crate) fn take_inode(&mut self, ino: InodeId, inode: &Inode) {
         let inodes = 1;
-        self.note(tree, Change { bytes: 0, inodes });
+        self.note(ino, inode, Change { bytes: 0, inodes });
     }
 
     /// An inode was removed.
-    pub(crate) fn give_inode(&mut self, tree: Option<InodeId>) {
+    pub(crate) fn give_inode(&mut self, ino: InodeId, inode: &Inode) {
         let inodes = -1;
-        self.note(tree, Change { bytes: 0, inodes });
+        self.note(ino, inode, Change { bytes: 0, inodes });
     }
 
-    fn note(&mut self, tree: Option<InodeId>, change: Change) {
+    /// An inode with all it has goes from the user and group before to those it has now.
+    pub(crate) fn change_owner(&mut self, ino: InodeId, before: (u32, u32), inode: &Inode) {
+        let (bytes, inodes) = (i128::from(inode.allocated), 1);
+        let (given, taken) = (
+            Change {
+                bytes: -bytes,
+                inodes: -inodes,
+            },
+            Change { bytes, inodes },
+        );
+        self.note_owners(ino, before, given);
+        self.note_owners(ino, (inode.uid, inode.gid), taken);
+    }
+
+    fn note(&mut self, ino: InodeId, inode: &Inode, change: Change) {
+        self.note_tree(inode.tree, change);
+        self.note_owners(ino, (inode.uid, inode.gid), change);
+    }
+
+    fn note_tree(&mut self, tree: Option<InodeId>, change: Change) {
         let Some(tree) = tree else {
             return;
         };
-        match self.changes.last_mut() {
+        match self.trees.last_mut() {
             Some((last, sum)) if *last == tree => sum.add(change),
-            Some(_) | None => self.changes.push((tree, change)),
+            Some(_) | None => self.trees.push((tree, change)),
+        }
+    }
+
+    fn note_owners(&mut self, ino: InodeId, (uid, gid): (u32, u32), change: Change) {
+        if !self.count.counts(ino) {
+            return;
+        }
+        for owner in [Owner::User(uid), Owner::Group(gid)] {
+            self.owners.entry(owner).or_default().add(change);
         }
     }
 }
@@ -101,10 +142,15 @@ pub(crate) fn around(
     Ok(found)
 }
 
-/// Adds up what the command has changed; refuses it when a tree has grown beyond its limit.
+/// Adds up what the command has changed; refuses it when a tree or an owner has more than its limit.
 pub(crate) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
+    settle_trees(context)?;
+    owners::settle(context)
+}
+
+fn settle_trees(context: &mut Context<'_>) -> Result<(), Stop> {
     let mut changes: BTreeMap<InodeId, Change> = BTreeMap::new();
-    for (tree, change) in std::mem::take(&mut context.ledger.changes) {
+    for (tree, change) in std::mem::take(&mut context.ledger.trees) {
         changes.entry(tree).or_default().add(change);
     }
     // What is written over gives back what it takes: most writes of a database change nothing.

@@ -24,7 +24,9 @@ use crate::query::Query;
 use crate::quota::{self, Ledger};
 use crate::record::{DirectoryBody, Inode, InodeBody, LoadProgress, PositionRecord, Volume};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
-use crate::types::{Cookie, InodeFlags, InodeId, LogIndex, Mode, Position, SessionId, Timestamp};
+use crate::types::{
+    Cookie, InodeFlags, InodeId, LogIndex, Mode, OwnerCount, Position, SessionId, Timestamp,
+};
 
 /// What a new volume begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,6 +280,7 @@ fn run<V: View>(
         return Ok(outcome);
     }
     let mut changed = *volume;
+    let ledger = Ledger::of(volume);
     let news_before = news.len();
     let mut context = Context {
         state: overlay,
@@ -286,7 +289,7 @@ fn run<V: View>(
         credentials: &command.credentials,
         request: command.request,
         news: &mut *news,
-        ledger: Ledger::default(),
+        ledger,
     };
     let applied = apply::apply(&mut context, &command.operation)
         .and_then(|answer| quota::settle(&mut context).map(|()| answer));
@@ -337,6 +340,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         next_block: 1,
         inodes: 1,
         allocated: 0,
+        owners: OwnerCount::Off,
         load: format.awaits_load.then(LoadProgress::default),
     };
     let root = Inode {

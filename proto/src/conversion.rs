@@ -7,6 +7,7 @@ mod attributes;
 mod catalog;
 mod command;
 mod outcome;
+mod owners;
 mod proposal;
 mod query;
 mod reply;

@@ -476,10 +476,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         size: u32,
         reply: ReplyXattr,
     ) {
-        let name = name.as_bytes().to_vec();
+        let (caller, name) = (decode::caller(request), name.as_bytes().to_vec());
         self.run(
             call("getxattr", request, ino),
-            move |fs| async move { fs.getxattr(decode::ino(ino), &name).await },
+            move |fs| async move { fs.getxattr(caller, decode::ino(ino), &name).await },
             move |answer| reply::xattr(reply, answer, size),
         );
     }

@@ -14,6 +14,13 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Somebody without any right.
+    pub(crate) const NOBODY: Caller = Caller {
+        uid: u32::MAX,
+        gid: u32::MAX,
+        pid: 0,
+    };
+
     /// For rules that do not look at supplementary groups: FUSE does not carry them.
     pub(crate) fn credentials(self) -> Credentials {
         Credentials {

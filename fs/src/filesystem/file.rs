@@ -42,6 +42,11 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         command: Write,
     ) -> Result<u64, FilesystemError> {
         let epoch = self.usable(command.ino, how)?;
+        let caller = match how {
+            Use::Through(_) => caller,
+            // The kernel does not say who wrote them, and root passes the limits of users.
+            Use::WriteBack => Caller::NOBODY,
+        };
         let (credentials, operation) = (caller.credentials(), Operation::Write(command));
         match self.change_in(epoch, now(), credentials, operation).await? {
             Answer::Written { length, .. } => Ok(length),

@@ -10,7 +10,7 @@ use holdfast_metadata::{
 use holdfast_replicator::PosixMetadataReplicator;
 
 use self::paths::{PATH_BYTES_MAX, Paths};
-use super::{Caller, Filesystem, FilesystemError};
+use super::{Caller, Filesystem, FilesystemError, owner_quota};
 use crate::quota::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
 
 /// Trees asked for at once.
@@ -31,11 +31,14 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         caller: Caller,
         set: &SetXattr,
     ) -> Result<(), FilesystemError> {
-        check_limits_name(&set.name)?;
-        // Whether the directory has a quota yet only the state knows when its turn has come.
+        // Whether there is a quota yet only the state knows when its turn has come.
         if set.mode != SetXattrMode::Either {
             return Err(PosixError::NotSupported.into());
         }
+        if let Some(attribute) = owner_quota::attribute(&set.name) {
+            return self.set_owner_text(caller, attribute, &set.value).await;
+        }
+        check_limits_name(&set.name)?;
         let text = std::str::from_utf8(&set.value).ok();
         let limits = text.and_then(NewLimits::parse);
         let NewLimits { bytes, inodes } = limits.ok_or(PosixError::InvalidArgument)?;
@@ -50,6 +53,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         ino: InodeId,
         name: &[u8],
     ) -> Result<(), FilesystemError> {
+        if let Some(attribute) = owner_quota::attribute(name) {
+            return self.lift_owner(caller, attribute).await;
+        }
         check_limits_name(name)?;
         let lifted = self.set_quota(caller, SetQuota::lifted(ino)).await;
         lifted.map_err(|error| match error {
@@ -67,9 +73,13 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     pub(super) async fn quota_text(
         &self,
+        caller: Caller,
         ino: InodeId,
         name: &[u8],
     ) -> Result<Bytes, FilesystemError> {
+        if let Some(attribute) = owner_quota::attribute(name) {
+            return Ok(self.owner_text(caller, attribute).await?.into());
+        }
         let name = std::str::from_utf8(name).map_err(|_| PosixError::NoAttribute)?;
         let text = match name {
             AROUND_NAME => {

@@ -396,7 +396,7 @@ fn xattrs_are_set_listed_and_removed() {
         mode: SetXattrMode::Create,
     };
     at_once(fixture.filesystem.setxattr(CALLER, command)).unwrap();
-    let value = || at_once(fixture.filesystem.getxattr(ino, b"user.comment"));
+    let value = || at_once(fixture.filesystem.getxattr(CALLER, ino, b"user.comment"));
     assert_eq!(value().unwrap(), b"hello"[..]);
     assert_eq!(
         at_once(fixture.filesystem.listxattr(ino)).unwrap(),

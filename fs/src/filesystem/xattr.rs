@@ -26,11 +26,12 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     pub(crate) async fn getxattr(
         &self,
+        caller: Caller,
         ino: InodeId,
         name: &[u8],
     ) -> Result<Bytes, FilesystemError> {
         if quota::is_of_quotas(name) {
-            return self.quota_text(ino, name).await;
+            return self.quota_text(caller, ino, name).await;
         }
         let name = name.into();
         match self.query(Query::GetXattr { ino, name }).await? {

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use super::prefix_of;
 use crate::fault::Fault;
 use crate::keys::{self, BlockId, Prefix};
-use crate::quota;
-use crate::record::{Extent, ExtentHome, Inode, Quota, Shared, Volume};
+use crate::quota::{self, owners};
+use crate::record::{Extent, ExtentHome, Inode, OwnerQuota, Quota, Shared, Volume};
 use crate::state_machine::load_volume;
 use crate::store::{View, Visit};
-use crate::types::{InodeId, LogIndex};
+use crate::types::{Amounts, InodeId, LogIndex};
 
 /// A state without what is not of the filesystem: sessions, their requests and locks, the place in a log, the generation of
 /// the volume, and inodes that have no name any more.
@@ -28,6 +28,8 @@ pub struct Filesystem<V> {
     blocks: BTreeMap<u64, u64>,
     /// Quota trees that orphans are in, as they are without these; `None` for one that has nothing else.
     quotas: BTreeMap<u64, Option<Quota>>,
+    /// The same of users and groups, by their numbers.
+    owners: BTreeMap<u64, OwnerQuota>,
 }
 
 impl<V: View> Filesystem<V> {
@@ -48,6 +50,7 @@ impl<V: View> Filesystem<V> {
             orphans,
             blocks: BTreeMap::new(),
             quotas: BTreeMap::new(),
+            owners: BTreeMap::new(),
         };
         filesystem.leave_out_orphans()?;
         Ok(filesystem)
@@ -74,6 +77,17 @@ impl<V: View> Filesystem<V> {
             for (root, quota) in quota::around(&self.view, inode.tree)? {
                 let quota = self.quotas.entry(root.get()).or_insert(Some(quota));
                 *quota = quota.and_then(|quota| without(quota, inode.allocated));
+            }
+            if self.volume.owners.counts(ino) {
+                for owner in owners::of(&inode) {
+                    let quota = match self.owners.get(&owner.number()) {
+                        Some(quota) => *quota,
+                        None => owners::load(&self.view, owner)?,
+                    };
+                    let used = less(quota.used, inode.allocated);
+                    self.owners
+                        .insert(owner.number(), OwnerQuota { used, ..quota });
+                }
             }
             for block in blocks_of(&self.view, ino)? {
                 let extents = match self.blocks.get(&block.0) {
@@ -102,6 +116,11 @@ impl<V: View> Filesystem<V> {
                 None => true,
                 Some(None) => false,
                 Some(Some(quota)) => return Shown::Other(quota.encode()),
+            },
+            Some(Prefix::Owner) => match self.owners.get(&number) {
+                None => true,
+                Some(quota) if *quota == OwnerQuota::NOTHING => false,
+                Some(quota) => return Shown::Other(quota.encode()),
             },
             Some(_of_inode) => !self.orphans.contains(&number),
         };
@@ -157,9 +176,15 @@ impl<V: View> View for Filesystem<V> {
 
 /// The quota with one inode less, unless that was the last.
 fn without(mut quota: Quota, bytes: u64) -> Option<Quota> {
-    quota.used.bytes = quota.used.bytes.saturating_sub(bytes);
-    quota.used.inodes = quota.used.inodes.saturating_sub(1);
+    quota.used = less(quota.used, bytes);
     (quota.used.inodes > 0).then_some(quota)
+}
+
+fn less(used: Amounts, bytes: u64) -> Amounts {
+    Amounts {
+        bytes: used.bytes.saturating_sub(bytes),
+        inodes: used.inodes.saturating_sub(1),
+    }
 }
 
 fn orphans(view: &impl View) -> Result<BTreeSet<u64>, Fault> {

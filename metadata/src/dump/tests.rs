@@ -6,11 +6,11 @@ use super::{Filesystem, may_hold, restore};
 use crate::digest::digest;
 use crate::invariant::{self, State};
 use crate::keys::{self, BlockId};
-use crate::record::{Extent, ExtentHome, Inode, Quota, SessionRecord, Shared, Volume};
+use crate::record::{Extent, ExtentHome, Inode, OwnerQuota, Quota, SessionRecord, Shared, Volume};
 use crate::snapshot::{self, SnapshotError};
 use crate::state_machine::load_volume;
 use crate::store::{Batch, Engine, MemoryEngine, View};
-use crate::types::{Amounts, InodeId, SessionId};
+use crate::types::{Amounts, InodeId, Owner, OwnerCount, SessionId};
 
 /// In the sound state.
 const FILE: InodeId = InodeId::new(2);
@@ -183,6 +183,58 @@ fn quotas_are_counted_without_orphans_and_gone_where_these_are_alone() {
     let shown = filesystem.get(&keys::quota(InodeId::ROOT)).unwrap();
     assert_eq!(shown, quota(None, 150, 4));
     assert!(!filesystem.contains(&keys::quota(alone)).unwrap());
+}
+
+#[test]
+fn owners_are_counted_without_orphans_and_gone_where_these_are_alone() {
+    let state = State::sound();
+    let engine = state.engine();
+    let mut orphan = Inode::decode(&engine.view().get(&keys::inode(ORPHAN)).unwrap().unwrap());
+    let orphan = orphan.as_mut().unwrap();
+    (orphan.uid, orphan.gid) = (7, 8);
+    let mut volume = load_volume(&engine.view()).unwrap().unwrap();
+    volume.owners = OwnerCount::ALL;
+    let quota = |bytes_limit, bytes, inodes| {
+        let limits = Amounts {
+            bytes: bytes_limit,
+            ..Amounts::UNLIMITED
+        };
+        let used = Amounts { bytes, inodes };
+        Some(OwnerQuota { limits, used }.encode())
+    };
+    let none = Amounts::NO_LIMIT;
+    let key = keys::owner;
+    set(
+        engine,
+        vec![
+            (keys::volume(), Some(volume.encode())),
+            (keys::inode(ORPHAN), Some(orphan.encode())),
+            (key(Owner::User(0)), quota(none, 150, 4)),
+            (key(Owner::Group(0)), quota(none, 150, 4)),
+            (key(Owner::User(7)), quota(none, 100, 1)),
+            (key(Owner::Group(8)), quota(5, 100, 1)),
+        ],
+    );
+    assert_eq!(
+        invariant::check(&engine.view(), &mut |_| ()),
+        Ok(Vec::new())
+    );
+    let filesystem = Filesystem::of(engine.view()).unwrap();
+    assert_eq!(invariant::check(&filesystem, &mut |_| ()), Ok(Vec::new()));
+    assert!(!filesystem.contains(&key(Owner::User(7))).unwrap());
+    // A limit is kept.
+    assert_eq!(
+        filesystem.get(&key(Owner::Group(8))).unwrap(),
+        quota(5, 0, 0)
+    );
+    let loaded = MemoryEngine::new();
+    restore(&loaded, 7, &mut dump(engine).as_slice()).unwrap();
+    assert_eq!(
+        invariant::check(&loaded.view(), &mut |_| ()),
+        Ok(Vec::new())
+    );
+    let volume = load_volume(&loaded.view()).unwrap().unwrap();
+    assert_eq!(volume.owners, OwnerCount::ALL);
 }
 
 #[test]

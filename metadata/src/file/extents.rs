@@ -177,7 +177,7 @@ pub(super) fn cut_one(
     let Some(gone) = placed.clip(start, end) else {
         return Ok(());
     };
-    uncount(context, inode, gone.extent.length)?;
+    uncount(context, ino, inode, gone.extent.length)?;
     let head = placed.clip(0, start);
     let tail = placed.clip(end, u64::MAX);
     if head.is_none() {
@@ -214,7 +214,7 @@ pub(crate) fn place(
         .filter(|allocated| *allocated <= allocated_max)
         .ok_or(PosixError::NoSpace)?;
     inode.allocated += length;
-    context.ledger.take_bytes(inode.tree, length);
+    context.ledger.take_bytes(ino, inode, length);
     context
         .state
         .put(keys::extent(ino, placed.offset), placed.extent.encode());
@@ -328,7 +328,12 @@ pub(crate) fn clear(
     Ok(next)
 }
 
-fn uncount(context: &mut Context<'_>, inode: &mut Inode, length: u64) -> Result<(), Fault> {
+fn uncount(
+    context: &mut Context<'_>,
+    ino: InodeId,
+    inode: &mut Inode,
+    length: u64,
+) -> Result<(), Fault> {
     let uncounted = |allocated: u64| {
         allocated
             .checked_sub(length)
@@ -336,6 +341,6 @@ fn uncount(context: &mut Context<'_>, inode: &mut Inode, length: u64) -> Result<
     };
     inode.allocated = uncounted(inode.allocated)?;
     context.volume.allocated = uncounted(context.volume.allocated)?;
-    context.ledger.give_bytes(inode.tree, length);
+    context.ledger.give_bytes(ino, inode, length);
     Ok(())
 }

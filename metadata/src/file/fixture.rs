@@ -16,7 +16,7 @@ use crate::query::SeekTarget;
 use crate::quota::Ledger;
 use crate::record::{Extent, ExtentHome, Inode, InodeBody, Shared, Volume};
 use crate::store::{Batch, Engine, MemoryEngine, Overlay, View};
-use crate::types::{Credentials, InodeFlags, InodeId, LogIndex, Mode, Timestamp};
+use crate::types::{Credentials, InodeFlags, InodeId, LogIndex, Mode, OwnerCount, Timestamp};
 
 pub(crate) const FIRST: InodeId = InodeId::new(2);
 pub(crate) const SECOND: InodeId = InodeId::new(3);
@@ -44,6 +44,7 @@ impl Fixture {
             next_block: 1,
             inodes: 2,
             allocated: 0,
+            owners: OwnerCount::Off,
             load: None,
         };
         Fixture {

@@ -27,6 +27,7 @@ pub(super) fn well_formed(prefix: Prefix, key: &[u8]) -> bool {
         | Prefix::Shared
         | Prefix::Orphan
         | Prefix::Quota
+        | Prefix::Owner
         | Prefix::Session
         | Prefix::ClosedSession => key.len() == 9,
         Prefix::Extent | Prefix::Order | Prefix::Request | Prefix::Pending => key.len() == 17,

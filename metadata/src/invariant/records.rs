@@ -7,20 +7,22 @@ use super::report::{Report, shown};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{
-    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota,
+    PendingRecord, PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord,
+    Xattr,
 };
 use crate::state_machine::load_volume;
 use crate::store::View;
-use crate::types::FileName;
+use crate::types::{FileName, Owner};
 
 /// In the order of their bytes.
-const PREFIXES: [Prefix; 19] = [
+const PREFIXES: [Prefix; 20] = [
     Prefix::Position,
     Prefix::Block,
     Prefix::ClosedSession,
     Prefix::Dentry,
     Prefix::Extent,
+    Prefix::Owner,
     Prefix::LockCount,
     Prefix::Inode,
     Prefix::Lock,
@@ -109,6 +111,11 @@ fn decode(prefix: Prefix, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         Prefix::Request => OutcomeRecord::decode(value).map(drop),
         Prefix::Orphan => Orphan::decode(value).map(drop),
         Prefix::Quota => Quota::decode(value).map(drop),
+        Prefix::Owner => {
+            let owner = keys::first_number(key).and_then(Owner::from_number);
+            owner.ok_or_else(|| Fault::corrupt("owner key", "neither user nor group"))?;
+            OwnerQuota::decode(value).map(drop)
+        }
         Prefix::Position => PositionRecord::decode(value).map(drop),
         Prefix::Session => SessionRecord::decode(value).map(drop),
         Prefix::ClosedSession if value.is_empty() => Ok(()),

@@ -29,6 +29,8 @@ pub enum Rule {
     Counters,
     /// Quota trees use what they say.
     Quotas,
+    /// Users and groups use what is said of them.
+    Owners,
     /// Outcomes of requests belong to open sessions and were not acknowledged.
     Sessions,
     /// Locks exclude each other, belong to open sessions, and nobody waits who need not.
@@ -52,6 +54,7 @@ impl Rule {
             Rule::Xattrs => "xattrs",
             Rule::Counters => "counters",
             Rule::Quotas => "quotas",
+            Rule::Owners => "owners",
             Rule::Sessions => "sessions",
             Rule::Locks => "locks",
             Rule::More => "more",
@@ -89,6 +92,7 @@ impl fmt::Display for Violation {
             | Rule::Xattrs
             | Rule::Counters
             | Rule::Quotas
+            | Rule::Owners
             | Rule::Sessions
             | Rule::Locks => write!(formatter, "{}: {}", self.rule, self.detail),
         }

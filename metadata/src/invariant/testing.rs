@@ -14,7 +14,8 @@ use crate::record::{
 };
 use crate::store::{Batch, Engine, MemoryEngine, View};
 use crate::types::{
-    Cookie, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode, SessionId, Timestamp,
+    Cookie, FileKind, FileName, InodeFlags, InodeId, LogIndex, Mode, OwnerCount, SessionId,
+    Timestamp,
 };
 
 pub(super) const FILE: InodeId = InodeId::new(2);
@@ -43,6 +44,7 @@ impl State {
             next_block: 10,
             inodes: 5,
             allocated: 250,
+            owners: OwnerCount::Off,
             load: None,
         };
         state.put(keys::volume(), &volume.encode());

@@ -16,9 +16,9 @@ pub(super) struct Limited {
 }
 
 impl Model {
-    /// Runs a command; one that lets a tree grow beyond its limit has never been run.
+    /// Runs a command; one that lets a tree or an owner have more than its limit has never been run.
     pub(super) fn run_within_quotas(&mut self, operation: &Operation) -> Checked<Answer> {
-        if self.quotas.is_empty() {
+        if self.quotas.is_empty() && !self.limits_owners() {
             return self.run(operation);
         }
         let before = self.clone();
@@ -30,10 +30,10 @@ impl Model {
                 || (used.inodes > limits.inodes && used.inodes > had.inodes)
         };
         let known = before.quotas.keys();
-        if known
+        let is_tree_over = known
             .filter(|root| self.quotas.contains_key(root))
-            .any(is_over)
-        {
+            .any(is_over);
+        if is_tree_over || self.is_owner_over(&before) {
             *self = before;
             return Err(vec![PosixError::QuotaExceeded]);
         }

@@ -265,7 +265,7 @@ pub(crate) fn new_inode(
         new.umask,
     )?;
     context.volume.inodes += 1;
-    context.ledger.take_inode(inode.tree);
+    context.ledger.take_inode(ino, &inode);
     context.put_inode(ino, &inode);
     Ok((ino, inode))
 }

@@ -67,6 +67,7 @@ fn take_counters(volume: &mut Volume, value: &[u8]) -> Result<(), Stop> {
     volume.next_block = dumped.next_block;
     volume.inodes = dumped.inodes;
     volume.allocated = dumped.allocated;
+    volume.owners = dumped.owners;
     Ok(())
 }
 

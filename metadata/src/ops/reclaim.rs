@@ -77,7 +77,7 @@ fn reclaim(
     *keys_left -= KEYS_OF_ORPHAN;
     context.state.delete(keys::inode(ino));
     context.state.delete(keys::orphan(ino));
-    context.ledger.give_inode(inode.tree);
+    context.ledger.give_inode(ino, &inode);
     context.volume.inodes = context
         .volume
         .inodes

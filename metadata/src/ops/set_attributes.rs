@@ -98,8 +98,10 @@ fn change_owner(
     inode: &mut Inode,
     command: &SetAttributes,
 ) -> Result<(), Stop> {
+    let before = (inode.uid, inode.gid);
     inode.uid = command.uid.unwrap_or(inode.uid);
     inode.gid = command.gid.unwrap_or(inode.gid);
+    context.ledger.change_owner(command.ino, before, inode);
     if !context.credentials.is_superuser() && inode.kind() != FileKind::Directory {
         file::clear_privileges(context, command.ino, inode)?;
     }

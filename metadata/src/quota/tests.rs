@@ -246,13 +246,15 @@ fn a_whiteout_is_one_inode_more() {
 
 #[test]
 fn without_a_tree_nothing_is_noted_and_so_no_record_is_read() {
+    let (fixture, root, _) = tree(1, 2);
+    let view = fixture.machine.engine().view();
     let mut ledger = super::Ledger::default();
-    ledger.take_inode(None);
-    ledger.take_bytes(None, 10);
-    ledger.give_bytes(None, 10);
-    ledger.give_inode(None);
-    assert_eq!(ledger.changes, []);
-    ledger.take_bytes(Some(InodeId::ROOT), 10);
-    ledger.give_bytes(Some(InodeId::ROOT), 10);
-    assert_eq!(ledger.changes.len(), 1, "one sum a tree");
+    for (ino, noted) in [(InodeId::ROOT, 0), (root, 1)] {
+        let inode = crate::ops::load_inode(&view, ino).unwrap();
+        ledger.take_inode(ino, &inode);
+        ledger.take_bytes(ino, &inode, 10);
+        ledger.give_bytes(ino, &inode, 10);
+        ledger.give_inode(ino, &inode);
+        assert_eq!(ledger.trees.len(), noted, "one sum a tree");
+    }
 }

@@ -5,15 +5,20 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Decoder, Encoder};
 use crate::fault::Fault;
-use crate::types::LogIndex;
+use crate::types::{LogIndex, OwnerCount};
 
 const VERSION: u8 = 1;
 /// Of a volume that is being loaded.
 const VERSION_LOADING: u8 = 2;
+/// Of a volume that counts for owners.
+const VERSION_OWNERS: u8 = 3;
+/// Of one that is both.
+const VERSION_OWNERS_LOADING: u8 = 4;
 
 /// The value under `V`:
-/// `version 1 | generation 4 | applied 8 | next inode 8 | next block 8 | inodes 8 | allocated 8`, and of a
-/// volume that is being loaded, in version 2, `batches 8 | chain 16` after it.
+/// `version 1 | generation 4 | applied 8 | next inode 8 | next block 8 | inodes 8 | allocated 8`, then of a volume
+/// that counts for owners, in versions 3 and 4, `counted 8`: the first inode that is not, or 0 while that is being
+/// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     /// Given to every inode, so that handles of an earlier volume are told apart.
@@ -28,6 +33,8 @@ pub struct Volume {
     pub inodes: u64,
     /// Bytes that extents cover, summed over all inodes.
     pub allocated: u64,
+    /// Whether it counts what users and groups use.
+    pub owners: OwnerCount,
     /// Until the dump it was made for is all there: nothing else is applied.
     pub load: Option<LoadProgress>,
 }
@@ -58,12 +65,14 @@ impl LoadProgress {
 impl Volume {
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
-        let version = if self.load.is_some() {
-            VERSION_LOADING
-        } else {
-            VERSION
+        let counted = self.owners.number();
+        let version = match (counted, self.load) {
+            (None, None) => VERSION,
+            (None, Some(_)) => VERSION_LOADING,
+            (Some(_), None) => VERSION_OWNERS,
+            (Some(_), Some(_)) => VERSION_OWNERS_LOADING,
         };
-        let mut encoder = Encoder::new(version, 68);
+        let mut encoder = Encoder::new(version, 76);
         encoder
             .u32(self.generation)
             .u64(self.applied.0)
@@ -71,6 +80,9 @@ impl Volume {
             .u64(self.next_block)
             .u64(self.inodes)
             .u64(self.allocated);
+        if let Some(counted) = counted {
+            encoder.u64(counted);
+        }
         if let Some(load) = self.load {
             encoder.u64(load.batches).rest(&load.chain.to_be_bytes());
         }
@@ -79,7 +91,8 @@ impl Volume {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Volume, Fault> {
-        let mut decoder = Decoder::new("volume", VERSION_LOADING, bytes)?;
+        let mut decoder = Decoder::new("volume", VERSION_OWNERS_LOADING, bytes)?;
+        let version = bytes.first().copied().unwrap_or_default();
         let mut volume = Volume {
             generation: decoder.u32()?,
             applied: LogIndex(decoder.u64()?),
@@ -87,9 +100,13 @@ impl Volume {
             next_block: decoder.u64()?,
             inodes: decoder.u64()?,
             allocated: decoder.u64()?,
+            owners: OwnerCount::Off,
             load: None,
         };
-        if bytes.first() == Some(&VERSION_LOADING) {
+        if matches!(version, VERSION_OWNERS | VERSION_OWNERS_LOADING) {
+            volume.owners = OwnerCount::from_number(Some(decoder.u64()?));
+        }
+        if matches!(version, VERSION_LOADING | VERSION_OWNERS_LOADING) {
             volume.load = Some(LoadProgress {
                 batches: decoder.u64()?,
                 chain: u128::from_be_bytes(decoder.array()?),

@@ -17,8 +17,9 @@ use holdfast_metadata::catalog::{
 };
 use holdfast_metadata::dump::{self, Filesystem};
 use holdfast_metadata::record::{
-    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota,
+    PendingRecord, PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord,
+    Xattr,
 };
 use holdfast_metadata::store::Batch;
 use holdfast_metadata::{Engine, LogIndex, MemoryEngine, Position, invariant, snapshot};
@@ -77,6 +78,12 @@ fn quotas_are_read_and_written_again() {
     for (name, quota) in samples::quotas() {
         round_trips(name, &quota, Quota::decode, Quota::encode);
     }
+    round_trips(
+        "owner",
+        &samples::owner_quota(),
+        OwnerQuota::decode,
+        OwnerQuota::encode,
+    );
 }
 
 #[test]

@@ -11,13 +11,13 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
     Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LoadProgress, LockCount,
-    LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord, PositionRecord, Quota,
-    SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota, PendingRecord, PositionRecord,
+    Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{
     Amounts, Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId,
-    LockOwner, LockSpace, LogIndex, Mode, Outcome, PosixError, RequestId, SessionId, Timestamp,
-    Turn,
+    LockOwner, LockSpace, LogIndex, Mode, Outcome, Owner, OwnerCount, PosixError, RequestId,
+    SessionId, Timestamp, Turn,
 };
 
 pub(crate) use locks::{held_locks, lock_count, locked_state, pending, turn, waiter};
@@ -45,6 +45,7 @@ pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
         next_block: 0x3132_3334_3536_3738,
         inodes: 0x4142_4344_4546_4748,
         allocated: 0x5152_5354_5556_5758,
+        owners: OwnerCount::Off,
         load: None,
     };
     let load = LoadProgress {
@@ -55,7 +56,20 @@ pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
         load: Some(load),
         ..volume
     };
-    vec![("volume", volume), ("volume_loading", loading)]
+    let owners = OwnerCount::Below(InodeId::new(0x9192_9394_9596_9798));
+    let counting = Volume { owners, ..volume };
+    let both = Volume { owners, ..loading };
+    let forgetting = Volume {
+        owners: OwnerCount::Forgetting,
+        ..volume
+    };
+    vec![
+        ("volume", volume),
+        ("volume_loading", loading),
+        ("volume_counting", counting),
+        ("volume_counting_loading", both),
+        ("volume_forgetting", forgetting),
+    ]
 }
 
 fn inode(body: InodeBody) -> Inode {
@@ -174,6 +188,19 @@ pub(crate) fn quotas() -> Vec<(&'static str, Quota)> {
     vec![("quota", inner), ("quota_outermost", outer)]
 }
 
+pub(crate) fn owner_quota() -> OwnerQuota {
+    OwnerQuota {
+        limits: Amounts {
+            bytes: 0x1112_1314_1516_1718,
+            inodes: Amounts::NO_LIMIT,
+        },
+        used: Amounts {
+            bytes: 0x3132_3334_3536_3738,
+            inodes: 0x4142_4344_4546_4748,
+        },
+    }
+}
+
 pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
     let ino = InodeId::new(0x0102_0304_0506_0708);
     let attributes = inode(InodeBody::Fifo).attributes(ino);
@@ -234,6 +261,8 @@ pub(crate) fn keys() -> Vec<(&'static str, Vec<u8>)> {
         ("key_shared", keys::shared(block)),
         ("key_orphan", keys::orphan(ino)),
         ("key_quota", keys::quota(ino)),
+        ("key_user", keys::owner(Owner::User(0x0102_0304))),
+        ("key_group", keys::owner(Owner::Group(0x0102_0304))),
         ("key_request", keys::request(request)),
         ("key_session", keys::session(request.session)),
         ("key_closed_session", keys::closed_session(request.session)),
@@ -351,6 +380,7 @@ pub(crate) fn decoder(name: &str) -> Option<Decode> {
         "orphan" => |bytes| Orphan::decode(bytes).map(drop),
         "position" => |bytes| PositionRecord::decode(bytes).map(drop),
         "quota" => |bytes| Quota::decode(bytes).map(drop),
+        "owner" => |bytes| OwnerQuota::decode(bytes).map(drop),
         "session" => |bytes| SessionRecord::decode(bytes).map(drop),
         "catalog" => |bytes| CatalogRecord::decode(bytes).map(drop),
         "deletions" => |bytes| DeletionsRecord::decode(bytes).map(drop),
@@ -408,6 +438,7 @@ pub(crate) fn state() -> BTreeMap<Vec<u8>, Vec<u8>> {
         next_block: 2,
         inodes: 2,
         allocated: 5,
+        owners: OwnerCount::Off,
         load: None,
     };
     let home = ExtentHome::Block { block, start: 0 };

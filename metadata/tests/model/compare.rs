@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use holdfast_metadata::model::{Cell, Model};
 use holdfast_metadata::{
-    Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, Position,
+    Command, Cookie, Engine, FileKind, FileName, InodeId, MemoryEngine, Operation, Owner, Position,
     PosixError, Query, QuotaInfo, Reply, SeekTarget, StateMachine,
 };
 use proptest::test_runner::TestCaseResult;
@@ -45,6 +45,7 @@ pub(crate) fn follows(commands: &[Command]) -> TestCaseResult {
         after(&machine, &model, command)?;
         sessions(&machine, &model)?;
         quotas(&machine, &model)?;
+        owners(&machine, &model)?;
     }
     everything(&machine, &model)
 }
@@ -119,6 +120,27 @@ pub(crate) fn quotas<E: Engine>(machine: &StateMachine<E>, model: &Model) -> Tes
     Ok(())
 }
 
+/// All users and groups, in pages of two.
+pub(crate) fn owners<E: Engine>(machine: &StateMachine<E>, model: &Model) -> TestCaseResult {
+    let expected = model.owners();
+    let (mut from, owners_max) = (Owner::FIRST, 2);
+    let mut found = Vec::new();
+    loop {
+        let Ok(Reply::Owners(page)) = ask(machine, &Query::Owners { from, owners_max }) else {
+            panic!("no owners");
+        };
+        prop_assert_eq!(page.count, expected.count);
+        prop_assert_eq!(page.next_inode, expected.next_inode);
+        let Some(last) = page.owners.last() else {
+            break;
+        };
+        from = last.owner.next().unwrap();
+        found.extend(page.owners);
+    }
+    prop_assert_eq!(found, expected.owners);
+    Ok(())
+}
+
 fn named_in(operation: &Operation) -> Vec<InodeId> {
     match operation {
         Operation::Create(create) => vec![create.parent],
@@ -139,7 +161,9 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::SetXattr(set) => vec![set.ino],
         Operation::RemoveXattr(remove) => vec![remove.ino],
         Operation::Reclaim(reclaim) => reclaim.inodes.clone(),
-        Operation::Sync
+        Operation::SetOwnerQuota(_)
+        | Operation::CountOwners(_)
+        | Operation::Sync
         | Operation::OpenSession(_)
         | Operation::CloseSession
         | Operation::RefuseNoSpace

@@ -9,8 +9,9 @@ use attributes::attributes;
 use bytes::Bytes;
 use content::content;
 use holdfast_metadata::{
-    Amounts, Command, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir, Mknod, Mode,
-    Operation, Reclaim, Rename, RenameFlags, Rmdir, SetQuota, Symlink, Timestamp, Unlink,
+    Amounts, Command, CountOwners, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir,
+    Mknod, Mode, Operation, Owner, Reclaim, Rename, RenameFlags, Rmdir, SetOwnerQuota, SetQuota,
+    Symlink, Timestamp, Unlink,
 };
 pub(crate) use locks::locks;
 use proptest::prelude::*;
@@ -112,6 +113,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => namespace().boxed(),
         2 => set_quota().boxed(),
+        2 => of_owners().boxed(),
         5 => rename().boxed(),
         6 => content().boxed(),
         4 => attributes().boxed(),
@@ -120,18 +122,40 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Small limits, so that they are met.
+/// Small, so that it is met.
+fn limit(most: u64) -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![
+        1 => Just(None),
+        2 => Just(Some(Amounts::NO_LIMIT)),
+        6 => (0..most).prop_map(Some),
+    ]
+}
+
 fn set_quota() -> impl Strategy<Value = Operation> {
-    let limit = |most: u64| {
-        prop_oneof![
-            1 => Just(None),
-            2 => Just(Some(Amounts::NO_LIMIT)),
-            6 => (0..most).prop_map(Some),
-        ]
-    };
     let place = prop_oneof![3 => directory(), 3 => Just(InodeId::new(3)), 1 => any_inode()];
     (place, limit(20_000), limit(8))
         .prop_map(|(ino, bytes, inodes)| Operation::SetQuota(SetQuota { ino, bytes, inodes }))
+}
+
+/// Counting in small steps, seldom off, and limits of those whom the commands are of.
+fn of_owners() -> impl Strategy<Value = Operation> {
+    let owner = prop::sample::select(vec![
+        Owner::User(0),
+        Owner::User(1000),
+        Owner::User(u32::MAX),
+        Owner::Group(100),
+        Owner::Group(200),
+    ]);
+    let set = (owner, limit(20_000), limit(8)).prop_map(|(owner, bytes, inodes)| {
+        Operation::SetOwnerQuota(SetOwnerQuota {
+            owner,
+            bytes,
+            inodes,
+        })
+    });
+    let count = (prop::bool::weighted(0.9), 0..8_usize)
+        .prop_map(|(on, records_max)| Operation::CountOwners(CountOwners { on, records_max }));
+    prop_oneof![1 => set, 1 => count]
 }
 
 fn namespace() -> impl Strategy<Value = Operation> {

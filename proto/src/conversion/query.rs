@@ -6,6 +6,7 @@ use bytes::Bytes;
 use holdfast_metadata::{Cookie, InodeId, Query, SessionId};
 use prost::Message;
 
+use super::owners;
 use super::values::{
     decode_credentials, decode_name, decode_seek_target, encode_credentials, encode_name,
     encode_seek_target,
@@ -90,6 +91,9 @@ fn encode_question(query: &Query) -> Question {
             after: after.get(),
             quotas_max: *quotas_max as u64,
         }),
+        Query::Owners { from, owners_max } => {
+            Question::Owners(owners::encode_question(*from, *owners_max))
+        }
         Query::Orphans { after, inodes_max } => Question::Orphans(wire::Orphans {
             after: after.get(),
             inodes_max: *inodes_max as u64,
@@ -161,6 +165,7 @@ fn decode_question(question: Question) -> Result<Query, Malformed> {
             after: InodeId::new(quotas.after),
             quotas_max: decode_page(quotas.quotas_max)?,
         },
+        Question::Owners(question) => owners::decode_question(question)?,
         Question::Orphans(orphans) => Query::Orphans {
             after: InodeId::new(orphans.after),
             inodes_max: decode_page(orphans.inodes_max)?,

@@ -8,6 +8,7 @@ use holdfast_metadata::{
 use prost::Message;
 
 use super::attributes::{decode_attributes, decode_set_attributes, encode_attributes};
+use super::owners;
 use super::values::{
     decode_error, decode_inodes, decode_kind, decode_lock_mode, decode_lock_space, decode_set_time,
     decode_ticket, encode_error, encode_inodes, encode_kind, encode_lock_mode, encode_lock_space,
@@ -59,6 +60,7 @@ pub fn decode_reply(bytes: Bytes) -> Result<Result<Reply, PosixError>, Malformed
             allocated: statistics.allocated,
         })),
         WireResult::Quotas(quotas) => Ok(Reply::Quotas(decode_all(quotas.quotas, decode_quota)?)),
+        WireResult::Owners(page) => Ok(Reply::Owners(owners::decode_page(page)?)),
         WireResult::Orphans(orphans) => Ok(Reply::Orphans(decode_inodes(orphans.inodes))),
         WireResult::Sessions(sessions) => Ok(Reply::Sessions(decode_all(
             sessions.sessions,
@@ -104,6 +106,7 @@ fn encode_answer(reply: Reply) -> WireResult {
         Reply::Quotas(quotas) => WireResult::Quotas(wire::Quotas {
             quotas: quotas.into_iter().map(encode_quota).collect(),
         }),
+        Reply::Owners(page) => WireResult::Owners(owners::encode_page(page)),
         Reply::Orphans(inodes) => WireResult::Orphans(wire::Inodes {
             inodes: encode_inodes(&inodes),
         }),
@@ -121,7 +124,7 @@ fn encode_answer(reply: Reply) -> WireResult {
     }
 }
 
-fn decode_all<Message, Value>(
+pub(super) fn decode_all<Message, Value>(
     messages: Vec<Message>,
     decode: impl Fn(Message) -> Result<Value, Malformed>,
 ) -> Result<Vec<Value>, Malformed> {
@@ -146,14 +149,14 @@ fn decode_quota(quota: wire::QuotaInfo) -> Result<QuotaInfo, Malformed> {
     })
 }
 
-fn encode_amounts(amounts: Amounts) -> wire::Amounts {
+pub(super) fn encode_amounts(amounts: Amounts) -> wire::Amounts {
     wire::Amounts {
         bytes: amounts.bytes,
         inodes: amounts.inodes,
     }
 }
 
-fn decode_amounts(
+pub(super) fn decode_amounts(
     amounts: Option<wire::Amounts>,
     what: &'static str,
 ) -> Result<Amounts, Malformed> {

@@ -8,8 +8,8 @@ use holdfast_metadata::catalog::{CatalogCommand, NodeRole, ReplicationMode};
 use holdfast_metadata::limits::NAME_BYTES_MAX;
 use holdfast_metadata::{
     Command, Cookie, Credentials, FileKind, FileName, Format, InodeFlags, InodeId, LockMode,
-    LockOwner, LockRange, LockSpace, Mode, Query, RequestId, SeekTarget, SessionId, TestLock,
-    Timestamp,
+    LockOwner, LockRange, LockSpace, Mode, Owner, Query, RequestId, SeekTarget, SessionId,
+    TestLock, Timestamp,
 };
 pub(crate) use operation::operation;
 use proptest::option;
@@ -28,6 +28,13 @@ fn number() -> impl Strategy<Value = u64> {
 
 fn inode() -> impl Strategy<Value = InodeId> {
     number().prop_map(InodeId::new)
+}
+
+fn owner() -> impl Strategy<Value = Owner> {
+    prop_oneof![
+        any::<u32>().prop_map(Owner::User),
+        any::<u32>().prop_map(Owner::Group),
+    ]
 }
 
 fn inodes() -> impl Strategy<Value = Vec<InodeId>> {
@@ -146,6 +153,7 @@ fn short_query() -> impl Strategy<Value = Query> {
         inode().prop_map(|ino| Query::QuotasAround { ino }),
         (inode(), any::<usize>())
             .prop_map(|(after, quotas_max)| Query::Quotas { after, quotas_max }),
+        (owner(), any::<usize>()).prop_map(|(from, owners_max)| Query::Owners { from, owners_max }),
         Just(Query::Sessions),
         test_lock(),
         (inode(), number(), number()).prop_map(|(ino, session, sequence)| Query::LockTicket {

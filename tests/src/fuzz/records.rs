@@ -6,8 +6,9 @@ use bytes::Bytes;
 use holdfast_metadata::catalog::{CatalogRecord, DeletionsRecord, NodeRecord, VolumeRecord};
 use holdfast_metadata::keys::{self, BlockId, Prefix};
 use holdfast_metadata::record::{
-    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, PendingRecord,
-    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    Dentry, Extent, Inode, LockCount, LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota,
+    PendingRecord, PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord,
+    Xattr,
 };
 use holdfast_metadata::{Cookie, Fault, InodeId, LockOwner, LockSpace, SessionId, Turn};
 
@@ -15,7 +16,7 @@ use holdfast_metadata::{Cookie, Fault, InodeId, LockOwner, LockSpace, SessionId,
 pub(super) type Kind = (&'static str, fn(&[u8]));
 
 /// One check a kind of value; the first byte of an input chooses it.
-pub(super) const KINDS: [Kind; 21] = [
+pub(super) const KINDS: [Kind; 22] = [
     ("dentry", |b| same(b, Dentry::decode, Dentry::encode)),
     ("order", |b| same(b, OrderEntry::decode, OrderEntry::encode)),
     ("extent_block", |b| same(b, Extent::decode, Extent::encode)),
@@ -60,6 +61,9 @@ pub(super) const KINDS: [Kind; 21] = [
         same(b, |b| VolumeRecord::decode(7, b), VolumeRecord::encode);
     }),
     ("quota", |b| same(b, Quota::decode, Quota::encode)),
+    ("owner", |b| {
+        same(b, OwnerQuota::decode, OwnerQuota::encode);
+    }),
 ];
 
 /// A value: its kind, then its bytes.

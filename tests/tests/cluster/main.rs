@@ -32,6 +32,7 @@ mod membership;
 mod monitoring;
 mod mounts;
 mod no_quorum;
+mod owner_quota;
 mod page;
 mod partition;
 mod pause;

@@ -16,6 +16,7 @@ mod link;
 mod locks;
 mod names;
 mod options;
+mod owner_quota;
 mod quota;
 mod readdir;
 mod rename;

@@ -39,6 +39,12 @@ impl Mount {
         run(command.arg(self.0.join(directory)))
     }
 
+    /// `holdfast quota` of the volume.
+    fn quota(&self, arguments: &[&str]) -> Finished {
+        let mut command = Command::new(place::holdfast());
+        run(command.arg("quota").args(arguments).arg(&self.0))
+    }
+
     /// What a shell makes of a line in there; it is killed when that takes too long.
     pub(crate) fn shell(&self, line: &str) -> Finished {
         run(Command::new("sh")
@@ -122,6 +128,11 @@ fn quotas_are_set_through_a_mount_whose_certificate_allows_administration() {
         "quota exceeded",
     );
     assert_says(&complaint(first.limit("d")), "allows administration");
+    // Nor does it count what users have, or limit them.
+    let of_user = ["set", "--user", "12345", "--bytes", "1G"];
+    assert_says(&complaint(first.quota(&["on"])), "allows administration");
+    second.quota(&of_user).success();
+    assert_says(&complaint(first.quota(&of_user)), "allows administration");
     for mount in [&first, &second] {
         mount.shell("fusermount3 -u -z $M").success();
     }

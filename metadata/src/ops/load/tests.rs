@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::command::{Command, LoadStep, Mkdir, Operation};
+use crate::command::{Command, CountOwners, LoadStep, Mkdir, Operation};
 use crate::dump::Filesystem;
 use crate::invariant::{self, State};
 use crate::outcome::{Answer, Outcome, PosixError};
@@ -61,7 +61,11 @@ fn dump(engine: &MemoryEngine) -> Vec<u8> {
 
 /// The frames of the sound state, each cut in two.
 fn batches() -> Vec<Bytes> {
-    let stream = dump(State::sound().engine());
+    batches_of(State::sound().engine())
+}
+
+fn batches_of(engine: &MemoryEngine) -> Vec<Bytes> {
+    let stream = dump(engine);
     let mut stream = stream.as_slice();
     let mut reader = Reader::new(&mut stream).unwrap();
     let frame = reader.next_frame().unwrap().unwrap();
@@ -100,6 +104,28 @@ fn a_load_ends_in_what_was_dumped_and_steps_may_be_tried_again() {
         Err(PosixError::NotPermitted)
     );
     run(&machine, mkdir()).unwrap();
+}
+
+#[test]
+fn what_is_counted_for_owners_is_counted_in_what_was_loaded() {
+    let source = machine(false);
+    run(&source, mkdir()).unwrap();
+    let (on, records_max) = (true, 1);
+    let count = Operation::CountOwners(CountOwners { on, records_max });
+    run(&source, count.clone()).unwrap();
+    let loaded = machine(true);
+    let mut progress = LoadProgress::default();
+    for (number, batch) in (0..).zip(&batches_of(source.engine())) {
+        load(&loaded, number, batch).unwrap();
+        progress = progress.after(batch);
+    }
+    finish(&loaded, progress).unwrap();
+    // It goes on where it was.
+    run(&loaded, count.clone()).unwrap();
+    run(&source, count).unwrap();
+    assert_eq!(dump(loaded.engine()), dump(source.engine()));
+    let violations = invariant::check(&loaded.engine().view(), &mut |_| ());
+    assert_eq!(violations, Ok(Vec::new()));
 }
 
 #[test]

@@ -2,17 +2,17 @@
 
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    CancelLock, CopyRange, Create, ExpireSession, Fallocate, FallocateMode, Link, LoadStep, Mkdir,
-    Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags, Rmdir, SessionId,
-    SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime,
-    Unlink, Unlock, Write, WritePosition,
+    CancelLock, CopyRange, CountOwners, Create, ExpireSession, Fallocate, FallocateMode, Link,
+    LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
+    Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr,
+    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 use proptest::option;
 use proptest::prelude::*;
 
 use super::{
     boxed_bytes, bytes, flags, inode, inodes, kind, lock_mode, lock_owner, lock_range, lock_space,
-    mode, name, number, text, time,
+    mode, name, number, owner, text, time,
 };
 
 pub(crate) fn operation() -> impl Strategy<Value = Operation> {
@@ -128,6 +128,16 @@ fn attributes() -> impl Strategy<Value = Operation> {
         }),
         (inode(), option::of(number()), option::of(number())).prop_map(|(ino, bytes, inodes)| {
             Operation::SetQuota(SetQuota { ino, bytes, inodes })
+        }),
+        (owner(), option::of(number()), option::of(number())).prop_map(|(owner, bytes, inodes)| {
+            Operation::SetOwnerQuota(SetOwnerQuota {
+                owner,
+                bytes,
+                inodes,
+            })
+        }),
+        (any::<bool>(), any::<usize>()).prop_map(|(on, records_max)| {
+            Operation::CountOwners(CountOwners { on, records_max })
         }),
         inode().prop_map(|ino| Operation::TouchAtime(TouchAtime { ino })),
     ]

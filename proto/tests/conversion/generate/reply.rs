@@ -1,15 +1,15 @@
 //! Every answer and every error.
 
 use holdfast_metadata::{
-    Amounts, Answer, Attributes, DirectoryEntry, LockInfo, Outcome, PosixError, QuotaInfo, Reply,
-    SessionId, SessionInfo, Statistics, TicketState,
+    Amounts, Answer, Attributes, DirectoryEntry, LockInfo, Outcome, OwnerCount, OwnerInfo, Owners,
+    PosixError, QuotaInfo, Reply, SessionId, SessionInfo, Statistics, TicketState,
 };
 use proptest::option;
 use proptest::prelude::*;
 
 use super::{
     boxed_bytes, bytes, cookie, flags, inode, inodes, kind, lock_mode, lock_owner, lock_range,
-    lock_space, mode, number, text, time,
+    lock_space, mode, number, owner, text, time,
 };
 
 fn error() -> impl Strategy<Value = PosixError> {
@@ -121,13 +121,38 @@ fn answer_to_a_query() -> impl Strategy<Value = Reply> {
             .prop_map(|(inodes, allocated)| Reply::Statistics(Statistics { inodes, allocated })),
         inodes().prop_map(Reply::Orphans),
         prop::collection::vec(quota(), 0..4).prop_map(Reply::Quotas),
+        owners(),
         prop::collection::vec(session(), 0..4).prop_map(Reply::Sessions),
         answer_of_locks(),
     ]
 }
 
+fn amounts() -> impl Strategy<Value = Amounts> {
+    (number(), number()).prop_map(|(bytes, inodes)| Amounts { bytes, inodes })
+}
+
+fn owners() -> impl Strategy<Value = Reply> {
+    let info = (owner(), amounts(), amounts()).prop_map(|(owner, limits, used)| OwnerInfo {
+        owner,
+        limits,
+        used,
+    });
+    let page = (
+        option::of(number()),
+        inode(),
+        prop::collection::vec(info, 0..4),
+    );
+    page.prop_map(|(counted, next_inode, owners)| {
+        let count = OwnerCount::from_number(counted);
+        Reply::Owners(Owners {
+            count,
+            next_inode,
+            owners,
+        })
+    })
+}
+
 fn quota() -> impl Strategy<Value = QuotaInfo> {
-    let amounts = || (number(), number()).prop_map(|(bytes, inodes)| Amounts { bytes, inodes });
     (inode(), option::of(inode()), amounts(), amounts()).prop_map(|(root, outer, limits, used)| {
         QuotaInfo {
             root,

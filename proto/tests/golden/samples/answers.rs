@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use holdfast_metadata::{
     Amounts, Answer, Cookie, DirectoryEntry, FileKind, InodeId, LockInfo, LockMode, LockOwner,
-    LockRange, LockSpace, Outcome, PosixError, QuotaInfo, Reply, SessionId, SessionInfo,
-    Statistics, TicketState,
+    LockRange, LockSpace, Outcome, Owner, OwnerCount, OwnerInfo, Owners, PosixError, QuotaInfo,
+    Reply, SessionId, SessionInfo, Statistics, TicketState,
 };
 
 use super::{INO, Named, PARENT, attributes, name, time};
@@ -81,12 +81,43 @@ pub(crate) fn replies() -> Named<Result<Reply, PosixError>> {
             Ok(Reply::Orphans(vec![INO, InodeId::new(9)])),
         ),
         ("reply_quotas", Ok(Reply::Quotas(quotas()))),
+        (
+            "reply_owners",
+            Ok(Reply::Owners(owners(OwnerCount::Below(INO)))),
+        ),
+        (
+            "reply_owners_off",
+            Ok(Reply::Owners(owners(OwnerCount::Off))),
+        ),
         ("reply_sessions", Ok(Reply::Sessions(vec![session()]))),
         ("reply_lock", Ok(Reply::Lock(Some(lock())))),
         ("reply_no_lock", Ok(Reply::Lock(None))),
         ("reply_ticket", Ok(Reply::Ticket(TicketState::Granted))),
         ("reply_locks", Ok(locks)),
     ]
+}
+
+fn owners(count: OwnerCount) -> Owners {
+    let user = OwnerInfo {
+        owner: Owner::User(0x0102),
+        limits: Amounts {
+            bytes: 0x1112_1314,
+            inodes: Amounts::NO_LIMIT,
+        },
+        used: Amounts {
+            bytes: 0,
+            inodes: 0x4142,
+        },
+    };
+    let group = OwnerInfo {
+        owner: Owner::Group(0x0304),
+        ..user
+    };
+    Owners {
+        count,
+        next_inode: PARENT,
+        owners: vec![user, group],
+    }
 }
 
 fn quotas() -> Vec<QuotaInfo> {

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    Amounts, CancelLock, Command, CopyRange, Create, Credentials, ExpireSession, Fallocate,
-    FallocateMode, FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode, LockOwner,
-    LockRange, LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
-    RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetQuota, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
+    Amounts, CancelLock, Command, CopyRange, CountOwners, Create, Credentials, ExpireSession,
+    Fallocate, FallocateMode, FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode,
+    LockOwner, LockRange, LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Owner, Reclaim,
+    RemoveXattr, Rename, RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags,
+    SetLock, SetOwnerQuota, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock,
+    Write, WritePosition,
 };
 
 use super::{INO, Named, PARENT, name, time};
@@ -130,6 +131,15 @@ fn attribute_changes() -> Named<Operation> {
         bytes: Some(0),
         inodes: Some(Amounts::NO_LIMIT),
     };
+    let set_owner_quota = SetOwnerQuota {
+        owner: Owner::User(7),
+        bytes: Some(0),
+        inodes: None,
+    };
+    let count_owners = CountOwners {
+        on: true,
+        records_max: 300,
+    };
     let set_xattr = SetXattr {
         ino: INO,
         name: Box::from(&b"user.x"[..]),
@@ -146,6 +156,11 @@ fn attribute_changes() -> Named<Operation> {
             Operation::SetAttributes(set_attributes),
         ),
         ("command_set_quota", Operation::SetQuota(set_quota)),
+        (
+            "command_set_owner_quota",
+            Operation::SetOwnerQuota(set_owner_quota),
+        ),
+        ("command_count_owners", Operation::CountOwners(count_owners)),
         ("command_set_flags", Operation::SetFlags(set_flags)),
         (
             "command_touch_atime",

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, Credentials, LockMode, LockOwner, LockRange, LockSpace, Query, SeekTarget, SessionId,
-    TestLock,
+    Cookie, Credentials, LockMode, LockOwner, LockRange, LockSpace, Owner, Query, SeekTarget,
+    SessionId, TestLock,
 };
 
 use super::{INO, Named, PARENT, name};
@@ -50,6 +50,10 @@ pub(crate) fn queries() -> Named<Query> {
         after: INO,
         quotas_max: 64,
     };
+    let owners = Query::Owners {
+        from: Owner::Group(7),
+        owners_max: 64,
+    };
     vec![
         ("query_lookup", lookup),
         ("query_parent", Query::Parent { ino: INO }),
@@ -65,6 +69,7 @@ pub(crate) fn queries() -> Named<Query> {
         ("query_orphans", orphans),
         ("query_quotas_around", Query::QuotasAround { ino: INO }),
         ("query_quotas", quotas),
+        ("query_owners", owners),
         ("query_sessions", Query::Sessions),
     ]
     .into_iter()

@@ -103,6 +103,8 @@ pub(crate) fn of_command(operation: &Operation) -> Option<InodeId> {
         Operation::SetAttributes(_)
         | Operation::SetFlags(_)
         | Operation::SetQuota(_)
+        | Operation::SetOwnerQuota(_)
+        | Operation::CountOwners(_)
         | Operation::TouchAtime(_)
         | Operation::Write(_)
         | Operation::Fallocate(_)
@@ -139,6 +141,7 @@ pub(crate) fn of_query(query: &Query) -> Option<InodeId> {
         | Query::Statistics
         | Query::QuotasAround { .. }
         | Query::Quotas { .. }
+        | Query::Owners { .. }
         | Query::Orphans { .. }
         | Query::Sessions
         | Query::TestLock(_)

@@ -87,9 +87,9 @@ impl Permit {
             ));
         }
         match command.map(|command| command.operation) {
-            Some(Operation::SetQuota(_)) if !rights.admin => {
-                Err(Ok(refused(PosixError::NotPermitted)))
-            }
+            Some(
+                Operation::SetQuota(_) | Operation::SetOwnerQuota(_) | Operation::CountOwners(_),
+            ) if !rights.admin => Err(Ok(refused(PosixError::NotPermitted))),
             // As a program hears it that may read a file and not write it.
             Some(operation) if rights.read_only && changes(&operation) => {
                 Err(Ok(refused(PosixError::AccessDenied)))
@@ -134,6 +134,8 @@ fn changes(operation: &Operation) -> bool {
         | Operation::SetAttributes(_)
         | Operation::SetFlags(_)
         | Operation::SetQuota(_)
+        | Operation::SetOwnerQuota(_)
+        | Operation::CountOwners(_)
         | Operation::TouchAtime(_)
         | Operation::Write(_)
         | Operation::Fallocate(_)

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, CopyRange, Create, Credentials, Fallocate, FallocateMode, FileKind, FileName,
-    InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace, Mkdir, Mknod, Mode,
-    Operation, Query, RemoveXattr, Rename, RenameFlags, Rmdir, SeekTarget, SessionId,
-    SetAttributes, SetFlags, SetLock, SetQuota, SetXattr, SetXattrMode, Symlink, TestLock,
-    Timestamp, TouchAtime, Unlink, Write, WritePosition,
+    Cookie, CopyRange, CountOwners, Create, Credentials, Fallocate, FallocateMode, FileKind,
+    FileName, InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace, Mkdir, Mknod,
+    Mode, Operation, Owner, Query, RemoveXattr, Rename, RenameFlags, Rmdir, SeekTarget, SessionId,
+    SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr, SetXattrMode, Symlink,
+    TestLock, Timestamp, TouchAtime, Unlink, Write, WritePosition,
 };
 
 use super::random::Random;
@@ -122,7 +122,7 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
 
 /// A change of what is behind a name.
 fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
-    match random.below(11) {
+    match random.below(13) {
         0 => Operation::SetAttributes(attributes(ino, random)),
         1 => Operation::SetXattr(SetXattr {
             ino,
@@ -162,6 +162,15 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
             bytes: random.percent(50).then(|| random.below(20_000)),
             inodes: Some(random.below(40)),
         }),
+        8 => Operation::CountOwners(CountOwners {
+            on: random.percent(80),
+            records_max: random.below(20) as usize,
+        }),
+        9 => Operation::SetOwnerQuota(SetOwnerQuota {
+            owner: owner(random),
+            bytes: random.percent(50).then(|| random.below(20_000)),
+            inodes: Some(random.below(40)),
+        }),
         _ => Operation::Write(Write {
             ino,
             position: if random.percent(70) {
@@ -172,6 +181,15 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
             data: Bytes::from(vec![random.next() as u8; 1 + random.below(300) as usize]),
             clear_privileges: random.percent(10),
         }),
+    }
+}
+
+fn owner(random: &mut Random) -> Owner {
+    let id = random.below(2) as u32;
+    if random.percent(50) {
+        Owner::User(id)
+    } else {
+        Owner::Group(id)
     }
 }
 
@@ -226,7 +244,7 @@ pub(super) fn caller(random: &mut Random) -> Credentials {
 /// A question about the tree.
 pub(super) fn query(random: &mut Random, known: &Known) -> Query {
     let ino = inode(random, known);
-    match random.below(12) {
+    match random.below(13) {
         0 | 1 => Query::Attributes { ino },
         2 | 3 => Query::ReadDirectory {
             ino: directory(random, known),
@@ -283,6 +301,10 @@ fn rare(ino: InodeId, random: &mut Random, known: &Known) -> Query {
         9 => Query::Quotas {
             after: InodeId::new(0),
             quotas_max: 100,
+        },
+        10 => Query::Owners {
+            from: owner(random),
+            owners_max: 100,
         },
         _ => Query::Locks {
             ino: None,
@@ -354,6 +376,8 @@ mod tests {
             "SetAttributes",
             "SetFlags",
             "SetQuota",
+            "SetOwnerQuota",
+            "CountOwners",
             "TouchAtime",
             "Write",
             "Fallocate",
@@ -379,6 +403,7 @@ mod tests {
             "Statistics",
             "QuotasAround",
             "Quotas",
+            "Owners",
             "Sessions",
             "TestLock",
             "Locks",

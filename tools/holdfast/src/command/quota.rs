@@ -1,9 +1,10 @@
-//! `holdfast quota`: what directory trees of a mounted volume may use, and what they use.
+//! `holdfast quota`: what directory trees, users and groups of a mounted volume may use, and what they use.
 //!
 //! All of it goes through extended attributes of the mount, for a data directory and a volume of a cluster alike (`holdfast_fs`
 //! has their names); the mount asks whoever orders its changes.
 
 mod amount;
+mod owners;
 mod table;
 
 use std::fs;
@@ -14,19 +15,24 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
-use holdfast_fs::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, QuotaLine};
+use holdfast_fs::{ALL_NAME, AROUND_NAME, LIMITS_NAME, NewLimits, OwnerAttribute, QuotaLine};
 use holdfast_metadata::limits::XATTR_VALUE_BYTES_MAX;
 use rustix::fs::{XattrFlags, getxattr, removexattr, setxattr};
 use rustix::io::Errno;
 
 use self::table::{Root, Shown};
 use crate::{mount_table, presence};
+use owners::OwnerArguments;
+use table::Row;
 
-/// Limit what a directory tree may use, and see what it uses.
+/// Limit what a directory tree, a user or a group may use, and see what it uses.
 ///
-/// A quota is set on an empty directory of a mounted volume, of a cluster or not. Everything that comes to be in it counts: inodes, and the
+/// A quota of a tree is set on an empty directory of a mounted volume, of a cluster or not. Everything that comes to be in it counts: inodes, and the
 /// bytes that were written or reserved, not rounded to blocks. Who would go beyond gets EDQUOT ("Disk quota exceeded"), root as well, on whichever machine; below the directory `df` shows the quota. Files
 /// are not renamed or linked into or out of it (EXDEV): `mv` copies them.
+///
+/// A quota of a user or group (--user, --group) limits all that it owns in the volume, wherever that is. Root passes it. It begins with counting what
+/// is there, once.
 #[derive(Debug, Args)]
 pub(crate) struct QuotaArguments {
     #[command(subcommand)]
@@ -38,17 +44,26 @@ enum Action {
     Set(SetArguments),
     List(ListArguments),
     Clear(ClearArguments),
+    /// Count what each user and group of a volume has, as root; setting a limit does it, too.
+    ///
+    /// Goes through all inodes of the volume once, while it is used as always. When it is cut off, run it again: it goes on where it was.
+    On(CountArguments),
+    /// Count it no more, and forget the limits of users and groups, as root.
+    Off(CountArguments),
 }
 
 /// Set or change limits, as root; what is not named stays as it is.
 ///
-/// A directory that has no quota yet must be empty. A limit may be below what is used: then nothing can be added before enough is removed.
+/// A directory that has no quota yet must be empty; with --user or --group the path is any of the volume. A limit may be below what is used: then nothing can be added before enough is removed.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("limits").required(true).multiple(true)))]
 struct SetArguments {
-    /// The directory
+    /// The directory, or with --user or --group anything of the volume
     #[arg(value_hint = ValueHint::DirPath)]
     path: PathBuf,
+
+    #[command(flatten)]
+    owner: OwnerArguments,
 
     /// Most bytes: 500M, 10G, 2T (of 1024); none lifts the limit
     #[arg(long, value_name = "SIZE", value_parser = amount::bytes, group = "limits")]
@@ -59,29 +74,42 @@ struct SetArguments {
     inodes: Option<u64>,
 }
 
-/// Show the quotas that bind a path, the innermost first, or all of the volume.
+/// Show the quotas that bind a path and who asks, the innermost first, or all of the volume.
 #[derive(Debug, Args)]
 struct ListArguments {
     /// Anything on a mounted volume
     #[arg(value_hint = ValueHint::AnyPath)]
     path: PathBuf,
 
-    /// All quotas of the volume, as root
+    /// All quotas of the volume, and what each user and group has if that is counted, as root
     #[arg(long)]
     all: bool,
+
+    #[command(flatten)]
+    owner: OwnerArguments,
 
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Lift the limits of a directory, as root.
+/// Lift the limits of a directory, a user or a group, as root.
 ///
 /// As long as something is in it, it is still counted and listed, and names do not lead out of it; once it is empty that ends by itself.
 #[derive(Debug, Args)]
 struct ClearArguments {
-    /// The directory
+    /// The directory, or with --user or --group anything of the volume
     #[arg(value_hint = ValueHint::DirPath)]
+    path: PathBuf,
+
+    #[command(flatten)]
+    owner: OwnerArguments,
+}
+
+#[derive(Debug, Args)]
+struct CountArguments {
+    /// Anything on a mounted volume
+    #[arg(value_hint = ValueHint::AnyPath)]
     path: PathBuf,
 }
 
@@ -90,24 +118,41 @@ pub(crate) fn run(arguments: &QuotaArguments) -> anyhow::Result<ExitCode> {
     match &arguments.action {
         Action::Set(arguments) => set(arguments)?,
         Action::List(arguments) => list(arguments)?,
-        Action::Clear(arguments) => clear(&arguments.path)?,
+        Action::Clear(arguments) => clear(arguments)?,
+        Action::On(CountArguments { path }) => owners::count(&Place::find(path)?, path, true)?,
+        Action::Off(CountArguments { path }) => owners::count(&Place::find(path)?, path, false)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn set(arguments: &SetArguments) -> anyhow::Result<()> {
-    let path = Place::find(&arguments.path)?.path;
+    let place = Place::find(&arguments.path)?;
+    let owner = arguments.owner.find()?;
+    let name = match owner {
+        Some(owner) => {
+            owners::count(&place, &arguments.path, true)?;
+            OwnerAttribute::Limits(owner).to_string()
+        }
+        None => LIMITS_NAME.to_owned(),
+    };
     let limits = NewLimits {
         bytes: arguments.bytes,
         inodes: arguments.inodes,
     };
     let text = limits.to_string();
-    setxattr(&path, LIMITS_NAME, text.as_bytes(), XattrFlags::empty())
+    setxattr(&place.path, &*name, text.as_bytes(), XattrFlags::empty())
         .map_err(|errno| refusal(&arguments.path, errno))
 }
 
-fn clear(given: &Path) -> anyhow::Result<()> {
-    let path = Place::find(given)?.path;
+fn clear(arguments: &ClearArguments) -> anyhow::Result<()> {
+    let (given, owner) = (&*arguments.path, arguments.owner.find()?);
+    let place = Place::find(given)?;
+    if let Some(owner) = owner {
+        owners::check_counted(&place)?;
+        let name = OwnerAttribute::Limits(owner).to_string();
+        return removexattr(&place.path, &*name).map_err(|errno| refusal(given, errno));
+    }
+    let path = place.path;
     removexattr(&path, LIMITS_NAME).map_err(|errno| refusal(given, errno))?;
     let is_counted = read(&path, LIMITS_NAME).is_ok();
     if is_counted {
@@ -121,24 +166,37 @@ fn clear(given: &Path) -> anyhow::Result<()> {
 
 fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     let place = Place::find(&arguments.path)?;
-    let quotas = if arguments.all {
-        all(&place)?
-    } else {
-        around(&place)?
+    let (trees, owners) = match (arguments.owner.find()?, arguments.all) {
+        (Some(owner), _) => (
+            Vec::new(),
+            owners::usage(&place, owner)?.into_iter().collect(),
+        ),
+        (None, true) => (all(&place)?, owners::all(&place)?),
+        (None, false) => (around(&place)?, owners::binding(&place)?),
     };
+    let trees = trees.iter().map(Row::of_tree);
+    let rows: Vec<Row> = trees.chain(owners.iter().map(Row::of_owner)).collect();
     if arguments.json {
-        return table::print_json(&quotas);
+        return table::print_json(rows);
     }
-    if quotas.is_empty() {
-        let of = if arguments.all {
-            "the volume has no quota"
-        } else {
-            "no quota binds this path (--all shows those of the volume)"
-        };
-        println!("{of}");
+    if rows.is_empty() {
+        println!("{}", arguments.nothing());
         return Ok(());
     }
-    table::print(&quotas)
+    table::print(&rows)
+}
+
+impl ListArguments {
+    /// What to say when there is nothing to show.
+    fn nothing(&self) -> &'static str {
+        if self.all {
+            "the volume has no quota"
+        } else if self.owner.is_given() {
+            "nothing is known of it: it has nothing in the volume, or that is not counted (holdfast quota on)"
+        } else {
+            "no quota binds this path (--all shows those of the volume)"
+        }
+    }
 }
 
 /// Something on a mount of ours.

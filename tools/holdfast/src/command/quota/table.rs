@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
-use holdfast_fs::QuotaLine;
-use holdfast_metadata::Amounts;
+use holdfast_fs::{OwnerLine, QuotaLine};
+use holdfast_metadata::{Amounts, Owner};
+use serde_json::{Map, Value};
 
 use super::amount::{show_bytes, show_number};
+use super::owners;
 use crate::plain::plain;
 
 /// A tree that is gone is counted until the files that were open are closed.
@@ -31,15 +33,76 @@ pub(super) enum Root {
     Removed,
 }
 
-pub(super) fn print(quotas: &[Shown]) -> anyhow::Result<()> {
+/// A line of the table.
+pub(super) struct Row {
+    of: String,
+    used: Amounts,
+    limits: Amounts,
+    /// What says whose it is.
+    keys: Map<String, Value>,
+}
+
+impl Row {
+    pub(super) fn of_tree(Shown { quota, root }: &Shown) -> Row {
+        let (path, of) = match root {
+            Root::At(path) => (Some(path.as_str()), path.as_str()),
+            Root::Elsewhere => (None, ELSEWHERE),
+            Root::Removed => (None, REMOVED),
+        };
+        let keys = [
+            ("path".to_owned(), Value::from(path)),
+            ("ino".to_owned(), Value::from(quota.root.get())),
+        ];
+        Row {
+            of: of.to_owned(),
+            used: quota.used,
+            limits: quota.limits,
+            keys: keys.into_iter().collect(),
+        }
+    }
+
+    pub(super) fn of_owner(quota: &OwnerLine) -> Row {
+        let (kind, number) = match quota.owner {
+            Owner::User(_) => ("user", "uid"),
+            Owner::Group(_) => ("group", "gid"),
+        };
+        let name = owners::name(quota.owner);
+        let keys = [
+            (kind.to_owned(), Value::from(&*name)),
+            (number.to_owned(), Value::from(quota.owner.id())),
+        ];
+        Row {
+            of: format!("{kind} {name}"),
+            used: quota.used,
+            limits: quota.limits,
+            keys: keys.into_iter().collect(),
+        }
+    }
+
+    fn into_json(self) -> Value {
+        let limit = |limit: u64| (limit != Amounts::NO_LIMIT).then_some(limit);
+        let mut object = self.keys;
+        for (key, value) in [
+            ("bytes", Some(self.used.bytes)),
+            ("bytes_limit", limit(self.limits.bytes)),
+            ("inodes", Some(self.used.inodes)),
+            ("inodes_limit", limit(self.limits.inodes)),
+        ] {
+            object.insert(key.to_owned(), Value::from(value));
+        }
+        Value::Object(object)
+    }
+}
+
+pub(super) fn print(rows: &[Row]) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(
         output,
-        "{:>12}  {:>12}  {:>12}  {:>12}  PATH",
+        "{:>12}  {:>12}  {:>12}  {:>12}  OF",
         "USED", "LIMIT", "INODES", "LIMIT"
     )?;
-    for Shown { quota, root } in quotas {
-        let (used, limits) = (quota.used, quota.limits);
+    for row in rows {
+        let (used, limits) = (row.used, row.limits);
         writeln!(
             output,
             "{:>12}  {:>12}  {:>12}  {:>12}  {}",
@@ -47,42 +110,17 @@ pub(super) fn print(quotas: &[Shown]) -> anyhow::Result<()> {
             show_bytes(limits.bytes),
             show_number(used.inodes),
             show_number(limits.inodes),
-            path(root)
+            // Users choose the names in it.
+            plain(&row.of)
         )?;
     }
     Ok(())
 }
 
-pub(super) fn print_json(quotas: &[Shown]) -> anyhow::Result<()> {
-    let limit = |limit: u64| (limit != Amounts::NO_LIMIT).then_some(limit);
-    let quotas: Vec<_> = quotas
-        .iter()
-        .map(|Shown { quota, root }| {
-            let path = match root {
-                Root::At(path) => Some(path),
-                Root::Elsewhere | Root::Removed => None,
-            };
-            serde_json::json!({
-                "path": path,
-                "ino": quota.root.get(),
-                "bytes": quota.used.bytes,
-                "bytes_limit": limit(quota.limits.bytes),
-                "inodes": quota.used.inodes,
-                "inodes_limit": limit(quota.limits.inodes),
-            })
-        })
-        .collect();
+pub(super) fn print_json(rows: Vec<Row>) -> anyhow::Result<()> {
+    let rows: Vec<Value> = rows.into_iter().map(Row::into_json).collect();
     let mut output = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut output, &quotas).context("cannot print")?;
+    serde_json::to_writer_pretty(&mut output, &rows).context("cannot print")?;
     writeln!(output)?;
     Ok(())
-}
-
-/// Users choose the names in it.
-fn path(root: &Root) -> String {
-    match root {
-        Root::At(path) => plain(path),
-        Root::Elsewhere => ELSEWHERE.to_owned(),
-        Root::Removed => REMOVED.to_owned(),
-    }
 }
