@@ -54,10 +54,14 @@ impl ClusterMount {
             .args(["--volume", volume, "-o", options])
             .args(more)
             .arg(&mount.mountpoint)
-            .env("RUST_LOG", super::log_filter())
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
+        // It would go before what the options say.
+        if !options.contains("log=") {
+            command.env("RUST_LOG", super::log_filter());
+        }
         let daemon = standpoint.run(|| command.spawn().unwrap());
         mount.watchdog.watch(Some(daemon.id()));
         let daemon = mount.daemon.insert(daemon);

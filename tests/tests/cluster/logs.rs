@@ -27,6 +27,21 @@ fn wait_logged(what: &str, log: &Path, is_meant: impl Fn(&Value) -> bool) -> Val
     found.unwrap()
 }
 
+/// The same in the log of whichever node.
+#[track_caller]
+fn wait_logged_somewhere(cluster: &Cluster, is_meant: impl Fn(&Value) -> bool) -> Value {
+    let mut found = None;
+    wait_until("a node has logged it", SETTLED, || {
+        let mut logs = cluster
+            .ids()
+            .into_iter()
+            .map(|id| lines(cluster.node(id).log()));
+        found = logs.find_map(|lines| lines.into_iter().find(&is_meant));
+        found.is_some()
+    });
+    found.unwrap()
+}
+
 fn of_request<'a>(message: &'a str, request: &'a str) -> impl Fn(&Value) -> bool + 'a {
     move |line| line["message"] == message && line["request"] == request
 }
@@ -54,8 +69,8 @@ fn a_request_is_found_in_the_logs_of_all_machines() {
     let command = &answered["spans"][1];
     assert_eq!(command["name"], "command", "{answered:#}");
     let request = command["request"].as_str().unwrap();
-    let leader = cluster.node(cluster.leader_of(holdfast_tests::cluster::VOLUME));
-    let told = wait_logged("the leader", leader.log(), of_request("answered", request));
+    // Only who leads answers.
+    let told = wait_logged_somewhere(&cluster, of_request("answered", request));
     assert_eq!(told["operation"], "mkdir");
     for id in cluster.ids() {
         let log = cluster.node(id).log();
@@ -78,14 +93,9 @@ fn what_was_slow_says_where_its_time_went_on_the_mount_and_on_the_leader() {
     let sum: u64 = parts.iter().map(|part| micros(&slow, part)).sum();
     assert_eq!(micros(&slow, "micros"), sum, "{slow:#}");
     assert!(micros(&slow, "asking_micros") > 0, "{slow:#}");
-    assert_eq!(micros(&slow, "calls"), 1, "{slow:#}");
+    assert!(micros(&slow, "calls") > 0, "{slow:#}");
     let request = slow["request"].as_str().unwrap();
-    let leader = cluster.node(cluster.leader_of(holdfast_tests::cluster::VOLUME));
-    let there = wait_logged(
-        "the leader",
-        leader.log(),
-        of_request("slow command", request),
-    );
+    let there = wait_logged_somewhere(&cluster, of_request("slow command", request));
     let parts = ["commit_micros", "apply_micros", "others_micros"];
     let sum: u64 = parts.iter().map(|part| micros(&there, part)).sum();
     assert!(

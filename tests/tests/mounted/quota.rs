@@ -104,7 +104,9 @@ fn a_mapping_that_does_not_fit_is_told_at_msync() {
     mapping.bytes()[0] = 1;
     mapping.sync().unwrap();
     mapping.bytes().fill(1);
-    assert_eq!(errno(mapping.sync()), Errno::EDQUOT);
+    // The kernel makes EIO of it when it finds the error by the flag of the mapping.
+    let told = errno(mapping.sync());
+    assert!([Errno::EDQUOT, Errno::EIO].contains(&told), "{told}");
     drop(mapping);
     assert!(fs::metadata(&path).unwrap().blocks() <= 16);
 }
