@@ -271,7 +271,7 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
 
 /// What is asked for less often.
 fn rare(ino: InodeId, random: &mut Random, known: &Known) -> Query {
-    match random.below(11) {
+    match random.below(12) {
         0 => Query::Parent {
             ino: directory(random, known),
         },
