@@ -1,6 +1,6 @@
 //! Users and groups: what each may use of the volume, and what it uses.
 //!
-//! **Invariant.** What an owner uses is the sum over the inodes it owns that are counted ([`OwnerCount`]). Where
+//! **Invariant.** What an owner uses is the sum over the inodes it owns that are counted ([`crate::types::OwnerCount`]). Where
 //! nothing is counted there is no record, and a command costs one comparison more.
 
 use super::counted;
