@@ -9,6 +9,8 @@ use std::thread;
 
 use holdfast_metadata::InodeId;
 use holdfast_tests::cluster::{Client, SETTLED, VOLUME_NAME};
+use holdfast_tests::poll::becomes_true;
+use holdfast_tests::process::state;
 use holdfast_tests::{Cluster, place, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -104,7 +106,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended already, unless the test has failed.
+        // All of it has ended already, unless the test has failed.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            kill(self.top(), Signal::SIGKILL).ok();
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -188,6 +193,25 @@ fn top_gives_the_terminal_back_when_it_is_told_to_end() {
     kill(terminal.top(), Signal::SIGTERM).unwrap();
     terminal.end();
     terminal.assert_is_given_back();
+}
+
+#[test]
+fn top_ends_when_its_terminal_is_gone() {
+    let cluster = Cluster::start(1);
+    let mut terminal = Terminal::start(&cluster, "HOLDFAST_UNUSED");
+    wait_until("it is there", SETTLED, || terminal.shows("healthy"));
+    let top = terminal.top();
+    // Whether it hears of that by a signal, or does not.
+    kill(top, Signal::SIGSTOP).unwrap();
+    terminal.child.kill().unwrap();
+    terminal.child.wait().unwrap();
+    kill(top, Signal::SIGCONT).unwrap();
+    let has_ended = || matches!(state(top.as_raw() as u32), None | Some('Z'));
+    let ended = becomes_true(SETTLED, has_ended);
+    if !ended {
+        kill(top, Signal::SIGKILL).ok();
+    }
+    assert!(ended, "it goes on without a terminal");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The terminal while `holdfast top` has it.
 
+use std::io;
+use std::os::fd::AsFd;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -7,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
@@ -15,10 +20,12 @@ use super::keys::{Choices, Wish};
 use super::look::{Look, View};
 use crate::cluster::Cluster;
 use crate::one_line;
-use crate::termination::Termination;
+use crate::termination::{EXIT_INTERRUPTED, Termination};
 
-/// How soon a key has its effect, at the latest.
-const TICK: Duration = Duration::from_millis(50);
+/// How soon a key has its effect, at the latest, in milliseconds.
+const TICK: u8 = 50;
+/// Who was told to end and has not done so is ended.
+const ENDED: Duration = Duration::from_secs(1);
 
 /// What the one who looks has to say: a view, or why there is none.
 type Seen = Result<View, String>;
@@ -32,7 +39,14 @@ pub(super) fn show(
 ) -> anyhow::Result<()> {
     let ended = Arc::<AtomicBool>::default();
     let told = Arc::clone(&ended);
-    termination.on_request(move |_| told.store(true, Ordering::Release));
+    let (_shown, over) = mpsc::channel::<()>();
+    termination.on_request(move |_| {
+        told.store(true, Ordering::Release);
+        if over.recv_timeout(ENDED) == Err(RecvTimeoutError::Timeout) {
+            ratatui::try_restore().ok();
+            process::exit(EXIT_INTERRUPTED);
+        }
+    });
     let (tell, seen) = mpsc::channel();
     let (hurry, hurried) = mpsc::channel();
     // A node that does not answer must not hold up the keys.
@@ -41,7 +55,8 @@ pub(super) fn show(
     // It restores the terminal also when something panics.
     let shown = ratatui::try_init().context("cannot use the terminal");
     let shown = shown.and_then(|mut terminal| screen.watch(&mut terminal));
-    ratatui::restore();
+    // A terminal that is gone cannot be told that it could not be restored.
+    ratatui::try_restore().ok();
     shown
 }
 
@@ -97,7 +112,10 @@ impl Screen {
                 })?;
                 is_stale = false;
             }
-            if !event::poll(TICK)? {
+            if !has_terminal(TICK)? {
+                break;
+            }
+            if !event::poll(Duration::ZERO)? {
                 continue;
             }
             is_stale = true;
@@ -114,4 +132,18 @@ impl Screen {
         }
         Ok(())
     }
+}
+
+/// Waits for keys; false when there is nobody any more to press them. What reads keys would look for one there for ever.
+fn has_terminal(milliseconds: u8) -> anyhow::Result<bool> {
+    let stdin = io::stdin();
+    let mut waiting = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut waiting, milliseconds) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(errno).context("cannot wait for keys"),
+    }
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    Ok(!waiting
+        .iter()
+        .any(|one| one.revents().is_some_and(|is| is.intersects(gone))))
 }
