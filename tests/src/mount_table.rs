@@ -16,10 +16,17 @@ pub struct Entry {
     pub options: String,
 }
 
-/// Whether a FUSE filesystem is mounted there, and answers. Before it does, an unmount is a failure for its daemon.
+/// Whether a FUSE filesystem is mounted there, and answers.
 pub fn is_live(mountpoint: &Path) -> bool {
     find(mountpoint).is_some_and(|entry| entry.kind.starts_with("fuse"))
         && statvfs(mountpoint).is_ok()
+}
+
+/// Whether the daemon with this log has said that its mount is live. Before it has, an unmount or a shutdown is a failure to it.
+pub(crate) fn is_announced(log: &Path) -> bool {
+    let log = fs::read(log).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    log.lines().any(|line| line.starts_with("mounted "))
 }
 
 /// The topmost mount on exactly this directory.

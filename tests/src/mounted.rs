@@ -189,7 +189,7 @@ impl Mounted {
         let mut ended = false;
         let live = becomes_true(MOUNT_LIMIT, || {
             ended = child.try_wait().unwrap().is_some();
-            ended || mount_table::is_live(&self.mountpoint)
+            ended || mount_table::is_announced(&self.log_path())
         });
         if live && !ended {
             self.daemon = Some(child);

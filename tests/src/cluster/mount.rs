@@ -47,7 +47,8 @@ impl ClusterMount {
             daemon: None,
             scratch,
         };
-        let log = File::create(mount.log_path()).unwrap();
+        let log_path = mount.log_path();
+        let log = File::create(&log_path).unwrap();
         let mut command = Command::new(place::holdfast());
         command
             .args(["mount", "-f", "--cluster", &addresses.join(",")])
@@ -66,10 +67,9 @@ impl ClusterMount {
         mount.watchdog.watch(Some(daemon.id()));
         let daemon = mount.daemon.insert(daemon);
         let mut ended = false;
-        let mountpoint = &mount.mountpoint;
         let live = becomes_true(MOUNT_LIMIT, || {
             ended = daemon.try_wait().unwrap().is_some();
-            ended || mount_table::is_live(mountpoint)
+            ended || mount_table::is_announced(&log_path)
         });
         assert!(live && !ended, "the mount does not come up");
         mount
