@@ -44,7 +44,7 @@ mod watchdog;
 
 pub use cluster::{Client, Cluster, ClusterMount, ClusterSetup, Load};
 pub use errno::errno;
-pub use metronome::Metronome;
+pub use metronome::{Metronome, Stall};
 pub use mounted::{Mounted, Setup, Usage};
 pub use poll::wait_until;
 pub use program::{Finished, run, run_within};

@@ -14,10 +14,25 @@ const BEAT: Duration = Duration::from_millis(20);
 /// What a beat may be late without counting: a disk and a scheduler at work.
 const LATE: Duration = Duration::from_millis(30);
 
+/// How late the beats of a [`Metronome`] were, all in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stall {
+    woken: Duration,
+    synced: Duration,
+}
+
+impl Stall {
+    /// What somebody may take longer who is to take at most `limit`. Whoever is measured uses the disk, too: what that was late is no
+    /// excuse for more than as long again.
+    pub fn excuses(self, limit: Duration) -> Duration {
+        self.woken + self.synced.min(limit)
+    }
+}
+
 /// Does every few milliseconds what a node does: it wakes up, and has a few bytes brought to the disk.
 #[derive(Debug)]
 pub struct Metronome {
-    late_nanoseconds: Arc<AtomicU64>,
+    late: Arc<Late>,
     /// It beats as long as this is there.
     _wound: Sender<()>,
 }
@@ -26,33 +41,57 @@ impl Metronome {
     /// Beats until it is dropped.
     #[must_use]
     pub fn start() -> Metronome {
-        let late = Arc::new(AtomicU64::new(0));
+        let late = Arc::<Late>::default();
         let (wound, is_wound) = mpsc::channel();
         let count = Arc::clone(&late);
         thread::spawn(move || beat(&is_wound, &count));
         Metronome {
-            late_nanoseconds: late,
+            late,
             _wound: wound,
         }
     }
 
-    /// How much later than due its beats were since this was last asked, all in all.
-    pub fn stood_still(&self) -> Duration {
-        Duration::from_nanos(self.late_nanoseconds.swap(0, Ordering::AcqRel))
+    /// How late its beats were since this was last asked.
+    pub fn stalled(&self) -> Stall {
+        Stall {
+            woken: self.late.woken.take(),
+            synced: self.late.synced.take(),
+        }
     }
 }
 
-fn beat(is_wound: &Receiver<()>, late_nanoseconds: &AtomicU64) {
+#[derive(Debug, Default)]
+struct Late {
+    woken: Sum,
+    synced: Sum,
+}
+
+/// In nanoseconds.
+#[derive(Debug, Default)]
+struct Sum(AtomicU64);
+
+impl Sum {
+    fn add(&self, late: Duration) {
+        if late > LATE {
+            self.0.fetch_add(late.as_nanos() as u64, Ordering::AcqRel);
+        }
+    }
+
+    fn take(&self) -> Duration {
+        Duration::from_nanos(self.0.swap(0, Ordering::AcqRel))
+    }
+}
+
+fn beat(is_wound: &Receiver<()>, late: &Late) {
     let scratch = place::scratch();
     let file = File::create(scratch.path().join("beat")).unwrap();
     let mut begin = Instant::now();
     while is_wound.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+        late.woken.add(begin.elapsed().saturating_sub(BEAT));
+        begin = Instant::now();
         file.write_all_at(b"beat", 0).unwrap();
         file.sync_data().unwrap();
-        let late = begin.elapsed().saturating_sub(BEAT);
-        if late > LATE {
-            late_nanoseconds.fetch_add(late.as_nanos() as u64, Ordering::AcqRel);
-        }
+        late.synced.add(begin.elapsed());
         begin = Instant::now();
     }
 }
