@@ -1,12 +1,12 @@
 //! Locks that are asked for, and given up before there is an answer.
 
-use std::future::{pending, poll_fn};
+use std::future::{pending, poll_fn, ready};
 use std::sync::Arc;
 use std::task::Poll;
 
 use holdfast_metadata::{
-    Answer, InodeId, LockMode, LockOwner, LockRange, LockSpace, Operation, Query, Reply, SetLock,
-    TestLock,
+    Answer, Command, InodeId, LockMode, LockOwner, LockRange, LockSpace, Operation, Query, Reply,
+    SetLock, TestLock,
 };
 use parking_lot::Mutex;
 
@@ -47,7 +47,11 @@ fn set_lock<'a>(
     owner: u64,
     interrupted: Pending<'a, ()>,
 ) -> Pending<'a, Result<holdfast_metadata::Outcome, ReplicateError>> {
-    let lock = SetLock {
+    replicator.set_lock(1, lock_of(owner), false, interrupted)
+}
+
+fn lock_of(owner: u64) -> Command {
+    command(Operation::SetLock(SetLock {
         ino: InodeId::ROOT,
         space: LockSpace::Posix,
         owner: LockOwner(owner),
@@ -55,8 +59,7 @@ fn set_lock<'a>(
         mode: LockMode::Exclusive,
         process: 1,
         wait: true,
-    };
-    replicator.set_lock(1, command(Operation::SetLock(lock)), false, interrupted)
+    }))
 }
 
 fn asked(node: &FakeNode) -> usize {
@@ -119,17 +122,9 @@ fn a_wait_ends_without_an_answer_to_its_cancellation() {
             _ => behind.answer(request),
         }
     });
-    // It is looked at while there is no answer, and again when that says to wait.
-    let mut looks = 0;
-    let interrupted = Box::pin(poll_fn(move |_| {
-        looks += 1;
-        if looks == 1 {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    }));
-    let waited = block_on(set_lock(&replicator, 2, interrupted));
+    // Who has part of it already hears that he is to wait, and only then gives up.
+    let gives_up = Box::pin(ready(()));
+    let waited = block_on(replicator.set_lock(1, lock_of(2), true, gives_up));
     assert_eq!(waited, Err(ReplicateError::Interrupted));
 }
 
