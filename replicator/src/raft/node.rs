@@ -36,6 +36,7 @@ use super::settle::{self, failed, settle};
 use crate::call::Here;
 use crate::durable;
 use crate::fault_point::{FaultPoint, reach};
+use crate::replicator::Pending;
 
 /// How long a leader may take to hand a group over when the node stops.
 const HAND_OVER: Duration = Duration::from_secs(2);
@@ -62,8 +63,13 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts the node; it serves when this returns.
-    pub async fn start(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
+    /// Starts the node; it serves when this is done.
+    // A box: what is below it, all of openraft, is compiled here, and not again with each program.
+    pub fn start(options: NodeOptions) -> Pending<'static, Result<Arc<Node>, NodeError>> {
+        Box::pin(Node::begin(options))
+    }
+
+    async fn begin(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
         check(&options)?;
         let mut directory = NodeDirectory::open(&options.data, options.id)?;
         if directory.is_recovering() {
@@ -120,8 +126,8 @@ impl Node {
     }
 
     /// Why mounts would wait for it now, a line each; takes a second at most.
-    pub async fn obstacles(&self) -> Vec<String> {
-        health::obstacles(&self.registry, &self.router).await
+    pub fn obstacles(&self) -> Pending<'_, Vec<String>> {
+        Box::pin(health::obstacles(&self.registry, &self.router))
     }
 
     /// Looks at the cluster from here, as long as the answer lives.
@@ -171,7 +177,11 @@ impl Node {
     }
 
     /// Hands over what it leads, ends what is under way, and closes its files.
-    pub async fn stop(&self) {
+    pub fn stop(&self) -> Pending<'_, ()> {
+        Box::pin(self.end())
+    }
+
+    async fn end(&self) {
         for group in self.registry.groups() {
             if group.leads() && !group.hand_over(None, HAND_OVER).await {
                 tracing::info!(group = %group.id(), "nobody to hand the leadership to");

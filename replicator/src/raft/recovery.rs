@@ -29,6 +29,7 @@ use super::poison::Poison;
 use super::registry::check_state;
 use super::type_config::{Entry, GroupId, LogId, Membership, Peer, Proposal, TypeConfig, Vote};
 use crate::fault_point::{FaultPoint, reach};
+use crate::replicator::Pending;
 
 /// A stopped node of a cluster; nobody else can start it while this is there.
 #[expect(
@@ -75,7 +76,11 @@ impl OpenGroup {
 impl Recovery {
     /// Opens the data directory of a node that does not run, and looks at what it has. Nothing is changed that a start would
     /// not change.
-    pub async fn open(path: &Path) -> Result<Recovery, NodeError> {
+    pub fn open(path: &Path) -> Pending<'_, Result<Recovery, NodeError>> {
+        Box::pin(Recovery::look(path))
+    }
+
+    async fn look(path: &Path) -> Result<Recovery, NodeError> {
         let unrecoverable = |reason: String| NodeError::Unrecoverable {
             path: path.to_owned(),
             reason,
@@ -156,7 +161,11 @@ impl Recovery {
 
     /// Makes the node the only one of a new cluster, in which all that its log has is committed; answers the id of that
     /// cluster. When it fails, or the process ends, it can be done again, and must be.
-    pub async fn force_new_cluster(mut self) -> Result<String, NodeError> {
+    pub fn force_new_cluster(self) -> Pending<'static, Result<String, NodeError>> {
+        Box::pin(self.force())
+    }
+
+    async fn force(mut self) -> Result<String, NodeError> {
         let path = self.directory.path().to_owned();
         let cluster = random_id().map_err(|error| NodeError::io(&path, error))?;
         self.directory.begin_recovery()?;
