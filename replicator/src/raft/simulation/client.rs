@@ -1,5 +1,8 @@
 //! A mount of the simulation: it opens sessions, keeps them alive, asks until it has an answer, and notes everything.
 
+mod attending;
+mod seat;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,27 +17,26 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::history::{History, Read};
+use self::seat::Seat;
+use super::history::{Held, History, Read};
 use super::host::Host;
 use super::network::Network;
 use super::random::Random;
 use super::story::Story;
+use super::tally::Tally;
 use super::witness::Witness;
 use super::workload::{self, Known};
 use crate::call::{AnswerBody, CallBody};
 use crate::refusal::Refusal;
-use crate::remote::Memory;
 
 /// How long a client waits for one answer.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// A parked call is answered after a third of the lease.
-const ATTEND_PATIENCE: Duration = Duration::from_millis(2500);
-/// The part of a lease that a mount counts on.
-const KEPT: (u32, u32) = (9, 10);
 /// Milliseconds for which a lock is held at most.
 const HOLD: u64 = 400;
 /// Longer than a lease: somebody relies on it.
 const LONG_HOLD: u64 = 10_000;
+/// The locks of a companion are another's.
+const COMPANION: u64 = 1000;
 /// How often a client asks for a lock that it waits for, and one that needs it more.
 const ASKING: (u64, u64) = (4, 40);
 
@@ -49,21 +51,16 @@ pub(super) struct Surroundings {
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) nodes: u64,
     pub(super) is_ending: Arc<AtomicBool>,
-}
-
-/// What the two tasks of a client share.
-#[derive(Debug)]
-struct Seat {
-    session: SessionId,
-    is_open: bool,
-    sequence: u64,
-    lease_until: Option<Instant>,
+    /// How often each operation was done, and each query answered.
+    pub(super) done: Tally,
 }
 
 /// One task of a client.
 #[derive(Clone)]
 pub(super) struct Client {
     id: u64,
+    /// Of the locks of this task.
+    owner: u64,
     host: Host,
     around: Surroundings,
     /// Does little but take the same lock as others like it, and hold it for long.
@@ -82,15 +79,11 @@ impl Client {
     pub(super) fn new(id: u64, host: Host, around: Surroundings, random: Random) -> Client {
         Client {
             id,
+            owner: id,
             host,
             around,
             is_keeper: id % 4 < 2,
-            seat: Arc::new(Mutex::new(Seat {
-                session: SessionId(id * 1000),
-                is_open: false,
-                sequence: 0,
-                lease_until: None,
-            })),
+            seat: Arc::new(Mutex::new(Seat::new(SessionId(id * 1000)))),
             opened: Arc::default(),
             random,
             leader: 1,
@@ -104,6 +97,15 @@ impl Client {
         Client {
             random,
             ..self.clone()
+        }
+    }
+
+    /// Works beside the client in the same session.
+    pub(super) fn companion(&mut self) -> Client {
+        Client {
+            owner: self.id + COMPANION,
+            is_keeper: false,
+            ..self.fork()
         }
     }
 
@@ -133,48 +135,28 @@ impl Client {
             let pause = self.random.millis(50, 500);
             tokio::time::sleep(pause).await;
             self.read().await;
+            self.look_at_kept().await;
         }
     }
 
-    /// Says all the time that the client lives.
-    pub(super) async fn attend(mut self) {
-        let mut memory = Memory::default();
-        loop {
-            let (session, is_open) = {
-                let seat = self.seat.lock();
-                (seat.session, seat.is_open)
-            };
-            if !is_open {
-                self.opened.notified().await;
-                continue;
-            }
-            let said = memory.compose(session);
-            let began = Instant::now();
-            let body = CallBody::Attend(said.clone());
-            let Some(AnswerBody::Attended(attended)) = self.try_once(body, ATTEND_PATIENCE).await
-            else {
-                let pause = self.random.millis(20, 200);
-                tokio::time::sleep(pause).await;
-                continue;
-            };
-            memory.confirm(&said, (!attended.is_gone).then_some(attended.term));
-            if attended.is_gone {
-                self.lose(session);
-                continue;
-            }
-            let lease = Duration::from_millis(attended.lease_milliseconds) * KEPT.0 / KEPT.1;
-            let until = began + lease;
-            {
-                let mut seat = self.seat.lock();
-                if seat.session == session {
-                    seat.lease_until = Some(until);
-                    self.around.history.renew(session, until);
-                }
-            }
-            memory.enter(session, attended.term);
-            if let Some(number) = attended.news.last().map(|news| news.number) {
-                memory.receive(number);
-                memory.decide(session, attended.term, number, Vec::new());
+    /// What a mount has open is there, without a name, too.
+    async fn look_at_kept(&mut self) {
+        let (session, kept) = {
+            let seat = self.seat.lock();
+            (seat.session, seat.kept(&mut self.random))
+        };
+        let Some(ino) = kept else { return };
+        let found = self.find_out(Query::Attributes { ino }).await;
+        let is_kept = self.seat.lock().keeps(session, ino);
+        if is_kept && !self.around.history.is_given_up(session) {
+            self.around
+                .done
+                .count("looks at an open inode without a name");
+            if let Err(error) = found {
+                let id = self.id;
+                self.around
+                    .witness
+                    .accuse(|| format!("client {id} has inode {ino} open, and hears {error:?}"));
             }
         }
     }
@@ -187,17 +169,17 @@ impl Client {
                 self.id, session.0
             ));
             self.around.history.end_session(session);
-            seat.session = SessionId(session.0 + 1);
-            seat.is_open = false;
-            seat.sequence = 0;
-            seat.lease_until = None;
+            seat.lose();
         }
     }
 
     async fn open_session(&mut self) {
-        let session = self.seat.lock().session;
+        let Some(request) = self.seat.lock().begin_to_open() else {
+            return;
+        };
+        let session = request.session;
         let open = Operation::OpenSession(OpenSession::default());
-        let outcome = self.run(open, 0, usize::MAX).await;
+        let outcome = self.run(open, request, usize::MAX).await;
         if matches!(outcome, Some(Ok(_))) {
             self.seat.lock().is_open = true;
             self.opened.notify_one();
@@ -209,10 +191,14 @@ impl Client {
     }
 
     async fn close_session(&mut self) {
-        let session = self.seat.lock().session;
-        self.around.history.end_session(session);
-        self.run(Operation::CloseSession, 0, usize::MAX).await;
-        self.lose(session);
+        let request = {
+            let seat = self.seat.lock();
+            seat.is_idle().then(|| seat.registration())
+        };
+        let Some(request) = request else { return };
+        self.around.history.end_session(request.session);
+        self.run(Operation::CloseSession, request, usize::MAX).await;
+        self.lose(request.session);
     }
 
     /// An old command arrives once more.
@@ -240,13 +226,15 @@ impl Client {
         if known.files.is_empty() {
             return;
         }
-        let lock = workload::lock(&mut self.random, &known, self.id, self.is_keeper);
-        let session = self.seat.lock().session;
-        let outcome = self.next(Operation::SetLock(lock), usize::MAX).await;
-        let sequence = self.seat.lock().sequence;
-        let held = match outcome {
+        let lock = workload::lock(&mut self.random, &known, self.owner, self.is_keeper);
+        let Some(request) = self.seat.lock().begin() else {
+            return;
+        };
+        let session = request.session;
+        let outcome = self.run(Operation::SetLock(lock), request, usize::MAX);
+        let held = match outcome.await {
             Some(Ok(Answer::Locked)) => true,
-            Some(Ok(Answer::Waiting)) => self.wait_for(&lock, session, sequence).await,
+            Some(Ok(Answer::Waiting)) => self.wait_for(&lock, request).await,
             _ => return,
         };
         let hold = held.then(|| self.hold(session, &lock)).flatten();
@@ -281,12 +269,18 @@ impl Client {
     fn hold(&self, session: SessionId, lock: &SetLock) -> Option<u64> {
         let seat = self.seat.lock();
         let until = seat.lease_until.filter(|_| seat.session == session)?;
-        let held = (lock.ino, lock.space, lock.range, lock.mode);
-        Some(self.around.history.hold(session, held, until))
+        let held = Held {
+            session,
+            lock: *lock,
+        };
+        Some(self.around.history.hold(held, until))
     }
 
     /// Whether it got the lock in the end.
-    async fn wait_for(&mut self, lock: &SetLock, session: SessionId, sequence: u64) -> bool {
+    async fn wait_for(&mut self, lock: &SetLock, request: RequestId) -> bool {
+        let RequestId {
+            session, sequence, ..
+        } = request;
         let ino = lock.ino;
         let asking = if self.is_keeper { ASKING.1 } else { ASKING.0 };
         for _ in 0..asking {
@@ -316,7 +310,14 @@ impl Client {
     async fn read(&mut self) {
         let known = self.around.known.lock().clone();
         let query = workload::query(&mut self.random, &known);
-        self.find_out(query).await.ok();
+        let session = self.seat.lock().session;
+        let is_lookup = matches!(query, Query::Lookup { .. });
+        let found = self.find_out(query).await;
+        if let Ok(Reply::Attributes(attributes)) = found
+            && is_lookup
+        {
+            self.seat.lock().see(session, attributes.ino);
+        }
     }
 
     async fn find_out(&mut self, query: Query) -> Result<Reply, PosixError> {
@@ -327,6 +328,9 @@ impl Client {
             panic!("a query is asked until there is a reply");
         };
         let reply = decode_reply(reply).unwrap();
+        if reply.is_ok() {
+            self.around.done.count(workload::query_name(&query));
+        }
         self.around.history.read(Read {
             query,
             invoked,
@@ -339,21 +343,20 @@ impl Client {
 
     /// Under the next number of the session.
     async fn next(&mut self, operation: Operation, tries: usize) -> Option<Outcome> {
-        let sequence = {
-            let mut seat = self.seat.lock();
-            seat.sequence += 1;
-            seat.sequence
-        };
-        self.run(operation, sequence, tries).await
+        let request = self.seat.lock().begin()?;
+        self.run(operation, request, tries).await
     }
 
-    async fn run(&mut self, operation: Operation, sequence: u64, tries: usize) -> Option<Outcome> {
-        let session = self.seat.lock().session;
-        let request = RequestId {
-            session,
-            sequence,
-            acknowledged: sequence,
-        };
+    async fn run(
+        &mut self,
+        operation: Operation,
+        request: RequestId,
+        tries: usize,
+    ) -> Option<Outcome> {
+        let RequestId {
+            session, sequence, ..
+        } = request;
+        let name = workload::operation_name(&operation);
         let told: String = format!("{operation:?}").chars().take(150).collect();
         let command = encode_command(&Command {
             request: Some(request),
@@ -363,6 +366,7 @@ impl Client {
         });
         let place = self.around.history.change(request, told.clone());
         let answer = self.ask(CallBody::Command(command.clone()), tries).await;
+        self.seat.lock().end(request);
         self.old.push(command);
         let Some(AnswerBody::Outcome(outcome)) = answer else {
             self.around.story.tell(&format!(
@@ -379,8 +383,12 @@ impl Client {
             session.0,
             shown(&outcome)
         ));
+        if outcome.is_ok() {
+            self.around.done.count(name);
+        }
         match &outcome {
             Ok(Answer::Entry { attributes, .. }) => {
+                self.seat.lock().see(session, attributes.ino);
                 let is_directory = attributes.kind == FileKind::Directory;
                 self.around.known.lock().learn(attributes.ino, is_directory);
             }

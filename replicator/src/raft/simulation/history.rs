@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_metadata::{
-    InodeId, LockMode, LockRange, LockSpace, Outcome, PosixError, Query, Reply, RequestId,
-    SessionId,
-};
+use holdfast_metadata::{Outcome, PosixError, Query, Reply, RequestId, SessionId, SetLock};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -31,14 +28,17 @@ pub(super) struct Read {
     pub(super) last_index: u64,
 }
 
+/// A lock, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) session: SessionId,
+    pub(super) lock: SetLock,
+}
+
 /// A lock that a client believes to hold.
 #[derive(Debug, Clone)]
 pub(super) struct Hold {
-    pub(super) session: SessionId,
-    pub(super) ino: InodeId,
-    pub(super) space: LockSpace,
-    pub(super) range: LockRange,
-    pub(super) mode: LockMode,
+    pub(super) held: Held,
     /// Times at which it may rely on that.
     pub(super) times: Vec<(Instant, Instant)>,
     is_over: bool,
@@ -94,25 +94,15 @@ impl History {
     }
 
     /// A lock is held from now until then, unless it is renewed.
-    pub(super) fn hold(
-        &self,
-        session: SessionId,
-        (ino, space, range, mode): (InodeId, LockSpace, LockRange, LockMode),
-        until: Instant,
-    ) -> u64 {
+    pub(super) fn hold(&self, held: Held, until: Instant) -> u64 {
         let mut kept = self.kept.lock();
         let number = kept.next_hold;
         kept.next_hold += 1;
-        let is_over = kept.given_up.contains(&session);
+        let is_over = kept.given_up.contains(&held.session);
         let times = (!is_over).then(|| (Instant::now(), until));
-        let times = times.into_iter().collect();
         let hold = Hold {
-            session,
-            ino,
-            space,
-            range,
-            mode,
-            times,
+            held,
+            times: times.into_iter().collect(),
             is_over,
         };
         kept.holds.insert(number, hold);
@@ -123,7 +113,7 @@ impl History {
     pub(super) fn renew(&self, session: SessionId, until: Instant) {
         let now = Instant::now();
         for hold in self.kept.lock().holds.values_mut() {
-            if hold.session == session && !hold.is_over {
+            if hold.held.session == session && !hold.is_over {
                 hold.times.push((now, until));
             }
         }
@@ -142,10 +132,14 @@ impl History {
         self.end_session(session);
     }
 
+    pub(super) fn is_given_up(&self, session: SessionId) -> bool {
+        self.kept.lock().given_up.contains(&session)
+    }
+
     /// The session is given up from now on.
     pub(super) fn end_session(&self, session: SessionId) {
         for hold in self.kept.lock().holds.values_mut() {
-            if hold.session == session {
+            if hold.held.session == session {
                 hold.end();
             }
         }

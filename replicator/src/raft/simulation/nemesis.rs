@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::host::Host;
 use super::network::Weather;
 use super::platter::Crash;
-use super::world::{NODES, World, peer};
+use super::world::{CLIENTS, FIRST_CLIENT, NODES, World, peer};
 use crate::raft::machine::Machine;
 
 /// How long things go wrong.
@@ -91,6 +91,7 @@ async fn strike(world: &mut World) -> Result<(), String> {
         29 | 37 => cut_off_leader(world),
         33 | 34 => leave_behind(world, number).await?,
         35 | 36 => tear(world, number).await?,
+        38 => wall_around_client(world),
         _ => go_on(world),
     }
     Ok(())
@@ -111,6 +112,25 @@ fn wall(world: &mut World) {
             if !one_way {
                 world.network.wall(outside, *inside);
             }
+        }
+    }
+}
+
+/// It works on, and reaches nobody or hears nobody, often for longer than its lease.
+fn wall_around_client(world: &mut World) {
+    let client = FIRST_CLIENT + world.random.below(CLIENTS);
+    let ways = *world
+        .random
+        .pick(&[(true, true), (true, false), (false, true)]);
+    let told = format!("a wall around client {client} (out, in: {ways:?})");
+    world.story.tell(&told);
+    world.tally.count("walls around clients");
+    for node in 1..=NODES {
+        if ways.0 {
+            world.network.wall(client, node);
+        }
+        if ways.1 {
+            world.network.wall(node, client);
         }
     }
 }
@@ -148,7 +168,7 @@ fn stop_client(world: &mut World) {
     let number = world.random.below(world.clients.len() as u64) as usize;
     world.story.tell(&format!(
         "client {} stands still for {} ms",
-        number + 101,
+        number as u64 + FIRST_CLIENT,
         time.as_millis()
     ));
     world.clients[number].stop_for(time);

@@ -1,11 +1,13 @@
-//! What must be true of every simulation: one file a rule. Equal states, sound states and the log ([`witness`](super::witness))
-//! are looked at while it runs, the others when it is over.
+//! What must be true of every simulation: one file a rule. One log, equal states and sound states are looked at while it
+//! runs, the others when it is over. That everybody gets answers in the end, and nothing panics, [`world`](super::world) sees.
 
 mod acknowledged;
+mod asked_for;
 mod equal_states;
 mod exactly_once;
 mod freshness;
 mod lock_exclusion;
+mod one_log;
 mod replay;
 mod state;
 
@@ -15,6 +17,7 @@ use holdfast_metadata::{Outcome, RequestId, SessionId};
 use tokio::time::Instant;
 
 pub(super) use self::equal_states::EqualStates;
+pub(super) use self::one_log::same_entry;
 use self::replay::Replay;
 pub(super) use self::state::state_is_sound;
 use super::history::{Change, History};
@@ -49,10 +52,12 @@ pub(super) fn check(
         let record = position.clone().filter(|_| is_last);
         replay.apply(entry, record.unwrap_or_default())?;
     }
-    let acknowledged = acknowledged::check(&history.changes(), &replay.effects)?;
+    let changes = history.changes();
+    asked_for::check(&changes, &replay.effects)?;
+    let acknowledged = acknowledged::check(&changes, &replay)?;
     exactly_once::check(&replay, machine)?;
-    freshness::check(entries, &acknowledged, &history.reads())?;
     lock_exclusion::check(&history.holds())?;
+    freshness::check(entries, &acknowledged, &history.reads())?;
     Ok(replay.tally)
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use holdfast_metadata::Answer;
+use holdfast_metadata::{Answer, PosixError, Query, Reply, TicketState};
 use holdfast_proto as proto;
 use holdfast_proto::identity::Identity;
 use holdfast_proto::raft_server::Raft as _;
-use holdfast_proto::{decode_command, decode_query, encode_outcome, encode_reply};
+use holdfast_proto::{decode_command, decode_query, encode_command, encode_outcome, encode_reply};
 use tokio::sync::watch;
 use tonic::{Request, Status};
 
@@ -23,6 +23,14 @@ use crate::refusal::Refusal;
 pub(super) enum Lie {
     /// Some commands are said to be done, and are not proposed.
     Lost,
+    /// Some commands are never answered.
+    Silent,
+    /// Some commands are run under another number, too.
+    Twice,
+    /// Whoever waits for a lock is said to have it.
+    Granted,
+    /// Some sessions are said to be gone.
+    Gone,
     /// A query is answered without asking the others who leads.
     Unconfirmed,
 }
@@ -124,25 +132,49 @@ impl Service {
         lie: Lie,
         body: CallBody,
     ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
-        if let (Lie::Unconfirmed, CallBody::Query(query)) = (lie, &body) {
-            let query = decode_query(query.clone()).unwrap();
-            let machine = self.volume.group().store().machine();
-            let Machine::Volume(machine) = machine.as_ref() else {
-                return Err(Refusal::NoSuchVolume);
-            };
-            let reply = encode_reply(machine.query(&query).unwrap());
-            return Ok((AnswerBody::Reply(reply), None));
-        }
-        if let (Lie::Lost, CallBody::Command(command)) = (lie, &body) {
-            let command = decode_command(command.clone()).unwrap();
-            if command
-                .request
-                .is_some_and(|request| request.sequence % 16 == 7)
-            {
-                let done = encode_outcome(&Ok(Answer::Done));
-                return Ok((AnswerBody::Outcome(done), None));
+        match &body {
+            CallBody::Query(query) => {
+                let query = decode_query(query.clone()).unwrap();
+                if let Some(reply) = self.lie_about(lie, &query) {
+                    return Ok((AnswerBody::Reply(encode_reply(reply)), None));
+                }
             }
+            CallBody::Command(command) => {
+                let mut command = decode_command(command.clone()).unwrap();
+                let request = command.request.as_mut();
+                if let Some(request) = request.filter(|request| request.sequence % 16 == 7) {
+                    let told = match lie {
+                        Lie::Lost => Some(Ok(Answer::Done)),
+                        Lie::Gone => Some(Err(PosixError::SessionGone)),
+                        Lie::Silent => return std::future::pending().await,
+                        Lie::Twice => {
+                            request.sequence += 1_000_000;
+                            let again = encode_command(&command);
+                            self.volume.answer(CallBody::Command(again), None).await?;
+                            None
+                        }
+                        Lie::Granted | Lie::Unconfirmed => None,
+                    };
+                    if let Some(told) = told {
+                        return Ok((AnswerBody::Outcome(encode_outcome(&told)), None));
+                    }
+                }
+            }
+            _ => {}
         }
         self.volume.answer(body, None).await
+    }
+
+    fn lie_about(&self, lie: Lie, query: &Query) -> Option<Result<Reply, PosixError>> {
+        match (lie, query) {
+            (Lie::Granted, Query::LockTicket { .. }) => {
+                Some(Ok(Reply::Ticket(TicketState::Granted)))
+            }
+            (Lie::Unconfirmed, _) => match self.volume.group().store().machine().as_ref() {
+                Machine::Volume(machine) => Some(machine.query(query).unwrap()),
+                Machine::Catalog(_) => None,
+            },
+            _ => None,
+        }
     }
 }

@@ -27,6 +27,13 @@ impl Tally {
         }
     }
 
+    /// What of this has never happened.
+    pub(super) fn missing<'a>(&self, expected: &[&'a str]) -> Vec<&'a str> {
+        let counts = self.counts.lock();
+        let missing = expected.iter().filter(|what| !counts.contains_key(*what));
+        missing.copied().collect()
+    }
+
     /// One line.
     pub(super) fn told(&self) -> String {
         let counts = self.counts.lock();

@@ -1,4 +1,4 @@
-//! What every node says of the log, compared: the same entry is committed at an index everywhere and for ever.
+//! What every node says of the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use openraft::EntryPayload;
 use parking_lot::Mutex;
 
+use super::rules::same_entry;
 use crate::raft::type_config::{Entry, LogId};
 
 /// Sees the logs of all nodes; clones share it.
@@ -28,10 +29,8 @@ impl Witness {
         let mut seen = self.seen.lock();
         let index = entry.log_id.index;
         let known = seen.committed.entry(index).or_insert_with(|| entry.clone());
-        if known != entry {
-            let (first, second) = (known.log_id, entry.log_id);
-            let told = format!("two entries are committed at {index}: {first} and {second}");
-            seen.violation.get_or_insert(told);
+        if let Err(violation) = same_entry(known, entry) {
+            seen.violation.get_or_insert(violation);
         }
     }
 

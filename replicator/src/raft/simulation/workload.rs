@@ -2,17 +2,53 @@
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, CopyRange, CountOwners, Create, Credentials, Fallocate, FallocateMode, FileKind,
-    FileName, InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace, Mkdir, Mknod,
-    Mode, Operation, Owner, Query, RemoveXattr, Rename, RenameFlags, Rmdir, SeekTarget, SessionId,
-    SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr, SetXattrMode, Symlink,
-    TestLock, Timestamp, TouchAtime, Unlink, Write, WritePosition,
+    Amounts, Cookie, CopyRange, CountOwners, Create, Credentials, Fallocate, FallocateMode,
+    FileKind, FileName, InodeFlags, InodeId, Link, LockMode, LockOwner, LockRange, LockSpace,
+    Mkdir, Mknod, Mode, Operation, Owner, Query, RemoveXattr, Rename, RenameFlags, Rmdir,
+    SeekTarget, SessionId, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr,
+    SetXattrMode, Symlink, TestLock, Timestamp, TouchAtime, Unlink, Write, WritePosition,
 };
 
 use super::random::Random;
 
 const NAMES: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
-const XATTR: &[u8] = b"user.x";
+const XATTRS: [&[u8]; 4] = [b"user.x", b"user.x", ACCESS_LIST, DEFAULT_LIST];
+const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
+const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
+
+/// Lists the names of variants, and tells that of each: one that is nowhere here does not compile.
+macro_rules! names {
+    ($list:ident, $name:ident: $of:ident { $($variant:ident)* } others { $($other:ident)* }) => {
+        pub(super) const $list: &[&str] = &[$(stringify!($variant)),*];
+
+        pub(super) fn $name(of: &$of) -> &'static str {
+            match of {
+                $($of::$variant { .. } => stringify!($variant),)*
+                $($of::$other { .. } => stringify!($other),)*
+            }
+        }
+    };
+}
+
+// The others are the leader's own, of a dump that is loaded, or need no command.
+names! {
+    OPERATIONS, operation_name: Operation {
+        Create Mknod Mkdir Symlink Link Unlink Rmdir Rename SetAttributes SetFlags SetQuota SetOwnerQuota CountOwners
+        TouchAtime Write Fallocate CopyRange SetXattr RemoveXattr OpenSession CloseSession SetLock Unlock CancelLock
+    } others {
+        Reclaim Sync RefuseNoSpace ExpireSession RefusePastTerm Load
+    }
+}
+
+// The leader itself looks for orphans.
+names! {
+    QUERIES, query_name: Query {
+        Lookup Parent Attributes Readlink ReadDirectory Read GetXattr ListXattr Seek Access Statistics QuotasAround
+        Quotas Owners Sessions TestLock LockTicket Locks
+    } others {
+        Orphans
+    }
+}
 
 fn name(random: &mut Random) -> FileName {
     FileName::new(random.pick::<&[u8]>(&NAMES)).unwrap()
@@ -124,19 +160,10 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
 fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
     match random.below(13) {
         0 => Operation::SetAttributes(attributes(ino, random)),
-        1 => Operation::SetXattr(SetXattr {
-            ino,
-            name: XATTR.into(),
-            value: Bytes::from(random.next().to_be_bytes().to_vec()),
-            mode: *random.pick(&[
-                SetXattrMode::Either,
-                SetXattrMode::Create,
-                SetXattrMode::Replace,
-            ]),
-        }),
+        1 => Operation::SetXattr(xattr(ino, random, known)),
         2 => Operation::RemoveXattr(RemoveXattr {
             ino,
-            name: XATTR.into(),
+            name: (*random.pick(&XATTRS)).into(),
         }),
         3 => Operation::TouchAtime(TouchAtime { ino }),
         4 => Operation::CopyRange(CopyRange {
@@ -159,8 +186,8 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
         }),
         7 => Operation::SetQuota(SetQuota {
             ino: directory(random, known),
-            bytes: random.percent(50).then(|| random.below(20_000)),
-            inodes: Some(random.below(40)),
+            bytes: limit(random, 20_000),
+            inodes: limit(random, 40),
         }),
         8 => Operation::CountOwners(CountOwners {
             on: random.percent(80),
@@ -168,8 +195,8 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
         }),
         9 => Operation::SetOwnerQuota(SetOwnerQuota {
             owner: owner(random),
-            bytes: random.percent(50).then(|| random.below(20_000)),
-            inodes: Some(random.below(40)),
+            bytes: limit(random, 20_000),
+            inodes: limit(random, 40),
         }),
         _ => Operation::Write(Write {
             ino,
@@ -184,6 +211,59 @@ fn change_of(ino: InodeId, random: &mut Random, known: &Known) -> Operation {
     }
 }
 
+/// A limit, none any more, or that which there is.
+fn limit(random: &mut Random, below: u64) -> Option<u64> {
+    match random.below(3) {
+        0 => Some(random.below(below)),
+        1 => Some(Amounts::NO_LIMIT),
+        _ => None,
+    }
+}
+
+fn xattr(ino: InodeId, random: &mut Random, known: &Known) -> SetXattr {
+    let name = *random.pick(&XATTRS);
+    let is_list = name != XATTRS[0];
+    // Only a directory has lists for others.
+    let ino = if name == DEFAULT_LIST {
+        directory(random, known)
+    } else {
+        ino
+    };
+    SetXattr {
+        ino,
+        name: name.into(),
+        value: if is_list {
+            access_list(random)
+        } else {
+            Bytes::from(random.next().to_be_bytes().to_vec())
+        },
+        mode: *random.pick(&[
+            SetXattrMode::Either,
+            SetXattrMode::Either,
+            SetXattrMode::Create,
+            SetXattrMode::Replace,
+        ]),
+    }
+}
+
+/// For owner, user 1, owning group, mask and others (`linux/posix_acl_xattr.h`).
+fn access_list(random: &mut Random) -> Bytes {
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, id) in [
+        (1_u16, u32::MAX),
+        (2, 1),
+        (4, u32::MAX),
+        (16, u32::MAX),
+        (32, u32::MAX),
+    ] {
+        let permissions = if tag == 1 { 7 } else { random.below(8) as u16 };
+        list.extend(tag.to_le_bytes());
+        list.extend(permissions.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    Bytes::from(list)
+}
+
 fn owner(random: &mut Random) -> Owner {
     let id = random.below(2) as u32;
     if random.percent(50) {
@@ -195,17 +275,19 @@ fn owner(random: &mut Random) -> Owner {
 
 fn attributes(ino: InodeId, random: &mut Random) -> SetAttributes {
     let owner = random.percent(20);
-    let times = random.percent(20).then(|| Timestamp {
+    let time = Timestamp {
         seconds: random.below(1 << 33) as i64,
         nanoseconds: random.below(1_000_000_000) as u32,
-    });
+    };
+    let times = random.percent(20).then_some(time);
     SetAttributes {
-        mode: Some(Mode::new(random.below(0o1000) as u32)),
+        mode: (random.percent(70)).then_some(Mode::new(random.below(0o1000) as u32)),
         size: random.percent(50).then_some(random.below(5000)),
         uid: owner.then_some(random.below(2) as u32),
         gid: owner.then_some(random.below(2) as u32),
         atime: times,
         mtime: times,
+        ctime: random.percent(10).then_some(time),
         ..SetAttributes::nothing(ino)
     }
 }
@@ -218,6 +300,7 @@ fn allocation(random: &mut Random) -> FallocateMode {
         FallocateMode::ZeroRange { keep_size },
         FallocateMode::CollapseRange,
         FallocateMode::InsertRange,
+        FallocateMode::Unshare,
     ])
 }
 
@@ -248,8 +331,12 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
         0 | 1 => Query::Attributes { ino },
         2 | 3 => Query::ReadDirectory {
             ino: directory(random, known),
-            after: Cookie::default(),
-            entries_max: 100,
+            after: Cookie(if random.percent(30) {
+                random.below(12)
+            } else {
+                0
+            }),
+            entries_max: *random.pick(&[2, 100, 100]),
             with_attributes: random.percent(50),
         },
         4 => Query::Read {
@@ -259,7 +346,7 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
         },
         5 => Query::GetXattr {
             ino,
-            name: XATTR.into(),
+            name: (*random.pick(&XATTRS)).into(),
         },
         6 => rare(ino, random, known),
         _ => Query::Lookup {
@@ -347,67 +434,36 @@ pub(super) fn lock(random: &mut Random, known: &Known, owner: u64, is_keeper: bo
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fmt::Debug;
 
     use super::*;
 
-    /// The names of the variants among so many.
-    fn drawn<T: Debug>(draw: impl Fn(&mut Random, &Known) -> T) -> BTreeSet<String> {
+    /// What is among so many.
+    fn drawn<T>(
+        draw: impl Fn(&mut Random, &Known) -> T,
+        name: impl Fn(&T) -> &'static str,
+    ) -> BTreeSet<&'static str> {
         let mut random = Random::new(1);
         let mut known = Known::default();
         known.learn(InodeId::new(2), false);
         known.learn(InodeId::new(3), true);
-        let drawn = (0..20_000).map(|_| format!("{:?}", draw(&mut random, &known)));
-        let end = |told: &str| told.find(['(', ' ']).unwrap_or(told.len());
-        drawn.map(|told| told[..end(&told)].to_owned()).collect()
+        let drawn = (0..20_000).map(|_| name(&draw(&mut random, &known)));
+        drawn.collect()
     }
 
     #[test]
     fn clients_do_everything_that_a_mount_does() {
-        let operations = [
-            "Create",
-            "Mknod",
-            "Mkdir",
-            "Symlink",
-            "Link",
-            "Unlink",
-            "Rmdir",
-            "Rename",
-            "SetAttributes",
-            "SetFlags",
-            "SetQuota",
-            "SetOwnerQuota",
-            "CountOwners",
-            "TouchAtime",
-            "Write",
-            "Fallocate",
-            "CopyRange",
-            "SetXattr",
-            "RemoveXattr",
-        ];
-        assert_eq!(
-            drawn(operation),
-            BTreeSet::from(operations.map(str::to_owned))
-        );
-        let queries = [
-            "Lookup",
-            "Parent",
-            "Attributes",
-            "Readlink",
-            "ReadDirectory",
-            "Read",
-            "GetXattr",
-            "ListXattr",
-            "Seek",
-            "Access",
-            "Statistics",
-            "QuotasAround",
-            "Quotas",
-            "Owners",
-            "Sessions",
-            "TestLock",
-            "Locks",
-        ];
-        assert_eq!(drawn(query), BTreeSet::from(queries.map(str::to_owned)));
+        let mut operations = drawn(operation, operation_name);
+        // Clients do these of themselves.
+        operations.extend([
+            "OpenSession",
+            "CloseSession",
+            "SetLock",
+            "Unlock",
+            "CancelLock",
+        ]);
+        assert_eq!(operations, OPERATIONS.iter().copied().collect());
+        let mut queries = drawn(query, query_name);
+        queries.extend(["LockTicket"]);
+        assert_eq!(queries, QUERIES.iter().copied().collect());
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use holdfast_metadata::SessionId;
+use openraft::async_runtime::WatchReceiver;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -30,9 +31,9 @@ use crate::raft::type_config::Peer;
 /// Nodes, of which the first three vote at first.
 pub(super) const NODES: u64 = 5;
 const FIRST_VOTERS: u64 = 3;
-const CLIENTS: u64 = 4;
+pub(super) const CLIENTS: u64 = 4;
 /// The hosts of clients are numbered from here.
-const FIRST_CLIENT: u64 = 101;
+pub(super) const FIRST_CLIENT: u64 = 101;
 /// How often the world is looked at.
 const TICK: Duration = Duration::from_millis(20);
 /// After how many looks states are compared, and checked.
@@ -46,6 +47,8 @@ pub(super) struct World {
     pub(super) network: Network,
     pub(super) story: Story,
     pub(super) tally: Tally,
+    /// How often clients did what.
+    pub(super) done: Tally,
     pub(super) clients: Vec<Host>,
     epoch: Instant,
     _root: TempDir,
@@ -57,8 +60,21 @@ pub(super) struct World {
     restarts: BTreeMap<u64, Instant>,
     states: EqualStates,
     ticks: u64,
-    /// A node whose state is spoilt again and again, to see that it is found.
-    pub(super) spoilt: Option<usize>,
+    /// Who led when it was last looked.
+    leading: Option<usize>,
+    /// What becomes of states again and again, to see that it is found.
+    pub(super) spoilt: Option<Spoilt>,
+    /// How long it took until everybody had answers when all was healed.
+    pub(super) healed_in: Duration,
+}
+
+/// A state that is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoilt {
+    /// That of one node, and sound in itself.
+    Of(usize),
+    /// Those of all, in the same way.
+    OfAll,
 }
 
 impl World {
@@ -72,7 +88,7 @@ impl World {
             tempfile::tempdir()
         };
         let root = root.unwrap();
-        let tally = Tally::default();
+        let (tally, done) = (Tally::default(), Tally::default());
         let network = Network::new(random.fork(), tally.clone());
         let nodes = (1..=NODES).map(|id| Node::new(id, root.path(), &mut random, &tally));
         let (story, witness) = (Story::new(epoch), Witness::default());
@@ -85,6 +101,7 @@ impl World {
             known: Arc::default(),
             nodes: NODES,
             is_ending: Arc::new(AtomicBool::new(false)),
+            done: done.clone(),
         };
         World {
             nodes: nodes.collect(),
@@ -92,6 +109,7 @@ impl World {
             network,
             story,
             tally,
+            done,
             clients: Vec::new(),
             epoch,
             _root: root,
@@ -102,7 +120,9 @@ impl World {
             restarts: BTreeMap::new(),
             states: EqualStates::default(),
             ticks: 0,
+            leading: None,
             spoilt: None,
+            healed_in: Duration::ZERO,
         }
     }
 
@@ -129,6 +149,7 @@ impl World {
             let mut client = Client::new(id, host.clone(), around, self.random.fork());
             host.spawn(client.clone().attend());
             host.spawn(client.fork().look());
+            self.working.push(host.spawn(client.companion().work()));
             self.working.push(host.spawn(client.work()));
             self.clients.push(host);
         }
@@ -164,17 +185,42 @@ impl World {
             self.restarts.remove(&id);
             self.start(id as usize - 1).await?;
         }
+        self.tell_who_leads();
         if self.ticks.is_multiple_of(COMPARED) {
-            self.spoil();
+            if let Some(Spoilt::Of(number)) = self.spoilt {
+                self.nodes[number].spoil(|root| root.atime.seconds += 1);
+            }
             self.compare()?;
         }
         if self.ticks.is_multiple_of(CHECKED) {
+            if self.spoilt == Some(Spoilt::OfAll) {
+                let nodes = self.nodes.iter();
+                nodes.for_each(|node| node.spoil(|root| root.nlink += 7));
+            }
             self.check_states()?;
         }
         let panicked = Host::take_panic();
         match panicked.or_else(|| self.witness.violation()) {
             Some(violation) => Err(violation),
             None => Ok(()),
+        }
+    }
+
+    fn tell_who_leads(&mut self) {
+        let leader = self.leader();
+        let leading = leader.as_ref().map(|(number, ..)| *number);
+        if leading == self.leading {
+            return;
+        }
+        self.leading = leading;
+        match leader {
+            Some((number, _, group)) => {
+                let term = group.raft().metrics().borrow_watched().current_term;
+                let node = number + 1;
+                self.story
+                    .tell(&format!("node {node} leads in term {term}"));
+            }
+            None => self.story.tell("nobody leads"),
         }
     }
 

@@ -2,23 +2,29 @@
 
 use holdfast_metadata::PosixError;
 
-use super::{Acknowledged, Effects, key};
+use super::replay::Replay;
+use super::{Acknowledged, key};
 use crate::raft::simulation::history::Change;
 
 /// The acknowledged changes, by the time of their answers.
-pub(super) fn check(changes: &[Change], effects: &Effects) -> Result<Vec<Acknowledged>, String> {
+pub(super) fn check(changes: &[Change], replay: &Replay) -> Result<Vec<Acknowledged>, String> {
     let mut acknowledged = Vec::new();
     for change in changes {
         let Some((answered, outcome)) = &change.answered else {
             continue;
         };
-        if *outcome == Err(PosixError::SessionGone) {
-            // An earlier try may have been run, or none.
-            continue;
-        }
         let told = &change.told;
         let request = change.request;
-        let Some((index, expected)) = effects.get(&key(request)) else {
+        if *outcome == Err(PosixError::SessionGone) {
+            if replay.ended.contains(&request.session) {
+                // An earlier try may have been run, or none.
+                continue;
+            }
+            return Err(format!(
+                "said to be gone, and never ended: {request:?} {told}"
+            ));
+        }
+        let Some((index, expected)) = replay.effects.get(&key(request)) else {
             return Err(format!("acknowledged and lost: {request:?} {told}"));
         };
         // Number 0 is that of opening and of closing a session.

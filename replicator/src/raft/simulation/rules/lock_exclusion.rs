@@ -16,10 +16,12 @@ pub(super) fn check(holds: &[Hold]) -> Result<(), String> {
 }
 
 fn exclude(first: &Hold, second: &Hold) -> bool {
-    let is_exclusive = [first.mode, second.mode].contains(&LockMode::Exclusive);
-    let overlaps = first.range.start <= second.range.end && second.range.start <= first.range.end;
-    first.session != second.session
-        && (first.ino, first.space) == (second.ino, second.space)
+    let (first, second) = (&first.held, &second.held);
+    let (one, other) = (&first.lock, &second.lock);
+    let is_exclusive = [one.mode, other.mode].contains(&LockMode::Exclusive);
+    let overlaps = one.range.start <= other.range.end && other.range.start <= one.range.end;
+    (first.session, one.owner) != (second.session, other.owner)
+        && (one.ino, one.space) == (other.ino, other.space)
         && is_exclusive
         && overlaps
 }

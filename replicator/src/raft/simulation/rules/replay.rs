@@ -1,11 +1,11 @@
 //! The committed entries, applied once more to a machine in memory that sees each request once.
 
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_metadata::{
     Answer, Command, Digest, Engine, LogIndex, MemoryEngine, Operation, Outcome, Position,
-    PosixError, Query, Reply, StateMachine, digest,
+    PosixError, Query, Reply, SessionId, StateMachine, digest,
 };
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
@@ -19,6 +19,8 @@ pub(super) struct Replay {
     machine: StateMachine<MemoryEngine>,
     /// The first outcome of each request.
     pub(super) effects: Effects,
+    /// Sessions that were closed or expired.
+    pub(super) ended: BTreeSet<SessionId>,
     /// What happened in it how often.
     pub(super) tally: Tally,
     next: u64,
@@ -29,6 +31,7 @@ impl Replay {
         Replay {
             machine: StateMachine::open(MemoryEngine::new(), FORMAT).unwrap(),
             effects: BTreeMap::new(),
+            ended: BTreeSet::new(),
             tally: Tally::default(),
             next: 0,
         }
@@ -64,6 +67,12 @@ impl Replay {
             self.tally.count("decisions of a past term");
             return self.run(position, &[]).map(drop);
         }
+        let ended = match (&command.operation, command.request) {
+            (Operation::ExpireSession(expired), _) => Some(expired.session),
+            (Operation::CloseSession, Some(request)) => Some(request.session),
+            _ => None,
+        };
+        self.ended.extend(ended);
         let of_sessions = matches!(
             command.operation,
             Operation::OpenSession(_) | Operation::CloseSession

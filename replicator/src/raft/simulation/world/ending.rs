@@ -40,15 +40,16 @@ impl World {
         }
         self.pass(AFTERMATH).await?;
         self.around.is_ending.store(true, Ordering::Relaxed);
-        let deadline = Instant::now() + PROGRESS;
+        let began = Instant::now();
         loop {
             let waiting = self.working.iter().filter(|task| !task.is_finished());
             let waiting = waiting.count();
             let behind = self.behind();
             if waiting == 0 && behind.as_ref().is_some_and(Vec::is_empty) {
+                self.healed_in = began.elapsed();
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            if began.elapsed() > PROGRESS {
                 return Err(format!(
                     "no progress: {waiting} clients wait, behind is {behind:?}"
                 ));

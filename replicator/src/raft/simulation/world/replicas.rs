@@ -1,4 +1,4 @@
-//! Looks at the states of all replicas at one moment.
+//! The states of all replicas at one moment.
 
 use holdfast_metadata::record::Inode;
 use holdfast_metadata::store::{Batch, View as _};
@@ -20,12 +20,19 @@ impl World {
         Ok(())
     }
 
-    /// The time of the root's last access becomes another, in a state that is sound otherwise.
-    pub(super) fn spoil(&self) {
-        let node = self.spoilt.map(|number| &self.nodes[number]);
-        let Some(group) = node.and_then(Node::group) else {
-            return;
-        };
+    pub(super) fn check_states(&self) -> Result<(), String> {
+        let groups = self.nodes.iter().filter_map(Node::group);
+        for group in groups {
+            rules::state_is_sound(&group.store().machine())?;
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    /// Changes the root of its state, and nobody knows.
+    pub(super) fn spoil(&self, change: impl Fn(&mut Inode)) {
+        let Some(group) = self.group() else { return };
         let machine = group.store().machine();
         let Machine::Volume(volume) = machine.as_ref() else {
             return;
@@ -34,17 +41,9 @@ impl World {
         let found = volume.engine().view().get(&key).unwrap();
         let Some(record) = found else { return };
         let mut inode = Inode::decode(&record).unwrap();
-        inode.atime.seconds += 1;
+        change(&mut inode);
         let mut batch = Batch::default();
         batch.set(key, Some(inode.encode()));
         volume.engine().commit(batch).unwrap();
-    }
-
-    pub(super) fn check_states(&self) -> Result<(), String> {
-        let groups = self.nodes.iter().filter_map(Node::group);
-        for group in groups {
-            rules::state_is_sound(&group.store().machine())?;
-        }
-        Ok(())
     }
 }
