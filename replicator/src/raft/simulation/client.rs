@@ -37,6 +37,8 @@ const HOLD: u64 = 400;
 const LONG_HOLD: u64 = 10_000;
 /// The locks of a companion are another's.
 const COMPANION: u64 = 1000;
+/// How often who holds a lock looks whether the end has come.
+const GLANCE: Duration = Duration::from_millis(200);
 /// How often a client asks for a lock that it waits for, and one that needs it more.
 const ASKING: (u64, u64) = (4, 40);
 
@@ -243,8 +245,12 @@ impl Client {
         } else {
             HOLD
         };
-        let pause = self.random.millis(0, most);
-        tokio::time::sleep(pause).await;
+        let until = Instant::now() + self.random.millis(0, most);
+        // In the end nobody keeps the others waiting.
+        while Instant::now() < until && !self.around.is_ending.load(Ordering::Relaxed) {
+            let left = until - Instant::now();
+            tokio::time::sleep(left.min(GLANCE)).await;
+        }
         if let Some(hold) = hold {
             self.around.history.let_go(hold);
         }

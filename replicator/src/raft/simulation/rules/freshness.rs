@@ -86,3 +86,53 @@ fn in_order(windows: &[Window<'_>]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use holdfast_metadata::{Answer, RequestId, SessionId};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::raft::simulation::history::Change;
+
+    /// Changes asked for and answered in these seconds, and where they are in the log.
+    fn in_the_log(changes: &[(u64, u64, u64)]) -> Result<(), String> {
+        let epoch = Instant::now();
+        let at = |second| epoch + Duration::from_secs(second);
+        let acknowledged = changes.iter().zip(1..);
+        let acknowledged = acknowledged.map(|((invoked, answered, index), sequence)| {
+            let request = RequestId {
+                session: SessionId(1),
+                sequence,
+                acknowledged: 1,
+            };
+            let change = Change {
+                request,
+                told: String::new(),
+                invoked: at(*invoked),
+                answered: Some((at(*answered), Ok(Answer::Done))),
+            };
+            Acknowledged {
+                change,
+                answered: at(*answered),
+                index: *index,
+            }
+        });
+        let acknowledged: Vec<Acknowledged> = acknowledged.collect();
+        check(&[], &acknowledged, &[])
+    }
+
+    #[test]
+    fn what_was_asked_for_after_an_answer_is_behind_it_in_the_log() {
+        assert_eq!(in_the_log(&[(0, 1, 5), (2, 3, 6)]), Ok(()));
+        let found = in_the_log(&[(0, 1, 6), (2, 3, 5)]).unwrap_err();
+        assert!(found.contains("was answered before"), "{found}");
+    }
+
+    #[test]
+    fn what_is_under_way_at_once_may_have_any_order() {
+        assert_eq!(in_the_log(&[(0, 2, 6), (1, 3, 5)]), Ok(()));
+    }
+}

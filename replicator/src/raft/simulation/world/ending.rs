@@ -12,7 +12,7 @@ use crate::raft::simulation::network::Weather;
 use crate::raft::simulation::rules;
 
 /// After it was healed everybody has an answer within this.
-const PROGRESS: Duration = Duration::from_secs(20);
+const PROGRESS: Duration = Duration::from_secs(15);
 /// And works on for so long before that.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
