@@ -195,7 +195,7 @@ impl Client {
     async fn close_session(&mut self) {
         let request = {
             let seat = self.seat.lock();
-            seat.is_idle().then(|| seat.registration())
+            (seat.is_open && seat.is_idle()).then(|| seat.registration())
         };
         let Some(request) = request else { return };
         self.around.history.end_session(request.session);
