@@ -35,7 +35,7 @@ pub use self::client::{Client, command, create, lookup};
 pub use self::load::{Load, Worked};
 pub use self::mount::ClusterMount;
 pub use self::network::Network;
-pub use self::node::ServeNode;
+pub use self::node::{ServeNode, ended_at};
 pub use self::records::{assert_records, record};
 pub use self::speaker::{Calls, Said, Speaker, channel, headers};
 pub use self::standpoint::Standpoint;
@@ -221,11 +221,12 @@ impl Cluster {
         self.add_node(id);
     }
 
-    /// Waits until a node has ended by itself, and starts it again.
+    /// Waits until a node has ended at the point where it was to end, and starts it again.
     #[track_caller]
     pub fn wait_crash(&mut self, id: u64) {
         let ended = becomes_true(SETTLED, || self.node_mut(id).ended().is_some());
         assert!(ended, "node {id} does not end");
+        self.node_mut(id).assert_ended_at_fault_point();
         self.kill(id);
         self.restart(id);
     }
