@@ -287,6 +287,11 @@ impl Cluster {
         self.restart(id);
     }
 
+    /// Whether the network is under control.
+    pub fn has_network(&self) -> bool {
+        self.network.is_some()
+    }
+
     /// The network between the nodes.
     #[track_caller]
     pub fn network(&self) -> &Network {
@@ -362,7 +367,14 @@ impl Cluster {
         self.mount_volume(first, VOLUME_NAME, options)
     }
 
-    /// The same of any volume.
+    /// Mounts the first volume where [`Network::isolate_client`] can cut it off alone.
+    #[track_caller]
+    pub fn mount_apart(&self, first: u64, options: &str) -> ClusterMount {
+        let (addresses, apart) = (self.addresses_from(first), self.network().apart());
+        ClusterMount::new(&apart, &addresses, VOLUME_NAME, options, &[])
+    }
+
+    /// Mounts any volume through a node.
     #[track_caller]
     pub fn mount_volume(&self, first: u64, volume: &str, options: &str) -> ClusterMount {
         let addresses = self.addresses_from(first);
