@@ -1,7 +1,10 @@
 //! Places between the steps of what must not be left half done, at which a test can end the process.
 //!
 //! With the feature `testing`, a process whose environment names one of them in `HOLDFAST_CRASH_AT` dies when it gets
-//! there, as by `kill -9`. Without it there is nothing of this in the program.
+//! there, as by `kill -9`; it passes by before if `HOLDFAST_CRASH_PASSES` says how often. Without it there is nothing of
+//! this in the program.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 macro_rules! fault_points {
     ($($(#[$about:meta])* $point:ident = $name:literal,)*) => {
@@ -78,10 +81,21 @@ fault_points! {
 pub(crate) fn reach(point: FaultPoint) {
     if cfg!(feature = "testing")
         && std::env::var_os("HOLDFAST_CRASH_AT").is_some_and(|name| name == point.name())
+        && !may_pass()
     {
         use nix::sys::signal::{Signal, kill};
         use nix::unistd::Pid;
-        eprintln!("ended at {}", point.name());
+        // In one piece: other threads write there, too.
+        let line = format!("ended at {}\n", point.name());
+        eprint!("{line}");
         let _killed = kill(Pid::this(), Signal::SIGKILL);
     }
+}
+
+/// Whether it is not the time yet.
+fn may_pass() -> bool {
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let passes = std::env::var("HOLDFAST_CRASH_PASSES");
+    let passes = passes.map_or(0, |count| count.parse().unwrap_or(0));
+    PASSED.fetch_add(1, Ordering::Relaxed) < passes
 }

@@ -35,7 +35,7 @@ pub use self::client::{Client, command, create, lookup};
 pub use self::load::{Load, Worked};
 pub use self::mount::ClusterMount;
 pub use self::network::Network;
-pub use self::node::ServeNode;
+pub use self::node::{ServeNode, ended_at};
 pub use self::records::{assert_records, record};
 pub use self::speaker::{Calls, Said, Speaker, channel, headers};
 pub use self::standpoint::Standpoint;
@@ -221,11 +221,12 @@ impl Cluster {
         self.add_node(id);
     }
 
-    /// Waits until a node has ended by itself, and starts it again.
+    /// Waits until a node has ended at the point where it was to end, and starts it again.
     #[track_caller]
     pub fn wait_crash(&mut self, id: u64) {
         let ended = becomes_true(SETTLED, || self.node_mut(id).ended().is_some());
         assert!(ended, "node {id} does not end");
+        self.node_mut(id).assert_ended_at_fault_point();
         self.kill(id);
         self.restart(id);
     }
@@ -284,6 +285,11 @@ impl Cluster {
         self.recorded
             .insert(id, RecordedDisk::mount_with(&path, left));
         self.restart(id);
+    }
+
+    /// Whether the network is under control.
+    pub fn has_network(&self) -> bool {
+        self.network.is_some()
     }
 
     /// The network between the nodes.
@@ -361,7 +367,14 @@ impl Cluster {
         self.mount_volume(first, VOLUME_NAME, options)
     }
 
-    /// The same of any volume.
+    /// Mounts the first volume where [`Network::isolate_client`] can cut it off alone.
+    #[track_caller]
+    pub fn mount_apart(&self, first: u64, options: &str) -> ClusterMount {
+        let (addresses, apart) = (self.addresses_from(first), self.network().apart());
+        ClusterMount::new(&apart, &addresses, VOLUME_NAME, options, &[])
+    }
+
+    /// Mounts any volume through a node.
     #[track_caller]
     pub fn mount_volume(&self, first: u64, volume: &str, options: &str) -> ClusterMount {
         let addresses = self.addresses_from(first);

@@ -1,4 +1,5 @@
-//! Network namespaces: one a node, and one with the bridge between them, where the clients are.
+//! Network namespaces: one a node, one with the bridge between them, where the clients are, and one for a client that can
+//! be cut off alone.
 //!
 //! Nothing outside of the namespaces is touched. Packets are dropped where they arrive, by the address they
 //! come from, so a connection can be cut in one direction or in both.
@@ -11,6 +12,8 @@ use crate::program::{Finished, run};
 
 const PORT: u16 = 7420;
 const CLIENTS: &str = "10.77.0.254";
+/// As if it were a node, the client that is apart.
+const APART: u64 = 253;
 
 /// What drops packets, in each namespace.
 const FILTER: &str = "add table ip holdfast; \
@@ -44,7 +47,7 @@ impl Network {
         ip(&["-n", &hub, "link", "set", "bridge", "up"]);
         let clients = format!("{CLIENTS}/24");
         ip(&["-n", &hub, "addr", "add", &clients, "dev", "bridge"]);
-        for id in 1..=nodes {
+        for id in network.ends() {
             network.add(id);
         }
         network
@@ -66,6 +69,11 @@ impl Network {
         self.filter(id, FILTER);
     }
 
+    /// The nodes, and the client that is apart.
+    fn ends(&self) -> impl Iterator<Item = u64> + use<> {
+        (1..=self.nodes).chain([APART])
+    }
+
     /// `host:port` of a node, in its namespace.
     pub(crate) fn address(id: u64) -> String {
         format!("{}:{PORT}", host(id))
@@ -79,6 +87,11 @@ impl Network {
     /// Where the clients are.
     pub(crate) fn outside(&self) -> Standpoint {
         Standpoint::namespace(&self.hub())
+    }
+
+    /// Where the client is that can be cut off alone.
+    pub(crate) fn apart(&self) -> Standpoint {
+        self.inside(APART)
     }
 
     /// From now on `to` hears nothing from `from`.
@@ -102,8 +115,16 @@ impl Network {
 
     /// Cuts the clients off from a node.
     pub fn hide(&self, id: u64) {
-        let rule = format!("add element ip holdfast deaf {{ {CLIENTS} }}");
+        let clients = format!("{CLIENTS}, {}", host(APART));
+        let rule = format!("add element ip holdfast deaf {{ {clients} }}");
         self.filter(id, &rule);
+    }
+
+    /// Cuts the client that is apart off from all nodes.
+    pub fn isolate_client(&self) {
+        for id in 1..=self.nodes {
+            self.part(id, APART);
+        }
     }
 
     /// Lets so much through to a node and from it, `256kbit` a second for instance; what does not fit waits, and is
@@ -136,7 +157,7 @@ impl Network {
 
     /// Everybody hears everybody again.
     pub fn heal(&self) {
-        for id in 1..=self.nodes {
+        for id in self.ends() {
             self.filter(id, "flush set ip holdfast deaf");
         }
     }
@@ -158,7 +179,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // One that was not made is no reason to leave the others.
-        let names = (1..=self.nodes).map(|id| self.name(id));
+        let names = self.ends().map(|id| self.name(id));
         for name in names.chain([self.hub()]) {
             Command::new("ip")
                 .args(["netns", "del", &name])

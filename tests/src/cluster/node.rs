@@ -1,7 +1,8 @@
 //! One `holdfast serve`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -27,8 +28,12 @@ pub struct ServeNode {
     arguments: Vec<String>,
     standpoint: Standpoint,
     child: Option<Child>,
-    /// Where the next run ends.
-    crash_at: Option<FaultPoint>,
+    /// Where the next run ends, and how often it passes by before.
+    crash_at: Option<(FaultPoint, u32)>,
+    /// Where this run ends.
+    ends_at: Option<FaultPoint>,
+    /// Bytes of the log before this run.
+    logged_before: u64,
 }
 
 impl ServeNode {
@@ -48,6 +53,8 @@ impl ServeNode {
             standpoint,
             child: None,
             crash_at: None,
+            ends_at: None,
+            logged_before: 0,
         }
     }
 
@@ -81,7 +88,12 @@ impl ServeNode {
 
     /// The next run ends when it comes to this point.
     pub fn crash_at(&mut self, point: FaultPoint) {
-        self.crash_at = Some(point);
+        self.crash_at = Some((point, 0));
+    }
+
+    /// The next run ends when it comes to this point again; every start passes it once.
+    pub fn crash_at_after_start(&mut self, point: FaultPoint) {
+        self.crash_at = Some((point, 1));
     }
 
     /// Its data directory.
@@ -111,6 +123,9 @@ impl ServeNode {
         assert!(self.child.is_none(), "node {} runs", self.id);
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.unwrap();
+        self.logged_before = log.metadata().unwrap().len();
+        let crash = self.crash_at.take();
+        self.ends_at = crash.map(|(point, _)| point);
         let mut command = Command::new(place::holdfast());
         command
             .args(["serve", "--id", &self.id.to_string()])
@@ -118,11 +133,8 @@ impl ServeNode {
             .arg(&self.data)
             .args(&self.arguments)
             .env("RUST_LOG", super::log_filter())
-            .envs(
-                self.crash_at
-                    .take()
-                    .map(|point| ("HOLDFAST_CRASH_AT", point.name())),
-            )
+            .envs(crash.map(|(point, _)| ("HOLDFAST_CRASH_AT", point.name())))
+            .envs(crash.map(|(_, passes)| ("HOLDFAST_CRASH_PASSES", passes.to_string())))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -140,6 +152,20 @@ impl ServeNode {
         self.child
             .as_mut()
             .and_then(|child| child.try_wait().unwrap())
+    }
+
+    /// Checks that it has ended where it was to end, and not for another reason.
+    #[track_caller]
+    pub fn assert_ended_at_fault_point(&mut self) {
+        let (id, point) = (self.id, self.ends_at.unwrap());
+        let status = self.ended().unwrap();
+        let signal = status.signal();
+        assert_eq!(signal, Some(libc::SIGKILL), "node {id}: {status}");
+        let log = fs::read(&self.log).unwrap();
+        let of_this_run = String::from_utf8_lossy(&log[self.logged_before as usize..]);
+        let line = ended_at(point);
+        let is_said = of_this_run.lines().any(|one| one == line);
+        assert!(is_said, "node {id} was killed, and not at {}", point.name());
     }
 
     /// Ends it as a crash would.
@@ -176,6 +202,11 @@ impl Drop for ServeNode {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What a process says that ends at a fault point.
+pub fn ended_at(point: FaultPoint) -> String {
+    format!("ended at {}", point.name())
 }
 
 /// An address of this machine that nobody listens on.

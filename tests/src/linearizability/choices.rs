@@ -21,10 +21,11 @@ pub fn choose(random: &mut Random, id: u32) -> Call {
         12..=13 => Call::Unlink(first),
         14 => Call::Rmdir(upper(random)),
         15..=18 => {
-            let how = match random.below(5) {
-                0..=1 => Exchange::Replace,
-                2 => Exchange::NoReplace,
-                3 => Exchange::Whiteout,
+            let how = match random.below(10) {
+                0..=3 => Exchange::Replace,
+                4..=5 => Exchange::NoReplace,
+                6 => Exchange::Whiteout,
+                7 => Exchange::WhiteoutNoReplace,
                 _ => Exchange::Exchange,
             };
             pair(random, first, |old, new| Call::Rename(old, new, how))

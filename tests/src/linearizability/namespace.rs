@@ -47,6 +47,8 @@ pub enum Exchange {
     Exchange,
     /// `RENAME_WHITEOUT`
     Whiteout,
+    /// `RENAME_NOREPLACE | RENAME_WHITEOUT`
+    WhiteoutNoReplace,
 }
 
 /// The flags of `setxattr(2)`.
@@ -156,6 +158,9 @@ impl Display for Call {
             Call::Rename(old, new, Exchange::Exchange) => write!(f, "exchange {old} and {new}"),
             Call::Rename(old, new, Exchange::Whiteout) => {
                 write!(f, "rename {old} to {new} WHITEOUT")
+            }
+            Call::Rename(old, new, Exchange::WhiteoutNoReplace) => {
+                write!(f, "rename {old} to {new} NOREPLACE WHITEOUT")
             }
             Call::Stat(path) => write!(f, "stat {path}"),
             Call::Readlink(path) => write!(f, "readlink {path}"),

@@ -70,6 +70,9 @@ fn answer(arena: &File, call: Call) -> io::Result<Outcome> {
                 Exchange::NoReplace => RenameFlags::RENAME_NOREPLACE,
                 Exchange::Exchange => RenameFlags::RENAME_EXCHANGE,
                 Exchange::Whiteout => RenameFlags::RENAME_WHITEOUT,
+                Exchange::WhiteoutNoReplace => {
+                    RenameFlags::RENAME_WHITEOUT | RenameFlags::RENAME_NOREPLACE
+                }
             };
             renameat2(AT_FDCWD, &at(old), AT_FDCWD, &at(new), flags)?;
         }

@@ -34,8 +34,8 @@ pub struct Window<M: Model> {
 
 impl<M: Model> Window<M> {
     /// Leaves out what is not needed: what was invoked after the culprit returned, what was over at a moment whose
-    /// state is certain, and then one by one whatever the rest stays unexplained without. A successful change is left out
-    /// only if the rest cannot be explained even if it happened at any later time.
+    /// state is certain, and then one by one whatever the rest stays unexplained without, until nothing more goes. A
+    /// successful change is left out only if the rest cannot be explained even if it happened at any later time.
     pub fn new(
         history: &History<M::Call, M::Outcome>,
         initial: &M::State,
@@ -90,8 +90,17 @@ impl<M: Model> Window<M> {
         Some(window)
     }
 
+    /// Until nothing more goes: what has gone may have been why something else was needed.
     fn leave_out(&mut self) {
         let began = Instant::now();
+        let mut before = usize::MAX;
+        while self.history.operations.len() < before {
+            before = self.history.operations.len();
+            self.leave_out_each(began);
+        }
+    }
+
+    fn leave_out_each(&mut self, began: Instant) {
         let ids: Vec<u32> = self.history.operations.iter().map(|one| one.id).collect();
         for id in ids.into_iter().rev().filter(|id| *id != self.culprit) {
             if began.elapsed() > PATIENCE {

@@ -1,13 +1,14 @@
 //! A node that ends between two steps of something goes on with it when it is back.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use holdfast_metadata::InodeId;
 use holdfast_replicator::FaultPoint;
-use holdfast_tests::cluster::{ClusterSetup, VOLUME};
+use holdfast_tests::cluster::{ClusterSetup, VOLUME, ended_at};
 use holdfast_tests::poll::becomes_true;
-use holdfast_tests::{Cluster, Load};
+use holdfast_tests::{Cluster, Load, wait_until};
 
 /// So small that the log is soon purged behind snapshots.
 const SETTINGS: &str = "[snapshots]\nentries = 100\nspacing_seconds = 0\nkeep = 10\n";
@@ -24,15 +25,36 @@ const OF_RECOVERY: [FaultPoint; 4] = [
 #[test]
 fn what_a_crash_interrupts_is_finished_afterwards() {
     let points = FaultPoint::ALL.iter();
-    finish_after_crashes(points.filter(|point| !OF_RECOVERY.contains(point)));
+    let points = points.filter(|point| !OF_RECOVERY.contains(point));
+    finish_after_crashes(points, crash_at);
 }
 
 #[test]
 fn a_recovery_that_was_cut_off_is_given_again() {
-    finish_after_crashes(OF_RECOVERY.iter());
+    finish_after_crashes(OF_RECOVERY.iter(), recover);
 }
 
-fn finish_after_crashes<'a>(points: impl Iterator<Item = &'a FaultPoint>) {
+/// What the first node of a cluster does when it begins, done among three.
+#[test]
+fn a_volume_that_one_of_three_nodes_did_not_finish_is_finished() {
+    let points = [
+        FaultPoint::VolumeCommitted,
+        FaultPoint::VolumeUninitialized,
+        FaultPoint::VolumeUnserved,
+    ];
+    finish_after_crashes(points.iter(), create_volume);
+}
+
+#[test]
+fn a_removal_of_a_node_whose_leader_ends_is_finished() {
+    let points = [FaultPoint::MembershipDecided, FaultPoint::MembershipChanged];
+    finish_after_crashes(points.iter(), remove_member);
+}
+
+fn finish_after_crashes<'a>(
+    points: impl Iterator<Item = &'a FaultPoint>,
+    crash_at: fn(FaultPoint) -> Cluster,
+) {
     for point in points {
         println!("{}", point.name());
         let mut cluster = crash_at(*point);
@@ -84,6 +106,39 @@ fn prepare(cluster: &mut Cluster, point: FaultPoint) {
     cluster.wait_settled();
 }
 
+fn create_volume(point: FaultPoint) -> Cluster {
+    let mut cluster = Cluster::start(3);
+    cluster.stop(2);
+    // It starts the first volume, too.
+    cluster.node_mut(2).crash_at_after_start(point);
+    cluster.restart(2);
+    cluster.wait_settled();
+    cluster.holdfast(&["volume", "create", "second"]).success();
+    cluster.wait_crash(2);
+    cluster.wait_settled();
+    let client = cluster.client_of("second", &cluster.addresses());
+    client.create(InodeId::ROOT, "file").unwrap();
+    cluster.assert_replicas_agree(VOLUME + 1);
+    cluster
+}
+
+fn remove_member(point: FaultPoint) -> Cluster {
+    // Without the leader, and the node that goes, there is a quorum of those that stay.
+    let mut cluster = Cluster::start(4);
+    prepare(&mut cluster, point);
+    let lead = ["node", "transfer-leader", "--to", "2"];
+    cluster.holdfast(&lead).success();
+    wait_until("it leads", LIMIT, || cluster.leader() == 2);
+    let remove = ["node", "remove", "3"];
+    // Its leader dies meanwhile: it may end without knowing how.
+    let first = cluster.holdfast(&remove);
+    cluster.wait_crash(2);
+    println!("{}: {}", point.name(), first.status);
+    cluster.ask(&remove);
+    cluster.forget(3);
+    cluster
+}
+
 fn delete_volume(point: FaultPoint) -> Cluster {
     let mut cluster = Cluster::start(3);
     cluster.holdfast(&["volume", "create", "second"]).success();
@@ -94,7 +149,7 @@ fn delete_volume(point: FaultPoint) -> Cluster {
     cluster.holdfast(&delete).success();
     cluster.wait_crash(2);
     let gone = cluster.node(2).data().join("groups/2");
-    holdfast_tests::wait_until("the rest is removed", LIMIT, || !gone.exists());
+    wait_until("the rest is removed", LIMIT, || !gone.exists());
     cluster
 }
 
@@ -145,7 +200,9 @@ fn recover(point: FaultPoint) -> Cluster {
     cluster.kill(leader);
     cluster.lose_all_but(leader);
     let ended = cluster.force_new_cluster(leader, Some(point));
-    assert_eq!(ended.status.code(), None, "{ended:?}");
+    assert_eq!(ended.status.signal(), Some(libc::SIGKILL), "{ended:?}");
+    let is_said = ended.stderr.lines().any(|line| line == ended_at(point));
+    assert!(is_said, "{ended:?}");
     // Half of it is not started.
     cluster.restart(leader);
     let refused = becomes_true(LIMIT, || cluster.node_mut(leader).ended().is_some());

@@ -48,6 +48,7 @@ fn a_leader_without_its_quorum_acknowledges_nothing_and_converges_when_healed() 
         .filter(|said| !matches!(said, Said::Refused(_)))
         .collect();
     assert!(told.is_empty(), "a minority answered: {told:?}");
+    assert!(!answers.is_empty(), "it did not even refuse");
     cluster.network().heal();
     cluster.wait_caught_up(alone);
     let names = client.names(InodeId::ROOT);

@@ -12,6 +12,7 @@ use holdfast_tests::linearizability::{
     look_at_all, perform,
 };
 use holdfast_tests::locking::{Bytes, LockKind, set_lock};
+use nix::errno::Errno;
 
 pub(crate) type NameOperation = Operation<Call, Outcome>;
 pub(crate) type LockOperation = Operation<LockCall, LockOutcome>;
@@ -23,11 +24,18 @@ pub(crate) struct Shared {
     pub(crate) is_over: AtomicBool,
     /// Open files that were ever used for locks.
     files: AtomicU32,
+    /// Calls that a full disk has refused.
+    no_space: AtomicU32,
 }
 
 impl Shared {
     fn goes_on(&self) -> bool {
         !self.is_over.load(Ordering::SeqCst)
+    }
+
+    /// How many calls were ENOSPC.
+    pub(crate) fn no_space(&self) -> u32 {
+        self.no_space.load(Ordering::Relaxed)
     }
 }
 
@@ -78,6 +86,9 @@ impl Client {
         let who = (id, self.name.as_str());
         let work = || perform(arena, call);
         let (operation, is_mounted) = shared.recorder.record(who, call, work);
+        if operation.outcome() == Some(&Outcome::Failed(Errno::ENOSPC)) {
+            shared.no_space.fetch_add(1, Ordering::Relaxed);
+        }
         done.push(operation);
         is_mounted
     }

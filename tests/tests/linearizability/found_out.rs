@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use holdfast_tests::{Cluster, Random};
 
+use crate::nemeses::turn;
 use crate::round::{Round, last, run};
 
 /// So long nobody answers; whoever gives up after a second does so often enough.
@@ -21,6 +22,7 @@ fn refused(what: &str, cluster: &mut Cluster, options: &str, work: fn(&mut Round
 
 #[test]
 fn mounts_that_may_be_stale_are_found_out() {
+    let _turn = turn();
     let mut cluster = Cluster::start(3);
     let options = "noatime,entry_timeout=2,attr_timeout=2";
     let message = refused("stale mounts", &mut cluster, options, |round| {
@@ -34,6 +36,7 @@ fn mounts_that_may_be_stale_are_found_out() {
 /// What was not answered is never refuted, so there must not be much of it.
 #[test]
 fn mounts_that_answer_nothing_are_found_out() {
+    let _turn = turn();
     let mut cluster = Cluster::start(3);
     let message = refused("mounts give up", &mut cluster, "noatime,soft=1", |round| {
         round.work();

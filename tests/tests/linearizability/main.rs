@@ -4,7 +4,8 @@
 //! make random calls in them, while something is killed, frozen, cut off, replaced or filled. Then one order must explain
 //! every answer. Whatever is refused is shown as the few operations that contradict each other, and saved as a whole.
 //!
-//! `MINUTES=N` runs for so long in all; otherwise each nemesis has its turn once.
+//! `MINUTES=N` runs for so long in all, in equal shares; otherwise each of the seven nemeses goes on for 20 seconds. What
+//! they are for is asserted, too: that the disk was full for somebody, and that the sessions of silent mounts ended.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,17 +1,19 @@
 //! What is done to the cluster and its mounts while clients work.
 
 use std::env;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::cluster::ClusterSetup;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
 
-use crate::round::{Round, last, run};
+use crate::round::{APART, Round, last, run};
 
-/// Mounts that are silent for so long lose their locks.
-const LEASE: Duration = Duration::from_secs(3);
+/// Mounts that are silent for three seconds lose their locks.
 const SETTINGS: &str = "[timing]\nsession_lease_ms = 3000\n";
+/// A quarter of that: whoever falls silent now has renewed its lease, and has so much of it left at least.
+const RENEWED: Duration = Duration::from_millis(750);
 /// Longer than elections.
 const LONG: Duration = Duration::from_secs(3);
 /// The disk of a node that is to be full.
@@ -20,19 +22,27 @@ const DISK_MEBIBYTES: u64 = 256;
 const OPTIONS: &str = "noatime";
 /// The nemeses of this file, which share the time that `MINUTES` gives.
 const NEMESES: u32 = 7;
+/// What each has without it.
+const SHARE: Duration = Duration::from_secs(20);
 
 fn setup() -> ClusterSetup {
     ClusterSetup::default().settings(SETTINGS)
 }
 
-/// Does it once, or until its share of `MINUTES` is over, each time with a new cluster.
+/// One nemesis at a time: who waits for another does not use its time.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does it until its time is over, each time with a new cluster: long histories take longest to judge.
 #[track_caller]
 fn again_and_again(mut once: impl FnMut(&mut Random)) {
+    let _turn = turn();
     let mut random = Random::announced();
-    let minutes = env::var("MINUTES")
-        .ok()
-        .map(|text| text.parse::<u32>().unwrap());
-    let share = Duration::from_mins(minutes.unwrap_or_default().into()) / NEMESES;
+    let minutes = env::var("MINUTES").ok();
+    let all = minutes.map(|text| Duration::from_mins(text.parse().unwrap()));
+    let share = all.map_or(SHARE, |all| all / NEMESES);
     let began = Instant::now();
     loop {
         once(&mut random);
@@ -152,6 +162,16 @@ fn operations_while_nodes_are_cut_off_are_linearizable() {
             round.work();
         };
         run("nodes cut off", &mut cluster, (random, OPTIONS), cut);
+        let cut_mount = |round: &mut Round<'_>| {
+            round.work();
+            round.lose_session((APART, RENEWED), |round| {
+                round.cluster.network().isolate_client();
+            });
+            round.work();
+            round.cluster.network().heal();
+            round.work();
+        };
+        run("mount cut off", &mut cluster, (random, OPTIONS), cut_mount);
         cluster.wait_settled();
         cluster.assert_all_replicas_agree();
     });
@@ -184,6 +204,7 @@ fn operations_while_members_change_are_linearizable() {
 
 #[test]
 fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
+    let mut refused = 0;
     again_and_again(|random| {
         let mut cluster = setup().disks(DISK_MEBIBYTES).start(3);
         let fill = |round: &mut Round<'_>| {
@@ -192,7 +213,7 @@ fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
             // Less than the reserve, which is an eighth, and enough for all that frees space.
             let left = (DISK_MEBIBYTES << 20) / 16;
             round.fill_disk(leader, left);
-            round.work();
+            refused += round.work_without_space();
             round.work();
             round.cluster.disk(leader).give_back();
             round.work();
@@ -200,6 +221,7 @@ fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
         run("disk full", &mut cluster, (random, OPTIONS), fill);
         cluster.assert_all_replicas_agree();
     });
+    assert!(refused > 0, "nobody ever met the full disk");
 }
 
 #[test]
@@ -207,24 +229,24 @@ fn operations_while_mounts_are_frozen_or_killed_are_linearizable() {
     again_and_again(|random| {
         let mut cluster = setup().start(3);
         let harm = |round: &mut Round<'_>| {
-            for time in [Duration::from_millis(400), LEASE + LONG] {
-                round.work();
-                // Its lease was renewed a moment before.
-                round.may_expire(1, LEASE / 4);
-                round.signal_mount(1, Signal::SIGSTOP);
-                last(time);
-                round.signal_mount(1, Signal::SIGCONT);
-            }
             round.work();
-            round.may_expire(2, LEASE / 4);
-            round.kill_mount(2);
-            last(LEASE + LONG);
+            round.may_expire(1, RENEWED);
+            round.signal_mount(1, Signal::SIGSTOP);
+            last(Duration::from_millis(400));
+            round.signal_mount(1, Signal::SIGCONT);
+            round.work();
+            round.lose_session((1, RENEWED), |round| {
+                round.signal_mount(1, Signal::SIGSTOP);
+            });
+            round.signal_mount(1, Signal::SIGCONT);
+            round.work();
+            round.lose_session((2, RENEWED), |round| round.kill_mount(2));
             round.work();
         };
         run("mounts harmed", &mut cluster, (random, OPTIONS), harm);
         let harm_with_leader = |round: &mut Round<'_>| {
             round.work();
-            round.may_expire(0, LEASE / 4);
+            round.may_expire(0, RENEWED);
             round.signal_mount(0, Signal::SIGSTOP);
             let leader = round.cluster.leader();
             round.cluster.kill(leader);

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
+use holdfast_metadata::SessionId;
 use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::linearizability::{
     Disk, Ending, LockCall, LockTable, Moment, Namespace, Operation, Tree,
 };
 use holdfast_tests::locking::LockKind;
-use holdfast_tests::poll::becomes_true;
+use holdfast_tests::poll::{becomes_true, wait_until};
 use holdfast_tests::process::signal;
 use holdfast_tests::{Cluster, Random};
 use nix::sys::signal::Signal;
@@ -23,6 +24,8 @@ use crate::clients::{Client, LockOperation, NameOperation, Shared};
 use crate::judge::judge;
 
 pub(crate) const MOUNTS: usize = 3;
+/// The mount that can be cut off alone.
+pub(crate) const APART: usize = 2;
 const ARENAS: usize = 2;
 /// On each mount in each arena.
 const CLIENTS: usize = 2;
@@ -31,6 +34,8 @@ const LOCKS: [LockKind; 2] = [LockKind::Ofd, LockKind::Flock];
 const CALLS: usize = ARENAS * CLIENTS + LOCKS.len();
 /// Operations may wait so long for a cluster that is whole again, on a loaded machine of two cores.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// So long after a disk has become full somebody has met that.
+const FULL: Duration = Duration::from_secs(20);
 /// So many operations are enough before a fault, and after one.
 const ENOUGH: u32 = 300;
 
@@ -92,6 +97,39 @@ impl Round<'_> {
         self.cluster.disk(node).fill_up_to(left);
     }
 
+    /// Waits until a full disk has refused something, if it does; answers how often it has.
+    pub(crate) fn work_without_space(&self) -> u32 {
+        becomes_true(FULL, || self.shared.no_space() > 0);
+        self.shared.no_space()
+    }
+
+    /// Does something to a mount after which the cluster ends its session, and waits until it has.
+    #[track_caller]
+    pub(crate) fn lose_session(
+        &mut self,
+        (mount, later): (usize, Duration),
+        harm: impl FnOnce(&mut Round<'_>),
+    ) {
+        let client = self.cluster.client();
+        let pid = self.mounts.lock().unwrap()[mount].as_ref().unwrap().pid();
+        let sessions = || -> Vec<SessionId> {
+            let open = client.sessions().into_iter();
+            let of_mount = open.filter(|session| session.process == pid);
+            of_mount.map(|session| session.session).collect()
+        };
+        let mut lost = Vec::new();
+        wait_until("the mount has a session", PATIENCE, || {
+            lost = sessions();
+            !lost.is_empty()
+        });
+        self.may_expire(mount, later);
+        harm(self);
+        wait_until("the session of the mount has ended", PATIENCE, || {
+            sessions().iter().all(|open| !lost.contains(open))
+        });
+        client.close();
+    }
+
     /// From so much later on the cluster may end the session of a mount.
     pub(crate) fn may_expire(&mut self, mount: usize, later: Duration) {
         let moment = self.shared.recorder.moment(later);
@@ -118,9 +156,14 @@ pub(crate) fn run(
     let name = format!("round-{}", ROUNDS.fetch_add(1, Ordering::SeqCst));
     umask(Mode::empty());
     let nodes = cluster.ids();
-    let mounts: Vec<_> = (0..MOUNTS)
-        .map(|mount| cluster.mount(nodes[mount % nodes.len()], options))
-        .collect();
+    let mount = |mount: usize| {
+        let first = nodes[mount % nodes.len()];
+        if mount == APART && cluster.has_network() {
+            return cluster.mount_apart(first, options);
+        }
+        cluster.mount(first, options)
+    };
+    let mounts: Vec<_> = (0..MOUNTS).map(mount).collect();
     make(&mounts[0].path(&name));
     let roots: Vec<PathBuf> = mounts.iter().map(|mount| mount.path(&name)).collect();
     let mounts = Mutex::new(mounts.into_iter().map(Some).collect());

@@ -51,13 +51,14 @@ fn trapped(trap: Found, (source, target): (Found, Found), how: Exchange) -> Opti
     match how {
         // These come first.
         _ if source.is_none() => None,
-        Exchange::NoReplace if target.is_some() => None,
+        Exchange::NoReplace | Exchange::WhiteoutNoReplace if target.is_some() => None,
         Exchange::Exchange if target.is_none() => None,
         _ if same_inode(source, trap) => Some(Errno::EINVAL),
         Exchange::Exchange => same_inode(target, trap).then_some(Errno::EINVAL),
-        Exchange::Replace | Exchange::NoReplace | Exchange::Whiteout => {
-            same_inode(target, trap).then_some(Errno::ENOTEMPTY)
-        }
+        Exchange::Replace
+        | Exchange::NoReplace
+        | Exchange::Whiteout
+        | Exchange::WhiteoutNoReplace => same_inode(target, trap).then_some(Errno::ENOTEMPTY),
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) fn rename(
         Exchange::Replace | Exchange::NoReplace => {
             Act::Changes(remembered(tree.rename(from, to), looked_up))
         }
-        Exchange::Whiteout => {
+        Exchange::Whiteout | Exchange::WhiteoutNoReplace => {
             let renamed = remembered(tree.rename(from, to), looked_up);
             Act::Changes(renamed.make(from, asked.id, Node::new(Kind::Whiteout, 0, 0)))
         }
@@ -154,7 +155,7 @@ fn rename_errors(
         return errors;
     };
     match how {
-        Exchange::NoReplace => errors.push(Errno::EEXIST),
+        Exchange::NoReplace | Exchange::WhiteoutNoReplace => errors.push(Errno::EEXIST),
         Exchange::Exchange => {
             if is_directory(target_kind) && within(from, target) {
                 errors.push(Errno::EINVAL);

@@ -2,6 +2,7 @@
 
 mod errors;
 mod explained;
+mod flags;
 mod refused;
 mod stale;
 

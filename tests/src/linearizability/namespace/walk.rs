@@ -192,7 +192,7 @@ fn is_full(tree: &Tree, call: Call, outcome: &Outcome) -> bool {
         | Call::Symlink(..)
         | Call::Link(..)
         | Call::SetXattr(..)
-        | Call::Rename(_, _, Exchange::Whiteout) => true,
+        | Call::Rename(_, _, Exchange::Whiteout | Exchange::WhiteoutNoReplace) => true,
         Call::Unlink(_)
         | Call::Rmdir(_)
         | Call::Rename(_, _, Exchange::Replace | Exchange::NoReplace | Exchange::Exchange)

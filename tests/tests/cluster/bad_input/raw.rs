@@ -1,6 +1,6 @@
 //! Garbage below and within gRPC.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use holdfast_tests::{Cluster, Random};
@@ -8,10 +8,22 @@ use holdfast_tests::{Cluster, Random};
 use super::{Calm, PATIENCE, lines};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A frame that ends its stream, and the flag of others that do.
+const RESET: u8 = 3;
+const END_STREAM: u8 = 1;
+/// The number of this status, 11, as headers have it.
+const OUT_OF_RANGE: &[u8] = &[0x82, 0x08, 0x7f];
 const CALL: &str = "/holdfast.v1.Client/Call";
 const OPEN: &str = "/holdfast.v1.Client/OpenVolume";
 const VOTE: &str = "/holdfast.v1.Raft/RequestVote";
 const HEARTBEATS: &str = "/holdfast.v1.Raft/Heartbeats";
+/// What a message may have; more is refused as soon as it is announced.
+const BYTES_MAX: [(&str, u32); 4] = [
+    (CALL, 4 << 20),
+    (OPEN, 4 << 20),
+    (VOTE, 64 << 20),
+    (HEARTBEATS, 64 << 20),
+];
 
 /// An HTTP/2 frame.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -56,6 +68,25 @@ fn connect(address: &str) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
+}
+
+/// What is said on stream 1 until a frame ends it.
+fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        stream.read_exact(&mut payload)?;
+        let of_call = head[5..] == 1_u32.to_be_bytes();
+        if of_call {
+            said.append(&mut payload);
+        }
+        let (kind, flags) = (head[3], head[4]);
+        if of_call && (kind == RESET || flags & END_STREAM != 0) {
+            return Ok(said);
+        }
+    }
 }
 
 /// Sends it, says that nothing more comes, and waits until the node has hung up.
@@ -110,18 +141,34 @@ fn a_message_that_is_said_to_be_huge_takes_no_memory() {
     let cluster = Cluster::start(1);
     let address = cluster.node(1).address();
     let mut calm = Calm::of(&cluster);
-    let mut waiting = Vec::new();
-    for length in [u32::MAX, 1 << 31, (64 << 20) + 1, 64 << 20] {
-        for path in [CALL, OPEN, VOTE, HEARTBEATS] {
-            for _ in 0..20 {
-                let mut stream = connect(address);
-                let opened = [opening(path), message(length, &[8; 1000])].concat();
-                stream.write_all(&opened).unwrap();
-                waiting.push(stream);
-            }
+    let say = |length: u32, path: &str| {
+        let mut stream = connect(address);
+        let opened = [opening(path), message(length, &[8; 1000])].concat();
+        stream.write_all(&opened).unwrap();
+        stream
+    };
+    // For each path 20 times, with a length that depends on what is allowed.
+    let say_all = |length: fn(u32) -> u32| {
+        let each = |(path, most)| (0..20).map(move |_| (path, say(length(most), path)));
+        BYTES_MAX.into_iter().flat_map(each).collect::<Vec<_>>()
+    };
+    let too_long: [fn(u32) -> u32; 3] = [|_| u32::MAX, |_| 1 << 31, |most| most + 1];
+    for length in too_long {
+        for (path, mut stream) in say_all(length) {
+            let answer = answer(&mut stream).unwrap();
+            // A stream of messages ends with the last good one: here there was none.
+            let is_stream = [CALL, HEARTBEATS].contains(&path);
+            let is_refused = answer.windows(3).any(|part| part == OUT_OF_RANGE);
+            assert!(is_stream || is_refused, "{path}: {}", answer.escape_ascii());
         }
     }
-    calm.assert_unharmed(&cluster, "320 huge messages that do not come");
+    calm.assert_unharmed(&cluster, "240 messages that are too long");
+    let mut waiting = say_all(|most| most);
+    calm.assert_unharmed(&cluster, "80 huge messages that do not come");
+    for (path, stream) in &mut waiting {
+        // It waits for the rest, until it hangs up on who answers no ping.
+        assert!(answer(stream).is_err(), "{path} is not waited for");
+    }
     drop(waiting);
     calm.assert_unharmed(&cluster, "they were given up");
 }
