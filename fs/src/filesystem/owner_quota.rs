@@ -2,7 +2,8 @@
 
 use holdfast_metadata::limits::COUNT_STEP_RECORDS_MAX;
 use holdfast_metadata::{
-    CountOwners, Operation, Owner, OwnerInfo, Owners, PosixError, Query, Reply, SetOwnerQuota,
+    CountOwners, Operation, Owner, OwnerCount, OwnerInfo, Owners, PosixError, Query, Reply,
+    SetOwnerQuota,
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
@@ -100,11 +101,15 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         Ok(page.owners.into_iter().find(|info| info.owner == owner))
     }
 
+    /// Nobody of whom only a part is counted: that would look like all.
     async fn owners(&self, from: Owner, owners_max: usize) -> Result<Owners, FilesystemError> {
-        match self.query(Query::Owners { from, owners_max }).await? {
-            Reply::Owners(page) => Ok(page),
-            _ => Err(FilesystemError::UnexpectedAnswer),
+        let Reply::Owners(mut page) = self.query(Query::Owners { from, owners_max }).await? else {
+            return Err(FilesystemError::UnexpectedAnswer);
+        };
+        if page.count != OwnerCount::ALL {
+            page.owners.clear();
         }
+        Ok(page)
     }
 }
 

@@ -5,13 +5,14 @@ mod shared;
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    Cookie, DirectoryEntry, FileKind, InodeFlags, PosixError, Rename, RenameFlags, SetXattr,
-    SetXattrMode, WritePosition,
+    Cookie, CountOwners, DirectoryEntry, FileKind, InodeFlags, PosixError, Rename, RenameFlags,
+    SetXattr, SetXattrMode, WritePosition,
 };
 
 use self::fixture::{CALLER, Fixture, ROOT, answer, at_once, creation, file_name, memory};
 use super::*;
 use crate::ioctl::Ioctl;
+use crate::quota::COUNT_NAME;
 
 /// Takes a fixed number of entries.
 struct Shelf<const PLUS: bool> {
@@ -97,6 +98,32 @@ fn what_was_removed_makes_room_in_a_full_quota_at_once() {
         fixture.unlink("more");
         fixture.filesystem.forget(more, 1);
         fixture.wait_until_gone(more);
+    }
+}
+
+#[test]
+fn what_is_counted_only_in_part_is_not_told() {
+    let fixture = Fixture::new();
+    fixture.create("file");
+    let step = |records_max| {
+        let step = Operation::CountOwners(CountOwners {
+            on: true,
+            records_max,
+        });
+        at_once(fixture.filesystem.change(Credentials::ROOT, step)).unwrap();
+    };
+    let told = |name: &str| {
+        let value = fixture.filesystem.getxattr(CALLER, ROOT, name.as_bytes());
+        String::from_utf8(at_once(value).unwrap().to_vec()).unwrap()
+    };
+    let names = ["holdfast.quota.user.0", "trusted.holdfast.owners.user.0"];
+    step(1);
+    assert!(told(COUNT_NAME).starts_with("counting"));
+    assert_eq!(names.map(told), ["", ""]);
+    step(100);
+    assert_eq!(told(COUNT_NAME), "on");
+    for name in names {
+        assert!(told(name).contains("inodes=2/none"), "{}", told(name));
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `holdfast.quota.user.N`, and `group.N` | a line, if anything is known; for the user, who is in the group, and root |
 //! | `trusted.holdfast.owners.user.N`, and `group.N` | lines from there on, users before groups; empty after the last |
 //!
-//! Each is that of the volume, whatever it is asked of. A line is `user=1000 bytes=4096/1000000 inodes=3/none`.
+//! Each is that of the volume, whatever it is asked of. There are no lines before all is counted. A line is `user=1000 bytes=4096/1000000 inodes=3/none`.
 
 use std::fmt;
 

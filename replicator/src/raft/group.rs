@@ -77,6 +77,8 @@ pub(crate) struct Proposed {
     pub(crate) applied: Applied,
     /// How long it took until a quorum had it.
     pub(crate) committed: Duration,
+    /// And until it was applied here.
+    pub(crate) elapsed: Duration,
 }
 
 impl GroupCounters {
@@ -162,7 +164,7 @@ impl Group {
             .try_acquire_many(steps as u32)
             .map_err(|_| Refusal::Overloaded)?;
         let began = Instant::now();
-        let written = self.proposer.propose(proposal)?;
+        let written = self.proposer.propose(proposal, began)?;
         let written = tokio::select! {
             biased;
             written = written => written,
@@ -178,6 +180,7 @@ impl Group {
                     index: written.log_id.index,
                     applied: written.data,
                     committed: committed.unwrap_or(elapsed),
+                    elapsed,
                 })
             }
             Err(error) => {

@@ -67,15 +67,16 @@ impl Proposer {
         }
     }
 
-    /// Proposes, before the answer is waited for, which comes with how long it took until a quorum had it. No answer comes when Raft ends first.
+    /// Proposes, before the answer is waited for, which comes with how long after its beginning a quorum had it. No answer comes when Raft ends first.
     pub(crate) fn propose(
         &self,
         proposal: Bytes,
+        began: Instant,
     ) -> Result<oneshot::Receiver<(Written, Option<Duration>)>, Refusal> {
         let (sender, answer) = oneshot::channel();
         let waiter = Waiter {
             answer: sender,
-            began: Instant::now(),
+            began,
             committed: None,
             counters: Arc::clone(&self.counters),
         };

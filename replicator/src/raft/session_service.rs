@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_metadata::{
-    Fault, InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
+    InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
 };
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_server::SessionAdmin;
@@ -166,16 +166,13 @@ impl SessionAdmin for SessionService {
             machine,
             entries_left: ENTRIES_MAX,
         };
-        let mut paths = Vec::new();
-        run_long(|| {
-            for directory in asked.directories {
-                let path = finder.path(InodeId::new(directory))?;
-                paths.push(path.unwrap_or_default().into());
-            }
-            Ok(())
-        })
-        .map_err(|fault: Fault| refused(&fault.into()))?;
-        Ok(Response::new(LocateDirectoriesResponse { paths }))
+        let directories = asked.directories.into_iter().map(InodeId::new);
+        let directories: Vec<InodeId> = directories.collect();
+        let paths = run_long(|| finder.paths(&directories));
+        let paths = paths.map_err(|fault| refused(&fault.into()))?.into_iter();
+        Ok(Response::new(LocateDirectoriesResponse {
+            paths: paths.map(|path| path.unwrap_or_default().into()).collect(),
+        }))
     }
 }
 

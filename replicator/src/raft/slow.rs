@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use holdfast_metadata::{RequestId, SessionId};
-use tokio::time::Instant;
 
+use super::activity::Asked;
 use super::type_config::GroupId;
+use crate::refusal::Refusal;
 use crate::sparing::Sparing;
 
 /// Logs the slow calls of a group.
@@ -18,16 +19,45 @@ pub(crate) struct Slow {
     queries: Sparing,
 }
 
-/// A command that has its outcome, which is not told yet.
+/// A call that was understood, and how far it came.
 #[derive(Debug)]
-pub(crate) struct TimedCommand {
-    pub(crate) operation: &'static str,
-    pub(crate) request: RequestId,
-    pub(crate) began: Instant,
+pub(crate) struct Timed {
+    pub(crate) asked: Asked,
+    pub(crate) way: Way,
+}
+
+/// Where its time went; nothing of what it did not come to.
+#[derive(Debug)]
+pub(crate) enum Way {
+    Command(RequestId, Times),
+    /// Of a session, if that is known, and until this node was confirmed to lead.
+    Query(Option<SessionId>, Option<Duration>),
+}
+
+/// Where the time of a command went.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
     /// Until a quorum had it.
-    pub(crate) commit: Duration,
+    pub(crate) commit: Option<Duration>,
     /// From then on, until it was applied here.
-    pub(crate) apply: Duration,
+    pub(crate) apply: Option<Duration>,
+}
+
+impl Timed {
+    /// Whose call it is, if that is known.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match self.way {
+            Way::Command(request, _) => Some(request.session),
+            Way::Query(session, _) => session,
+        }
+    }
+
+    /// This node was confirmed to lead after so long.
+    pub(crate) fn confirmed(&mut self, elapsed: Duration) {
+        if let Way::Query(_, confirm) = &mut self.way {
+            *confirm = Some(elapsed);
+        }
+    }
 }
 
 impl Slow {
@@ -40,37 +70,59 @@ impl Slow {
         }
     }
 
-    /// The outcome of a command is told now.
-    pub(crate) fn command(&self, timed: &TimedCommand) {
-        let elapsed = timed.began.elapsed();
-        let (group, request, operation) = (self.group, timed.request, timed.operation);
-        tracing::debug!(%request, operation, %group, micros = micros(elapsed), "answered");
+    /// A call is answered or refused now, after so long.
+    pub(crate) fn ended(&self, timed: &Timed, elapsed: Duration, refusal: Option<&Refusal>) {
+        let operation = timed.asked.operation();
+        match timed.way {
+            Way::Command(request, times) => {
+                self.command((request, operation), times, elapsed, refusal);
+            }
+            Way::Query(session, confirm) => {
+                self.query((session, operation), confirm, elapsed, refusal);
+            }
+        }
+    }
+
+    fn command(
+        &self,
+        (request, operation): (RequestId, &'static str),
+        Times { commit, apply }: Times,
+        elapsed: Duration,
+        refusal: Option<&Refusal>,
+    ) {
+        let (group, refusal) = (self.group, refusal.map(tracing::field::display));
+        let message = if refusal.is_some() {
+            "refused"
+        } else {
+            "answered"
+        };
+        tracing::debug!(%request, operation, %group, micros = micros(elapsed), refusal, message);
         if elapsed >= self.after
             && let Some(more) = self.commands.due()
         {
-            let others = elapsed.saturating_sub(timed.commit + timed.apply);
+            let known = commit.unwrap_or_default() + apply.unwrap_or_default();
             tracing::warn!(
                 %request,
                 operation,
                 %group,
                 micros = micros(elapsed),
-                commit_micros = micros(timed.commit),
-                apply_micros = micros(timed.apply),
-                others_micros = micros(others),
+                commit_micros = commit.map(micros),
+                apply_micros = apply.map(micros),
+                others_micros = micros(elapsed.saturating_sub(known)),
+                refusal,
                 more,
                 "slow command"
             );
         }
     }
 
-    /// A query, confirmed some time after it began, is answered now.
-    pub(crate) fn query(
+    fn query(
         &self,
-        operation: &'static str,
-        session: Option<SessionId>,
-        (began, confirmed): (Instant, Instant),
+        (session, operation): (Option<SessionId>, &'static str),
+        confirm: Option<Duration>,
+        elapsed: Duration,
+        refusal: Option<&Refusal>,
     ) {
-        let elapsed = began.elapsed();
         if elapsed >= self.after
             && let Some(more) = self.queries.due()
         {
@@ -80,7 +132,8 @@ impl Slow {
                 operation,
                 group = %self.group,
                 micros = micros(elapsed),
-                confirm_micros = micros(confirmed - began),
+                confirm_micros = confirm.map(micros),
+                refusal = refusal.map(tracing::field::display),
                 more,
                 "slow query"
             );

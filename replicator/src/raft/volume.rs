@@ -16,10 +16,10 @@ use super::activity::Asked;
 use super::attendance::Attendance;
 use super::copies::{Caller, Given, Holder};
 use super::everyone::Everyone;
-use super::group::{Group, Proposed};
+use super::group::Group;
 use super::machine::{Machine, run_long};
 use super::node_disk::NodeDisk;
-use super::slow::TimedCommand;
+use super::slow::{Timed, Times, Way};
 use super::type_config::Applied;
 use crate::call::{AnswerBody, CallBody};
 use crate::refusal::Refusal;
@@ -72,6 +72,29 @@ impl Volume {
         body: CallBody,
         caller: Option<&Caller>,
     ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
+        let received = Instant::now();
+        let mut timed = None;
+        let answer = self.answer_timed(received, body, caller, &mut timed).await;
+        if let Some(timed) = timed {
+            let elapsed = received.elapsed();
+            if answer.is_ok() {
+                let activity = &self.group.counters().activity;
+                activity.answered(timed.asked, timed.session(), elapsed);
+            }
+            let slow = self.group.slow();
+            slow.ended(&timed, elapsed, answer.as_ref().err());
+        }
+        answer
+    }
+
+    /// Notes what is asked, and what the time is spent on.
+    async fn answer_timed(
+        &self,
+        received: Instant,
+        body: CallBody,
+        caller: Option<&Caller>,
+        timed: &mut Option<Timed>,
+    ) -> Result<(AnswerBody, Option<Duration>), Refusal> {
         if !self.is_whole() {
             return Err(Refusal::Unavailable {
                 reason: "a dump is being loaded into the volume".to_owned(),
@@ -84,8 +107,6 @@ impl Volume {
                 caller.holder(self.group.id())
             }
         });
-        let received = Instant::now();
-        let mut timed = None;
         let (body, given) = match body {
             CallBody::Attend(attend) => {
                 if let Some(caller) = caller {
@@ -96,23 +117,19 @@ impl Volume {
                 return Ok((AnswerBody::Attended(attended), None));
             }
             CallBody::Command(command) => {
-                let done = self.command(command, holder.as_deref(), caller).await?;
-                let Some((outcome, times)) = done else {
+                let done = self.command(command, holder.as_deref(), caller, timed);
+                let Some(outcome) = done.await? else {
                     // No quorum was asked.
                     let done = Ok(holdfast_metadata::Answer::Done);
                     let done = holdfast_proto::encode_outcome(&done);
                     return Ok((AnswerBody::Outcome(done), None));
                 };
-                timed = Some(times);
                 (outcome, None)
             }
-            CallBody::Query(query) => self.query(query, None, caller).await?,
-            CallBody::Kept(query) => self.query(query, holder.as_deref(), caller).await?,
+            CallBody::Query(query) => self.query(query, None, caller, timed).await?,
+            CallBody::Kept(query) => self.query(query, holder.as_deref(), caller, timed).await?,
         };
         copies.settled(holder.as_ref()).await;
-        if let Some(timed) = timed {
-            self.group.slow().command(&timed);
-        }
         let Some(holder) = holder else {
             return Ok((body, None));
         };
@@ -134,8 +151,8 @@ impl Volume {
         command: Bytes,
         holder: Option<&Holder>,
         caller: Option<&Caller>,
-    ) -> Result<Option<(AnswerBody, TimedCommand)>, Refusal> {
-        let began = Instant::now();
+        timed: &mut Option<Timed>,
+    ) -> Result<Option<AnswerBody>, Refusal> {
         // What cannot be applied must not get into the log.
         let decoded =
             holdfast_proto::decode_command(command.clone()).map_err(|error| malformed(&error))?;
@@ -164,17 +181,12 @@ impl Volume {
         let command = self.with_space(command, decoded);
         let (group, operation) = (self.group.id(), asked.operation());
         let span = tracing::debug_span!("command", %request, operation, %group);
-        let (outcome, times) = self.order(command).instrument(span).await?;
-        let outcome = holdfast_proto::encode_outcome(&outcome);
-        self.count(asked, Some(request.session), began);
-        let timed = TimedCommand {
-            operation,
-            request,
-            began,
-            commit: times.commit,
-            apply: times.apply,
-        };
-        Ok(Some((AnswerBody::Outcome(outcome), timed)))
+        let mut times = Times::default();
+        let ordered = self.order(command, &mut times).instrument(span).await;
+        let way = Way::Command(request, times);
+        *timed = Some(Timed { asked, way });
+        let outcome = holdfast_proto::encode_outcome(&ordered?);
+        Ok(Some(AnswerBody::Outcome(outcome)))
     }
 
     /// A step of loading a dump into a volume that was made for it. It may be tried again whenever it is refused.
@@ -187,7 +199,7 @@ impl Volume {
         };
         let encoded = holdfast_proto::encode_command(&command);
         let command = self.with_space(encoded, command);
-        Ok(self.order(command).await?.0)
+        self.order(command, &mut Times::default()).await
     }
 
     /// Whether all of it is there: it was not made for a dump, or that is loaded.
@@ -204,27 +216,20 @@ impl Volume {
         is_whole
     }
 
-    async fn order(&self, command: Bytes) -> Result<(Outcome, Times), Refusal> {
+    /// Notes how long it takes, as far as it comes.
+    async fn order(&self, command: Bytes, times: &mut Times) -> Result<Outcome, Refusal> {
         let proposal = holdfast_proto::encode_proposal_command(command);
         if let Some(everyone) = &self.everyone {
             everyone.check()?;
         }
-        let began = Instant::now();
         let proposed = self.group.propose(proposal).await?;
-        let Proposed {
-            index,
-            applied,
-            committed,
-        } = proposed;
-        let times = Times {
-            commit: committed,
-            apply: began.elapsed().saturating_sub(committed),
-        };
+        times.commit = Some(proposed.committed);
+        times.apply = Some(proposed.elapsed.saturating_sub(proposed.committed));
         if let Some(everyone) = &self.everyone {
-            everyone.applied(index).await?;
+            everyone.applied(proposed.index).await?;
         }
-        match applied {
-            Applied::Command(outcome) => Ok((outcome, times)),
+        match proposed.applied {
+            Applied::Command(outcome) => Ok(outcome),
             Applied::Nothing | Applied::Catalog(_) => Err(Refusal::Malformed {
                 reason: "the group is not one of a volume".to_owned(),
             }),
@@ -252,11 +257,16 @@ impl Volume {
         query: Bytes,
         holder: Option<&Holder>,
         caller: Option<&Caller>,
+        timed: &mut Option<Timed>,
     ) -> Result<(AnswerBody, Option<Given>), Refusal> {
-        let began = Instant::now();
         let query = holdfast_proto::decode_query(query).map_err(|error| malformed(&error))?;
+        let timed = timed.insert(Timed {
+            asked: Asked::of_query(&query),
+            way: Way::Query(caller.and_then(Caller::session), None),
+        });
+        let began = Instant::now();
         let machine = self.group.read().await?;
-        let confirmed = Instant::now();
+        timed.confirmed(began.elapsed());
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(Refusal::NoSuchVolume);
         };
@@ -274,26 +284,8 @@ impl Volume {
             Some(_) | None => machine.query(&query)?,
         };
         let reply = holdfast_proto::encode_reply(reply);
-        let session = caller.and_then(Caller::session);
-        let asked = Asked::of_query(&query);
-        self.count(asked, session, began);
-        let slow = self.group.slow();
-        slow.query(asked.operation(), session, (began, confirmed));
         Ok((AnswerBody::Reply(reply), given))
     }
-
-    fn count(&self, asked: Asked, session: Option<SessionId>, began: Instant) {
-        let activity = &self.group.counters().activity;
-        activity.answered(asked, session, began.elapsed());
-    }
-}
-
-/// Where the time of a command went.
-struct Times {
-    /// Until a quorum had it.
-    commit: Duration,
-    /// From then on, until it was applied here.
-    apply: Duration,
 }
 
 fn malformed(error: &holdfast_proto::Malformed) -> Refusal {
@@ -301,3 +293,6 @@ fn malformed(error: &holdfast_proto::Malformed) -> Refusal {
         reason: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,9 +144,13 @@ impl Chunk {
         match (&mut self.commands, body) {
             (Commands::Volume(commands), ProposalBody::Command(command)) => {
                 if let Some(request) = command.request {
-                    let operation = Asked::of_command(&command.operation).operation();
-                    let (term, index) = (log_id.leader_id.term, log_id.index);
-                    tracing::debug!(%request, operation, term, index, "applying");
+                    tracing::debug!(
+                        %request,
+                        operation = Asked::of_command(&command.operation).operation(),
+                        term = log_id.leader_id.term,
+                        index = log_id.index,
+                        "applying"
+                    );
                 }
                 commands.push(of_term(command, log_id.leader_id.term));
             }

@@ -166,7 +166,7 @@ fn clear(arguments: &ClearArguments) -> anyhow::Result<()> {
 
 fn list(arguments: &ListArguments) -> anyhow::Result<()> {
     let place = Place::find(&arguments.path)?;
-    let (trees, owners) = match (arguments.owner.find()?, arguments.all) {
+    let (trees, lines) = match (arguments.owner.find()?, arguments.all) {
         (Some(owner), _) => (
             Vec::new(),
             owners::usage(&place, owner)?.into_iter().collect(),
@@ -175,7 +175,12 @@ fn list(arguments: &ListArguments) -> anyhow::Result<()> {
         (None, false) => (around(&place)?, owners::binding(&place)?),
     };
     let trees = trees.iter().map(Row::of_tree);
-    let rows: Vec<Row> = trees.chain(owners.iter().map(Row::of_owner)).collect();
+    let rows: Vec<Row> = trees.chain(lines.iter().map(Row::of_owner)).collect();
+    if arguments.all
+        && let Some(note) = owners::missing(&place)?
+    {
+        eprintln!("{note}");
+    }
     if arguments.json {
         return table::print_json(rows);
     }
@@ -192,7 +197,7 @@ impl ListArguments {
         if self.all {
             "the volume has no quota"
         } else if self.owner.is_given() {
-            "nothing is known of it: it has nothing in the volume, or that is not counted (holdfast quota on)"
+            "nothing is known of it: it has nothing in the volume, or that is not counted to its end (holdfast quota on)"
         } else {
             "no quota binds this path (--all shows those of the volume)"
         }

@@ -9,6 +9,7 @@ use holdfast_fs::{COUNT_NAME, CountState, OwnerAttribute, OwnerLine};
 use holdfast_metadata::Owner;
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 use rustix::fs::{XattrFlags, setxattr};
+use rustix::io::Errno;
 
 use super::{Place, read, refusal};
 
@@ -93,12 +94,24 @@ pub(super) fn usage(place: &Place, owner: Owner) -> anyhow::Result<Option<OwnerL
 
 /// The limits that bind who asks.
 pub(super) fn binding(place: &Place) -> anyhow::Result<Vec<OwnerLine>> {
-    let mut found = Vec::new();
-    for owner in oneself()? {
-        let line = usage(place, owner)?;
-        found.extend(line.filter(OwnerLine::is_limited));
+    let ask = |owner| read(&place.path, &OwnerAttribute::Usage(owner).to_string());
+    let text = told(&oneself()?, ask).map_err(|errno| refusal(&place.path, errno))?;
+    let mut lines = parse(&text)?;
+    lines.retain(OwnerLine::is_limited);
+    Ok(lines)
+}
+
+/// What the mount tells of them. To one that does not see our process we are in no group but the first.
+fn told(owners: &[Owner], ask: impl Fn(Owner) -> Result<String, Errno>) -> Result<String, Errno> {
+    let mut text = String::new();
+    for owner in owners {
+        match ask(*owner) {
+            Ok(lines) => text.push_str(&lines),
+            Err(Errno::ACCESS) => {}
+            Err(errno) => return Err(errno),
+        }
     }
-    Ok(found)
+    Ok(text)
 }
 
 /// All that are known.
@@ -156,7 +169,24 @@ pub(super) fn count(place: &Place, given: &Path, on: bool) -> anyhow::Result<()>
     }
 }
 
-/// Lists what somebody uses only where that is counted.
+/// Why users and groups are missing in a list of all, and what to do.
+pub(super) fn missing(place: &Place) -> anyhow::Result<Option<&'static str>> {
+    Ok(unfinished(state(place)?))
+}
+
+fn unfinished(state: CountState) -> Option<&'static str> {
+    match state {
+        CountState::On | CountState::Off => None,
+        CountState::Counting(..) => Some(
+            "users and groups are not shown, they are counted only in part: run holdfast quota on PATH",
+        ),
+        CountState::Forgetting => Some(
+            "users and groups are not shown, they are being forgotten: run holdfast quota off PATH",
+        ),
+    }
+}
+
+/// Refuses unless all is counted.
 pub(super) fn check_counted(place: &Place) -> anyhow::Result<()> {
     let told = match state(place)? {
         CountState::On => return Ok(()),
@@ -165,4 +195,30 @@ pub(super) fn check_counted(place: &Place) -> anyhow::Result<()> {
         CountState::Forgetting => "is being forgotten",
     };
     bail!("what users and groups have in this volume {told}: run holdfast quota on PATH")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_the_mount_does_not_see_are_left_out() {
+        let owners = [Owner::User(7), Owner::Group(7), Owner::Group(8)];
+        let line = |owner| match owner {
+            Owner::Group(8) => Err(Errno::ACCESS),
+            owner => Ok(format!("{owner:?}\n")),
+        };
+        assert_eq!(told(&owners, line).unwrap(), "User(7)\nGroup(7)\n");
+        assert_eq!(told(&owners, |_| Err(Errno::IO)), Err(Errno::IO));
+    }
+
+    #[test]
+    fn a_list_of_all_says_what_it_has_not() {
+        assert_eq!(unfinished(CountState::On), None);
+        assert_eq!(unfinished(CountState::Off), None);
+        let counting = unfinished(CountState::Counting(12, 345)).unwrap();
+        assert!(counting.contains("quota on"), "{counting}");
+        let forgetting = unfinished(CountState::Forgetting).unwrap();
+        assert!(forgetting.contains("quota off"), "{forgetting}");
+    }
 }
