@@ -12,6 +12,8 @@
 mod cut_log;
 mod damage;
 mod kill;
+mod log_failing_sync;
+mod log_life;
 mod log_power_failure;
 mod power_failure;
 mod workload;
