@@ -118,6 +118,8 @@ impl RecordedDisk {
 
 impl Drop for RecordedDisk {
     fn drop(&mut self) {
+        // A thread that still waits for an answer would keep this process from ending when nobody answers any more.
+        umount2(&self.path, MntFlags::MNT_FORCE).ok();
         umount2(&self.path, MntFlags::MNT_DETACH).ok();
         drop(self.session.take());
     }

@@ -136,7 +136,7 @@ impl BareLog {
     }
 }
 
-fn log_id(bare: BareLogId) -> LogId {
+pub(super) fn log_id(bare: BareLogId) -> LogId {
     let BareLogId { term, index } = bare;
     from_message::log_id(proto::LogId {
         term,

@@ -11,6 +11,8 @@
 
 mod cut_log;
 mod damage;
+mod group_life;
+mod group_power_failure;
 mod kill;
 mod log_failing_sync;
 mod log_life;
