@@ -135,6 +135,31 @@ pub enum Query {
 }
 
 impl Query {
+    /// In whose name it is asked, where that decides what is answered.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Query::TestLock(test) => Some(test.session),
+            Query::LockTicket { session, .. } => Some(*session),
+            Query::Lookup { .. }
+            | Query::Parent { .. }
+            | Query::Attributes { .. }
+            | Query::Readlink { .. }
+            | Query::GetXattr { .. }
+            | Query::Access { .. }
+            | Query::QuotasAround { .. }
+            | Query::Statistics
+            | Query::ReadDirectory { .. }
+            | Query::Read { .. }
+            | Query::ListXattr { .. }
+            | Query::Seek { .. }
+            | Query::Quotas { .. }
+            | Query::Owners { .. }
+            | Query::Orphans { .. }
+            | Query::Sessions
+            | Query::Locks { .. } => None,
+        }
+    }
+
     /// Whether it reads a few records, so that it is soon done or tried again.
     pub(crate) fn is_short(&self) -> bool {
         match self {

@@ -30,7 +30,7 @@ pub use noop::{
 #[cfg(feature = "testing")]
 pub use raft::fuzz;
 #[cfg(feature = "testing")]
-pub use raft::{BareGroup, BareLog, BareLogId};
+pub use raft::{BareGroup, BareLog, BareLogId, BareSnapshot, BareStore};
 pub use raft::{
     Event, FIRST_VOLUME, Load, Neighbour, Node, NodeError, NodeOptions, Observer, Overview,
     ReadMode, Recovery, Sample, Silence, SnapshotOptions, Start, StoppedNode, StoredVolume,

@@ -7,6 +7,8 @@ mod attendance;
 mod backup_service;
 #[cfg(feature = "testing")]
 mod bare_log;
+#[cfg(feature = "testing")]
+mod bare_store;
 mod catalog_client;
 mod check_service;
 mod client_service;
@@ -57,6 +59,8 @@ mod volume;
 
 #[cfg(feature = "testing")]
 pub use self::bare_log::{BareGroup, BareLog, BareLogId};
+#[cfg(feature = "testing")]
+pub use self::bare_store::{BareSnapshot, BareStore};
 /// The versions of what a node has on its disk.
 pub(crate) const FORMATS: [(&str, u64); 3] = [
     ("node directory", node_directory::VERSION),

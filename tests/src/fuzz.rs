@@ -8,6 +8,7 @@ mod commands;
 mod corpus;
 mod mutation;
 mod records;
+mod services;
 mod snapshots;
 mod wire;
 
@@ -107,6 +108,12 @@ pub const TARGETS: [Target; 8] = [
         corpus: corpus::files,
     },
 ];
+
+/// The messages of services that the targets `wire` and `raft` decode, by the names they have in the `.proto` files.
+pub fn messages() -> impl Iterator<Item = &'static str> {
+    let spoken = services::MESSAGES.iter().map(|spoken| spoken.name);
+    spoken.chain(raft::message_names())
+}
 
 /// The target of a name.
 pub fn target(name: &str) -> Target {

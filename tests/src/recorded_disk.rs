@@ -31,9 +31,18 @@ struct Recording {
     begin: Contents,
     contents: Contents,
     changes: Vec<Change>,
+    /// How many syncs succeed before one fails, if one is to fail.
+    syncs_left: Option<u64>,
 }
 
 impl Recording {
+    /// Whether the sync that is asked for now fails.
+    fn sync_fails(&mut self) -> bool {
+        let left = self.syncs_left.take();
+        self.syncs_left = left.and_then(|left| left.checked_sub(1));
+        left == Some(0)
+    }
+
     fn record(&mut self, change: Change) {
         self.contents.apply(&change);
         self.changes.push(change);
@@ -63,6 +72,7 @@ impl RecordedDisk {
             begin: contents.clone(),
             contents,
             changes: Vec::new(),
+            syncs_left: None,
         }));
         let recorder = Recorder::new(Arc::clone(&recording));
         let mut config = Config::default();
@@ -89,6 +99,16 @@ impl RecordedDisk {
         self.recording.lock().changes.len()
     }
 
+    /// After so many syncs from now on, of files and directories, one answers EIO; those after it succeed again.
+    pub fn fail_sync_after(&self, syncs: u64) {
+        self.recording.lock().syncs_left = Some(syncs);
+    }
+
+    /// Whether a sync is still to fail; it is not from now on.
+    pub fn cancel_failure(&self) -> bool {
+        self.recording.lock().syncs_left.take().is_some()
+    }
+
     /// All that was done so far.
     pub fn film(&self) -> Film {
         let recording = self.recording.lock();
@@ -98,6 +118,8 @@ impl RecordedDisk {
 
 impl Drop for RecordedDisk {
     fn drop(&mut self) {
+        // A thread that still waits for an answer would keep this process from ending when nobody answers any more.
+        umount2(&self.path, MntFlags::MNT_FORCE).ok();
         umount2(&self.path, MntFlags::MNT_DETACH).ok();
         drop(self.session.take());
     }

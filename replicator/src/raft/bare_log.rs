@@ -1,9 +1,10 @@
-//! The log of a node without the node, for tests of what a power failure leaves of it: those are in another crate.
+//! The log of a node without the node, for tests of what a failing disk leaves of it: those are in another crate.
 
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
+use holdfast_metadata::Fault;
 use holdfast_proto as proto;
 use openraft::EntryPayload;
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
@@ -29,6 +30,7 @@ const OPTIONS: LogOptions = LogOptions {
 #[expect(missing_debug_implementations, reason = "there is nothing to show")]
 pub struct BareLog {
     database: LogDatabase,
+    poison: Poison,
 }
 
 /// Where an entry is.
@@ -56,9 +58,15 @@ pub struct BareGroup {
 impl BareLog {
     /// Opens the log in a directory, or makes it.
     pub fn open(path: &Path) -> io::Result<BareLog> {
-        let database = LogDatabase::open(path, &OPTIONS, Poison::new());
+        let poison = Poison::new();
+        let database = LogDatabase::open(path, &OPTIONS, poison.clone());
         let database = database.map_err(io::Error::other)?;
-        Ok(BareLog { database })
+        Ok(BareLog { database, poison })
+    }
+
+    /// Why a node with this log has stopped, if it has.
+    pub fn fault(&self) -> Option<Fault> {
+        self.poison.fault().cloned()
     }
 
     /// Saves a vote, durably.
@@ -128,7 +136,7 @@ impl BareLog {
     }
 }
 
-fn log_id(bare: BareLogId) -> LogId {
+pub(super) fn log_id(bare: BareLogId) -> LogId {
     let BareLogId { term, index } = bare;
     from_message::log_id(proto::LogId {
         term,

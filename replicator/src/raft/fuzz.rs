@@ -37,38 +37,77 @@ pub fn log_records(bytes: &[u8]) {
     accepted::<proto::StoredPosition, _>(bytes, from_message::stored_position);
 }
 
+/// The name of a message, and what is done with one.
+type Check = (&'static str, fn(&[u8]));
+
 /// One check a message of the service `Raft`; the first byte of an input chooses it.
-const MESSAGES: [fn(&[u8]); 9] = [
-    |b| append_request(b),
-    |b| accepted::<proto::AppendResponse, _>(b, from_message::append_response),
-    |b| accepted::<proto::VoteRequest, _>(b, from_message::vote_request),
-    |b| accepted::<proto::VoteResponse, _>(b, from_message::vote_response),
-    |b| {
+const MESSAGES: [Check; 14] = [
+    ("AppendRequest", |b| append_request(b)),
+    ("AppendResponse", |b| {
+        accepted::<proto::AppendResponse, _>(b, from_message::append_response);
+    }),
+    ("VoteRequest", |b| {
+        accepted::<proto::VoteRequest, _>(b, from_message::vote_request);
+    }),
+    ("VoteResponse", |b| {
+        accepted::<proto::VoteResponse, _>(b, from_message::vote_response);
+    }),
+    ("TransferLeaderRequest", |b| {
         accepted::<proto::TransferLeaderRequest, _>(b, from_message::transfer_leader_request);
-    },
-    |b| {
+    }),
+    ("TransferLeaderResponse", |b| {
         accepted::<proto::TransferLeaderResponse, _>(b, from_message::transfer_leader_response);
-    },
-    |b| {
+    }),
+    ("HeartbeatBatch", |b| {
         accepted::<proto::HeartbeatBatch, _>(b, |batch| {
             let requests = batch.heartbeats.into_iter().filter_map(|h| h.request);
             requests
                 .map(from_message::append_request)
                 .collect::<Result<Vec<_>, _>>()
         });
-    },
-    |b| {
+    }),
+    ("SnapshotOffer", |b| {
         accepted::<proto::SnapshotOffer, _>(b, |offer| {
             from_message::snapshot_meta(offer.meta.unwrap_or_default())
         });
-    },
-    |b| chunk(b),
+    }),
+    ("SnapshotChunk", |b| chunk(b)),
+    ("HeartbeatAnswers", |b| {
+        accepted::<proto::HeartbeatAnswers, _>(b, |answers| {
+            let responses = answers.answers.into_iter().filter_map(|a| a.response);
+            responses
+                .map(from_message::append_response)
+                .collect::<Result<Vec<_>, _>>()
+        });
+    }),
+    ("SnapshotOfferResponse", |b| {
+        accepted::<proto::SnapshotOfferResponse, _>(b, |answer| {
+            from_message::receiver_vote(answer.vote)
+        });
+    }),
+    ("SnapshotResponse", |b| {
+        accepted::<proto::SnapshotResponse, _>(b, |answer| {
+            from_message::receiver_vote(answer.vote)
+        });
+    }),
+    ("AwaitAppliedRequest", |b| {
+        accepted::<proto::AwaitAppliedRequest, _>(b, Ok);
+    }),
+    ("AwaitAppliedResponse", |b| {
+        accepted::<proto::AwaitAppliedResponse, _>(b, Ok);
+    }),
 ];
+
+/// What they are called.
+pub fn message_names() -> impl Iterator<Item = &'static str> {
+    MESSAGES.iter().map(|(name, _)| *name)
+}
 
 /// A message of a peer: its kind, then its bytes.
 pub fn messages(bytes: &[u8]) {
     if let Some((kind, message)) = bytes.split_first() {
-        MESSAGES[usize::from(*kind) % MESSAGES.len()](message);
+        let (_, check) = MESSAGES[usize::from(*kind) % MESSAGES.len()];
+        check(message);
     }
 }
 
@@ -131,7 +170,7 @@ pub fn message_samples() -> Vec<Vec<u8>> {
             committed: Some(place(8)),
         }
         .encode_to_vec(),
-        to_response(),
+        higher_vote().encode_to_vec(),
         proto::VoteRequest {
             group: 2,
             vote,
@@ -176,10 +215,33 @@ pub fn message_samples() -> Vec<Vec<u8>> {
         .encode_to_vec(),
         chunk_sample(),
     ];
-    let numbered = (0_u8..).zip(samples);
+    let numbered = (0_u8..).zip(samples.into_iter().chain(more_samples()));
     numbered
         .map(|(kind, message)| [&[kind], &*message].concat())
         .collect()
+}
+
+/// Of the last kinds.
+fn more_samples() -> [Vec<u8>; 5] {
+    let vote = Some(vote());
+    [
+        proto::HeartbeatAnswers {
+            answers: vec![proto::HeartbeatAnswer {
+                call: 1,
+                response: Some(higher_vote()),
+            }],
+        }
+        .encode_to_vec(),
+        proto::SnapshotOfferResponse {
+            vote,
+            file: 3,
+            offset: 4096,
+        }
+        .encode_to_vec(),
+        proto::SnapshotResponse { vote }.encode_to_vec(),
+        proto::AwaitAppliedRequest { group: 2, index: 9 }.encode_to_vec(),
+        proto::AwaitAppliedResponse {}.encode_to_vec(),
+    ]
 }
 
 /// A list of both kinds, without its checksum and with it, and the file of a node.
@@ -269,12 +331,11 @@ fn meta() -> proto::SnapshotMeta {
     }
 }
 
-fn to_response() -> Vec<u8> {
+fn higher_vote() -> proto::AppendResponse {
     let result = proto::append_response::Result::HigherVote(vote());
     proto::AppendResponse {
         result: Some(result),
     }
-    .encode_to_vec()
 }
 
 fn transfer_response() -> Vec<u8> {

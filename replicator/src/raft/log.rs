@@ -120,7 +120,11 @@ impl LogDatabase {
         let log = self.group(group)?;
         let (removed, answer) = oneshot::channel();
         if !log.remove(removed)? {
-            return Ok(());
+            // By another call, which may have failed.
+            return shared
+                .poison
+                .fault()
+                .map_or(Ok(()), |fault| Err(fault.clone()));
         }
         wait(answer).await?;
         let mut groups = shared.groups.lock();

@@ -28,7 +28,9 @@ pub(super) fn snapshots() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn wire() -> Vec<Vec<u8>> {
-    chosen(WIRE, messages::KINDS.map(|(name, _)| name).as_slice())
+    let mut inputs = chosen(WIRE, messages::KINDS.map(|(name, _)| name).as_slice());
+    inputs.extend(messages::service_samples());
+    inputs
 }
 
 /// Every command and every query alone, and all of them after each other.

@@ -1,4 +1,4 @@
-//! What is said on the wire: every message and every conversion.
+//! What is said on the wire but between nodes: every conversion and every message.
 
 use std::fmt::Debug;
 
@@ -7,9 +7,10 @@ use holdfast_proto as proto;
 use holdfast_proto::Malformed;
 
 use super::records::Kind;
+use super::services::MESSAGES;
 
-/// One check a decoder; the first byte of an input chooses it.
-pub(super) const KINDS: [Kind; 15] = [
+/// One check a conversion; the first byte of an input chooses it, or a message of a service after them.
+pub(super) const KINDS: [Kind; 6] = [
     ("command", |b| {
         same(b, proto::decode_command, proto::encode_command);
     }),
@@ -38,15 +39,6 @@ pub(super) const KINDS: [Kind; 15] = [
             proto::ProposalBody::Catalog(command) => proto::encode_proposal_catalog(command),
         });
     }),
-    ("call requests", message::<proto::CallRequests>),
-    ("call responses", message::<proto::CallResponses>),
-    ("attend", message::<proto::Attend>),
-    ("attended", message::<proto::Attended>),
-    ("copies", message::<proto::Copies>),
-    ("open volume", message::<proto::OpenVolumeResponse>),
-    ("status", message::<proto::StatusResponse>),
-    ("sessions", message::<proto::ListSessionsResponse>),
-    ("join", message::<proto::JoinRequest>),
 ];
 
 /// A message: its kind, then its bytes.
@@ -54,8 +46,18 @@ pub(super) fn wire(bytes: &[u8]) {
     let Some((kind, message)) = bytes.split_first() else {
         return;
     };
-    let (_, check) = KINDS[usize::from(*kind) % KINDS.len()];
-    check(message);
+    let kind = usize::from(*kind) % (KINDS.len() + MESSAGES.len());
+    match KINDS.get(kind) {
+        Some((_, check)) => check(message),
+        None => (MESSAGES[kind - KINDS.len()].check)(message),
+    }
+}
+
+/// A message of each service, after its kind.
+pub(super) fn service_samples() -> Vec<Vec<u8>> {
+    let numbered = (KINDS.len() as u8..).zip(MESSAGES);
+    let samples = numbered.map(|(kind, spoken)| [&[kind], &*(spoken.sample)()].concat());
+    samples.collect()
 }
 
 fn same<T: PartialEq + Debug>(
@@ -66,11 +68,5 @@ fn same<T: PartialEq + Debug>(
     match decode(Bytes::copy_from_slice(bytes)) {
         Ok(value) => assert_eq!(decode(encode(&value)), Ok(value)),
         Err(refused) => assert!(refused.to_string().len() < 4096, "{refused}"),
-    }
-}
-
-fn message<M: prost::Message + Default + PartialEq + Debug>(bytes: &[u8]) {
-    if let Ok(message) = M::decode(bytes) {
-        assert_eq!(M::decode(&*message.encode_to_vec()), Ok(message));
     }
 }

@@ -297,8 +297,15 @@ impl fuser::Filesystem for Recorder {
         _data_only: bool,
         reply: ReplyEmpty,
     ) {
-        self.recording.lock().record(Change::Sync { ino: ino.0 });
-        reply.ok();
+        let mut recording = self.recording.lock();
+        let ino = ino.0;
+        if recording.sync_fails() {
+            recording.record(Change::FailedSync { ino });
+            reply.error(Errno::EIO);
+        } else {
+            recording.record(Change::Sync { ino });
+            reply.ok();
+        }
     }
 
     fn readdir(
@@ -334,10 +341,13 @@ impl fuser::Filesystem for Recorder {
         _data_only: bool,
         reply: ReplyEmpty,
     ) {
-        self.recording
-            .lock()
-            .record(Change::SyncDirectory { ino: ino.0 });
-        reply.ok();
+        let mut recording = self.recording.lock();
+        if recording.sync_fails() {
+            reply.error(Errno::EIO);
+        } else {
+            recording.record(Change::SyncDirectory { ino: ino.0 });
+            reply.ok();
+        }
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {

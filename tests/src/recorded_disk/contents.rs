@@ -40,6 +40,11 @@ pub(super) enum Change {
     Sync {
         ino: u64,
     },
+    /// What was written since the last sync is not on the disk, and no later sync brings it there, though it is still
+    /// read: Linux takes what it could not write for written.
+    FailedSync {
+        ino: u64,
+    },
     /// What names the directory has is durable from now on.
     SyncDirectory {
         ino: u64,
@@ -149,7 +154,7 @@ impl Contents {
             Change::Resize { ino, length } => {
                 self.change_file(*ino, |file| file.resize(*length, 0));
             }
-            Change::Sync { .. } | Change::SyncDirectory { .. } => {}
+            Change::Sync { .. } | Change::FailedSync { .. } | Change::SyncDirectory { .. } => {}
         }
     }
 

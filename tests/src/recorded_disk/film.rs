@@ -78,9 +78,15 @@ impl Film {
                 self.writes.entry(*ino).or_default().push(number);
             }
             Change::Sync { ino } => {
+                let durable = &mut self.durable;
+                let file = durable.nodes.entry(*ino);
+                file.or_insert_with(|| Node::new(false));
+                for number in self.writes.remove(ino).unwrap_or_default() {
+                    durable.apply(&self.changes[number]);
+                }
+            }
+            Change::FailedSync { ino } => {
                 self.writes.remove(ino);
-                let synced = self.now.nodes[ino].clone();
-                self.durable.nodes.insert(*ino, synced);
             }
             Change::SyncDirectory { ino } => {
                 let ino = *ino;
@@ -150,6 +156,7 @@ impl Change {
             Change::Write { .. }
             | Change::Resize { .. }
             | Change::Sync { .. }
+            | Change::FailedSync { .. }
             | Change::SyncDirectory { .. } => false,
         }
     }

@@ -11,7 +11,11 @@
 
 mod cut_log;
 mod damage;
+mod group_life;
+mod group_power_failure;
 mod kill;
+mod log_failing_sync;
+mod log_life;
 mod log_power_failure;
 mod power_failure;
 mod workload;

@@ -1,11 +1,14 @@
-//! Bad input to every decoder: the corpus, and seeded mutations of it, in bounded memory.
+//! Bad input to every decoder: the corpus, and seeded mutations of it, in bounded memory. And that none is left out.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::Random;
 use holdfast_tests::fuzz::{self, Target, mutate};
+use holdfast_tests::place;
 use holdfast_tests::system::allocation::{Counting, peak_of};
 
 #[global_allocator]
@@ -107,4 +110,49 @@ fn more_memory_than_a_target_may_take_is_noticed() {
     let greedy = || drop(std::hint::black_box(vec![0_u8; 1 << 20]));
     assert!(peak_of(greedy) >= 1 << 20);
     assert!(peak_of(|| ()) < 100);
+}
+
+/// The files of a folder, by their path from this crate's, without their ending: name and text.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let files = fs::read_dir(place::fixture(folder)).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let read = files.filter_map(|path| {
+        let name = path.file_name()?.to_str()?.strip_suffix(ending)?;
+        Some((name.to_owned(), fs::read_to_string(&path).unwrap()))
+    });
+    read.collect()
+}
+
+#[test]
+fn cargo_fuzz_has_every_target() {
+    let manifest = fs::read_to_string(place::fixture("fuzz/Cargo.toml")).unwrap();
+    let mut binaries = BTreeSet::new();
+    for (name, text) in files("fuzz/fuzz_targets", ".rs") {
+        assert!(
+            text.contains(&format!("target(\"{name}\")")),
+            "{name}.rs runs another target"
+        );
+        let path = format!("path = \"fuzz_targets/{name}.rs\"");
+        assert!(manifest.contains(&path), "the manifest has no {name}.rs");
+        binaries.insert(name);
+    }
+    let targets = fuzz::TARGETS.map(|target| target.name.to_owned());
+    assert_eq!(binaries, targets.into());
+}
+
+#[test]
+fn every_message_of_every_service_comes_to_a_target() {
+    let mut spoken = BTreeSet::new();
+    for (_, text) in files("../proto/proto/holdfast/v1", ".proto") {
+        for call in text.split_inclusive(';') {
+            let Some((_, call)) = call.split_once("rpc ") else {
+                continue;
+            };
+            let messages = call.split(['(', ')']).skip(1).step_by(2);
+            spoken.extend(messages.map(|message| message.trim_start_matches("stream ").to_owned()));
+        }
+    }
+    assert!(spoken.len() > 40, "{spoken:?}");
+    let decoded: BTreeSet<String> = fuzz::messages().map(str::to_owned).collect();
+    assert_eq!(spoken, decoded);
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use holdfast_metadata::{
-    Command, Credentials, InodeId, Operation, Query, RequestId, SessionId, Timestamp,
+    Command, Credentials, InodeId, LockMode, LockOwner, LockRange, LockSpace, Operation, Query,
+    RequestId, SessionId, TestLock, Timestamp,
 };
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::client_client::ClientClient;
@@ -13,7 +14,7 @@ use holdfast_proto::raft_client::RaftClient;
 use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{
     Attend, CallRequest, CallRequests, JoinRequest, ListSessionsRequest, ProposeCatalogRequest,
-    StatusRequest, VoteRequest, call_request, call_response, encode_command, refusal,
+    StatusRequest, VoteRequest, call_request, call_response, encode_command, encode_query, refusal,
 };
 use holdfast_replicator::{Tls, connect_lazy, explain};
 use tonic::transport::{Channel, Endpoint};
@@ -155,9 +156,7 @@ async fn a_call_that_looks_forwarded_is_checked_all_the_same() {
         call,
         volume: 1,
         forwarded,
-        body: Some(call_request::Body::Query(holdfast_proto::encode_query(
-            &query,
-        ))),
+        body: Some(call_request::Body::Query(encode_query(&query))),
         ..CallRequest::default()
     };
     let calls = vec![call(1, true), call(2, false)];
@@ -168,7 +167,7 @@ async fn a_call_that_looks_forwarded_is_checked_all_the_same() {
 }
 
 #[tokio::test]
-async fn nobody_acts_in_the_session_of_another_client() {
+async fn nobody_acts_or_asks_in_the_session_of_another_client() {
     let scene = Scene::start(1);
     let rights = ["--volumes", "default"];
     let [alice, mallory] =
@@ -202,9 +201,25 @@ async fn nobody_acts_in_the_session_of_another_client() {
         session,
         ..Attend::default()
     };
+    let ticket = Query::LockTicket {
+        ino: InodeId::ROOT,
+        session: SessionId(session),
+        sequence: 1,
+    };
+    let test = Query::TestLock(TestLock {
+        ino: InodeId::ROOT,
+        space: LockSpace::Posix,
+        session: SessionId(session),
+        owner: LockOwner(1),
+        range: LockRange { start: 0, end: 1 },
+        mode: LockMode::Shared,
+    });
+    let query = |query| call_request::Body::Query(encode_query(query));
     let bodies = [
         call_request::Body::Command(encode_command(&close)),
         call_request::Body::Attend(attend),
+        query(&ticket),
+        query(&test),
     ];
     let calls = bodies.into_iter().zip(1..).map(|(body, call)| CallRequest {
         call,

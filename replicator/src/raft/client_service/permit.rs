@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_metadata::{Operation, PosixError};
-use holdfast_proto::{CallRequest, call_request, decode_command, encode_outcome};
+use holdfast_proto::{CallRequest, call_request, decode_command, decode_query, encode_outcome};
 
 use crate::call::{AnswerBody, CallAnswer};
 use crate::raft::gate::CallerRights;
@@ -77,7 +77,12 @@ impl Permit {
                 Err(_) => (None, None),
             },
             Some(call_request::Body::Attend(attend)) => (Some(attend.session), None),
-            Some(call_request::Body::Query(_)) | None => (None, None),
+            Some(call_request::Body::Query(bytes)) => {
+                let query = decode_query(bytes.clone());
+                let session = query.ok().and_then(|query| query.session());
+                (session.map(|session| session.0), None)
+            }
+            None => (None, None),
         };
         if let Some(session) = session.filter(|session| Some(upper_half(*session)) != self.sessions)
         {

@@ -210,6 +210,11 @@ pub(crate) fn leader_vote(message: Option<proto::Vote>) -> Result<Vote, Malforme
     Ok(vote)
 }
 
+/// Of who is sent a snapshot.
+pub(crate) fn receiver_vote(message: Option<proto::Vote>) -> Result<Vote, MalformedMessage> {
+    present(message, "an answer to a snapshot without a vote").map(vote)
+}
+
 /// A field that every message of this version has.
 pub(crate) fn present<T>(field: Option<T>, missing: &'static str) -> Result<T, MalformedMessage> {
     field.ok_or(MalformedMessage(missing))

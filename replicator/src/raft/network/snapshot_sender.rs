@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::link::{Link, unreachable};
 use super::snapshot_reader::{self, Place};
-use crate::raft::convert::{MalformedMessage, from_message, to_message};
+use crate::raft::convert::{from_message, to_message};
 use crate::raft::snapshot::SnapshotDirectory;
 use crate::raft::type_config::{GroupId, TypeConfig, Vote};
 
@@ -36,7 +36,7 @@ pub(super) async fn send(
 ) -> Result<SnapshotResponse<TypeConfig>, Failure> {
     let directory = snapshot.snapshot;
     let answer = offer(link, group, vote, &directory).await?;
-    let current = receiver_vote(answer.vote)?;
+    let current = from_message::receiver_vote(answer.vote).map_err(unreachable)?;
     if current > vote {
         return Ok(SnapshotResponse::new(current));
     }
@@ -74,9 +74,8 @@ pub(super) async fn send(
         )));
     }
     let response = sent.map_err(|status| link.unreachable(&status))?;
-    Ok(SnapshotResponse::new(receiver_vote(
-        response.into_inner().vote,
-    )?))
+    let current = from_message::receiver_vote(response.into_inner().vote);
+    Ok(SnapshotResponse::new(current.map_err(unreachable)?))
 }
 
 async fn offer(
@@ -105,10 +104,4 @@ async fn offer(
         .map_err(|_| unreachable("no answer to the offer of a snapshot"))?
         .map_err(|status| link.unreachable(&status))?;
     Ok(answer.into_inner())
-}
-
-fn receiver_vote(message: Option<proto::Vote>) -> Result<Vote, Failure> {
-    let missing = MalformedMessage("an answer to a snapshot without a vote");
-    let vote = message.ok_or(missing).map_err(unreachable)?;
-    Ok(from_message::vote(vote))
 }

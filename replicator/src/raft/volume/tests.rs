@@ -152,8 +152,8 @@ async fn a_query_that_waited_for_the_copies_of_a_silent_mount_was_slow() {
     let holder = volume.group().copies().enter(line);
     volume.group().copies().reset();
     let mut call = std::pin::pin!(volume.answer(get_root(), None));
-    assert!(call.as_mut().now_or_never().is_none());
-    tokio::time::sleep(HELD_UP).await;
+    let held_up = tokio::time::timeout(HELD_UP, call.as_mut());
+    assert!(held_up.await.is_err(), "it did not wait");
     holder.hears(1);
     call.await.unwrap();
     let slow = scene.logged("slow query");
