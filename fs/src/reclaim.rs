@@ -5,6 +5,7 @@
 //! with [`ReclaimQueue::add_left_over`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const PAGE: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct ReclaimQueue {
     state: Mutex<State>,
+    /// Whether it is not settled, for each change that asks; set under the lock.
+    at_work: AtomicBool,
     changed: Condvar,
     settled: Notify,
 }
@@ -61,6 +64,7 @@ impl ReclaimQueue {
     pub(crate) fn add(&self, ino: InodeId) {
         let mut state = self.state.lock();
         state.waiting.push(ino);
+        self.note(&state);
         if state.waiting.len() == 1 {
             self.changed.notify_one();
         }
@@ -86,14 +90,21 @@ impl ReclaimQueue {
             };
             after = *last;
             count += page.len();
-            self.state.lock().waiting.extend(page);
+            let mut state = self.state.lock();
+            state.waiting.extend(page);
+            self.note(&state);
+            drop(state);
             self.changed.notify_one();
         }
     }
 
     /// Whether the space of something taken has yet to come back.
     pub(crate) fn is_at_work(&self) -> bool {
-        !self.state.lock().is_settled()
+        self.at_work.load(Ordering::Acquire)
+    }
+
+    fn note(&self, state: &State) {
+        self.at_work.store(!state.is_settled(), Ordering::Release);
     }
 
     /// Waits until the space of everything taken so far has come back, but not for long.
@@ -119,7 +130,10 @@ impl ReclaimQueue {
 
     /// Ends the thread once nothing waits or a command fails.
     fn stop(&self) {
-        self.state.lock().is_stopping = true;
+        let mut state = self.state.lock();
+        state.is_stopping = true;
+        self.note(&state);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -149,6 +163,7 @@ impl ReclaimQueue {
         state.waiting.extend(unfinished);
         state.is_busy = false;
         state.is_failing = is_failing;
+        self.note(&state);
         if state.is_settled() {
             state.is_urgent = false;
             self.settled.notify_waiters();

@@ -39,7 +39,8 @@ impl Change {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     trees: Vec<(InodeId, Change)>,
-    owners: BTreeMap<Owner, Change>,
+    /// Usually no more than the users and groups of two inodes.
+    owners: Vec<(Owner, Change)>,
     count: OwnerCount,
 }
 
@@ -110,7 +111,11 @@ impl Ledger {
             return;
         }
         for owner in [Owner::User(uid), Owner::Group(gid)] {
-            self.owners.entry(owner).or_default().add(change);
+            let mut known = self.owners.iter_mut();
+            match known.find(|(known, _)| *known == owner) {
+                Some((_, sum)) => sum.add(change),
+                None => self.owners.push((owner, change)),
+            }
         }
     }
 }
@@ -165,18 +170,29 @@ fn settle_trees(context: &mut Context<'_>) -> Result<(), Stop> {
     for (root, (mut quota, sum)) in sums {
         quota.used.bytes = counted(quota.used.bytes, sum.bytes, quota.limits.bytes)?;
         quota.used.inodes = counted(quota.used.inodes, sum.inodes, quota.limits.inodes)?;
-        if quota.used.inodes == 0 || has_ended(context, root, &quota)? {
-            context.state.delete(keys::quota(root));
-        } else {
-            context.state.put(keys::quota(root), quota.encode());
-        }
+        put(context, root, &quota)?;
     }
     Ok(())
 }
 
-/// A tree whose limits were lifted ends when nothing but its root is left: that is in the tree around it, then.
+/// Keeps what is known of a tree, unless it has ended.
+pub(crate) fn put(context: &mut Context<'_>, root: InodeId, quota: &Quota) -> Result<(), Stop> {
+    if quota.used.inodes == 0 || has_ended(context, root, quota)? {
+        context.state.delete(keys::quota(root));
+    } else {
+        context.state.put(keys::quota(root), quota.encode());
+    }
+    Ok(())
+}
+
+/// A tree whose limits were lifted ends when nothing but its root is left.
+pub(crate) fn is_only_root(quota: &Quota) -> bool {
+    quota.limits == Amounts::UNLIMITED && quota.used.inodes == 1
+}
+
+/// The root of a tree that ends is in the tree around it, then.
 fn has_ended(context: &mut Context<'_>, root: InodeId, quota: &Quota) -> Result<bool, Stop> {
-    if quota.limits != Amounts::UNLIMITED || quota.used.inodes > 1 {
+    if !is_only_root(quota) {
         return Ok(false);
     }
     // What is left may be a removed file that is open, in a tree whose root is gone.

@@ -95,7 +95,8 @@ impl Rates {
             *sum = sum.saturating_add(*calls);
         }
         for (key, calls) in &other.directories {
-            *self.directories.entry(*key).or_default() += calls;
+            let sum = self.directories.entry(*key).or_default();
+            *sum = sum.saturating_add(*calls);
         }
     }
 
@@ -186,7 +187,7 @@ impl OperationRate {
             let within = u128::from(*count) * 1000;
             if below + within >= wanted && within > 0 {
                 let width = u128::from(upper.saturating_sub(lower));
-                let micros = width * wanted.saturating_sub(below) / within;
+                let micros = width.saturating_mul(wanted.saturating_sub(below)) / within;
                 return Some(Duration::from_micros(lower + micros as u64));
             }
             below += within;
@@ -257,6 +258,25 @@ mod tests {
         let rates = Rates::between(&before, &now);
         assert_eq!(rates.total(true).count(), 1);
         assert_eq!(rates.sessions[&(1, 7)], 1);
+    }
+
+    #[test]
+    fn numbers_that_others_make_up_do_not_overflow() {
+        let done = vec![operation("mkdir", true, [u64::MAX; 3], u64::MAX)];
+        let mut now = report(2, done, u64::MAX);
+        if let Some(activity) = &mut now.groups[0].activity {
+            activity.bounds_micros = vec![u64::MAX - 1, u64::MAX];
+        }
+        let before = report(1, Vec::new(), 0);
+        let mut rates = Rates::between(&before, &now);
+        rates.add(&Rates::between(&before, &now));
+        assert_eq!(rates.directories[&(1, 9)], u64::MAX);
+        assert_eq!(rates.sessions[&(1, 7)], u64::MAX);
+        let total = rates.total(true);
+        assert_eq!(total.count(), u64::MAX);
+        for thousandths in [0, 500, 1000, u64::MAX] {
+            assert!(total.quantile(thousandths).is_some());
+        }
     }
 
     #[test]

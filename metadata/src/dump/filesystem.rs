@@ -26,8 +26,10 @@ pub struct Filesystem<V> {
     orphans: BTreeSet<u64>,
     /// Blocks that orphans have, with the number of extents of others.
     blocks: BTreeMap<u64, u64>,
-    /// Quota trees that orphans are in, as they are without these; `None` for one that has nothing else.
+    /// Quota trees that orphans are in, as they are without these; `None` for one that has nothing else, or has ended.
     quotas: BTreeMap<u64, Option<Quota>>,
+    /// The roots of those that have ended.
+    roots: BTreeMap<u64, Inode>,
     /// The same of users and groups, by their numbers.
     owners: BTreeMap<u64, OwnerQuota>,
 }
@@ -50,9 +52,11 @@ impl<V: View> Filesystem<V> {
             orphans,
             blocks: BTreeMap::new(),
             quotas: BTreeMap::new(),
+            roots: BTreeMap::new(),
             owners: BTreeMap::new(),
         };
         filesystem.leave_out_orphans()?;
+        filesystem.end_trees()?;
         Ok(filesystem)
     }
 
@@ -100,6 +104,30 @@ impl<V: View> Filesystem<V> {
         Ok(())
     }
 
+    /// As in a volume in which these orphans were reclaimed.
+    fn end_trees(&mut self) -> Result<(), Fault> {
+        for (root, left) in &mut self.quotas {
+            let Some(quota) = left.filter(quota::is_only_root) else {
+                continue;
+            };
+            let key = keys::inode(InodeId::new(*root));
+            // What is left in a tree whose root is gone is no root.
+            if let Some(inode) = self
+                .view
+                .get(&key)?
+                .filter(|_| !self.orphans.contains(root))
+            {
+                let inode = Inode {
+                    tree: quota.outer,
+                    ..Inode::decode(&inode)?
+                };
+                self.roots.insert(*root, inode);
+                *left = None;
+            }
+        }
+        Ok(())
+    }
+
     /// What is shown of an entry.
     fn show(&self, key: &[u8]) -> Shown {
         let number = keys::first_number(key).unwrap_or_default();
@@ -121,6 +149,10 @@ impl<V: View> Filesystem<V> {
                 None => true,
                 Some(quota) if *quota == OwnerQuota::NOTHING => false,
                 Some(quota) => return Shown::Other(quota.encode()),
+            },
+            Some(Prefix::Inode) => match self.roots.get(&number) {
+                None => !self.orphans.contains(&number),
+                Some(root) => return Shown::Other(root.encode()),
             },
             Some(_of_inode) => !self.orphans.contains(&number),
         };

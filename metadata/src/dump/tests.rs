@@ -3,9 +3,11 @@
 use bytes::Bytes;
 
 use super::{Filesystem, may_hold, restore};
+use crate::command::{Operation, Reclaim, SetQuota};
 use crate::digest::digest;
 use crate::invariant::{self, State};
 use crate::keys::{self, BlockId};
+use crate::ops::fixture::Fixture;
 use crate::record::{Extent, ExtentHome, Inode, OwnerQuota, Quota, SessionRecord, Shared, Volume};
 use crate::snapshot::{self, SnapshotError};
 use crate::state_machine::load_volume;
@@ -183,6 +185,32 @@ fn quotas_are_counted_without_orphans_and_gone_where_these_are_alone() {
     let shown = filesystem.get(&keys::quota(InodeId::ROOT)).unwrap();
     assert_eq!(shown, quota(None, 150, 4));
     assert!(!filesystem.contains(&keys::quota(alone)).unwrap());
+}
+
+#[test]
+fn a_lifted_tree_in_which_only_orphans_are_left_has_ended() {
+    let mut fixture = Fixture::new();
+    let outer = fixture.mkdir(InodeId::ROOT, "outer");
+    let set = |ino, inodes| {
+        Operation::SetQuota(SetQuota {
+            ino,
+            bytes: None,
+            inodes: Some(inodes),
+        })
+    };
+    fixture.run(set(outer, 10)).unwrap();
+    let inner = fixture.mkdir(outer, "inner");
+    fixture.run(set(inner, 5)).unwrap();
+    let file = fixture.create(inner, "file");
+    fixture.unlink(inner, "file").unwrap();
+    fixture.run(set(inner, Amounts::NO_LIMIT)).unwrap();
+    let while_open = dump(fixture.machine.engine());
+    let reclaim = Reclaim {
+        inodes: vec![file],
+        term: None,
+    };
+    fixture.run(Operation::Reclaim(reclaim)).unwrap();
+    assert_eq!(while_open, dump(fixture.machine.engine()));
 }
 
 #[test]

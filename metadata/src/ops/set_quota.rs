@@ -5,12 +5,11 @@
 
 use super::{Context, Stop, check_changeable};
 use crate::command::SetQuota;
-use crate::keys;
 use crate::limits::QUOTA_DEPTH_MAX;
 use crate::outcome::{Answer, PosixError};
 use crate::quota;
 use crate::record::{Inode, InodeBody, Quota};
-use crate::types::{Amounts, InodeId};
+use crate::types::Amounts;
 
 pub(crate) fn apply(context: &mut Context<'_>, set: &SetQuota) -> Result<Answer, Stop> {
     if !context.credentials.is_superuser() {
@@ -25,7 +24,7 @@ pub(crate) fn apply(context: &mut Context<'_>, set: &SetQuota) -> Result<Answer,
     }
     check_changeable(&inode)?;
     if inode.tree == Some(set.ino) {
-        change(context, set, inode)?;
+        change(context, set)?;
     } else {
         begin(context, set, inode)?;
     }
@@ -50,34 +49,18 @@ fn begin(context: &mut Context<'_>, set: &SetQuota, mut inode: Inode) -> Result<
     };
     inode.tree = Some(set.ino);
     context.put_inode(set.ino, &inode);
-    put(
-        context,
-        set.ino,
-        &Quota {
-            outer,
-            limits,
-            used,
-        },
-    );
-    Ok(())
+    let quota = Quota {
+        outer,
+        limits,
+        used,
+    };
+    quota::put(context, set.ino, &quota)
 }
 
-fn change(context: &mut Context<'_>, set: &SetQuota, mut inode: Inode) -> Result<(), Stop> {
+fn change(context: &mut Context<'_>, set: &SetQuota) -> Result<(), Stop> {
     let mut quota = quota::load(&*context.state, set.ino)?;
     quota.limits = changed(quota.limits, set);
-    let only_root = quota.used.inodes == 1;
-    if quota.limits == Amounts::UNLIMITED && only_root {
-        inode.tree = quota.outer;
-        context.put_inode(set.ino, &inode);
-        context.state.delete(keys::quota(set.ino));
-    } else {
-        put(context, set.ino, &quota);
-    }
-    Ok(())
-}
-
-fn put(context: &mut Context<'_>, root: InodeId, quota: &Quota) {
-    context.state.put(keys::quota(root), quota.encode());
+    quota::put(context, set.ino, &quota)
 }
 
 fn changed(limits: Amounts, set: &SetQuota) -> Amounts {

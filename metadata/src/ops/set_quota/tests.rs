@@ -5,7 +5,7 @@ use crate::command::{Operation, Reclaim, RenameFlags, SetFlags};
 use crate::ops::fixture::Fixture;
 use crate::outcome::{Outcome, QuotaInfo, Reply};
 use crate::query::Query;
-use crate::types::{Credentials, InodeFlags};
+use crate::types::{Credentials, InodeFlags, InodeId};
 
 fn set(fixture: &mut Fixture, ino: InodeId, bytes: Option<u64>) -> Outcome {
     let inodes = None;

@@ -26,8 +26,7 @@ struct Services<'a> {
 impl Services<'_> {
     /// The list after a key, in the part of a service.
     fn list(&self, service: &str, key: &str) -> Vec<String> {
-        let part = COMPOSE.split_once(&format!("\n  {service}:\n")).unwrap().1;
-        let mut lines = part.lines().map(str::trim);
+        let mut lines = part(service).lines().map(str::trim);
         let list = lines.find_map(|line| line.strip_prefix(&format!("{key}: ")));
         let list: Vec<String> = serde_json::from_str(list.unwrap()).unwrap();
         list.into_iter()
@@ -47,10 +46,10 @@ impl Services<'_> {
             let address = format!("{}.{node}:7420", self.network);
             word = word.replace(&format!("node-{node}:7420"), &address);
         }
-        match word.strip_prefix("/pki") {
-            Some(rest) => self.path("pki") + rest,
-            None => word.replace("cd /pki", &format!("cd {}", self.path("pki"))),
+        if word == "/tls" {
+            return format!("{}/{}", self.path("pki"), own_directory(service));
         }
+        word.replace("cd /pki", &format!("cd {}", self.path("pki")))
     }
 
     fn path(&self, name: &str) -> String {
@@ -66,6 +65,18 @@ impl Services<'_> {
             .stderr(log.try_clone().unwrap());
         Running(command.stdout(log).spawn().unwrap())
     }
+}
+
+/// What follows the name of a service.
+fn part(service: &str) -> &'static str {
+    COMPOSE.split_once(&format!("\n  {service}:\n")).unwrap().1
+}
+
+/// What a service sees of the certificates.
+fn own_directory(service: &str) -> &'static str {
+    let seen = part(service).split_once("target: /tls, ").unwrap().1;
+    let seen = seen.split_once("subpath: ").unwrap().1;
+    seen.split_once(' ').unwrap().0
 }
 
 /// Ended as Docker ends it.
@@ -103,6 +114,16 @@ fn the_containers_make_certificates_a_cluster_and_a_mount_of_it() {
     assert!(made().contains("holdfast://client/mount?volumes=default"));
     assert_eq!(made(), "", "what is there stays");
 
+    for service in ["node-1", "node-2", "node-3"] {
+        assert_eq!(own_directory(service), service, "its own key");
+    }
+    assert_eq!(own_directory("mount"), "client-mount");
+    assert_eq!(own_directory("admin"), "client-admin");
+    assert_eq!(
+        COMPOSE.matches("\"pki:/pki").count(),
+        1,
+        "one has the key of the authority"
+    );
     let _nodes = ["node-1", "node-2", "node-3"].map(|node| services.spawn(node));
     let check = services.list("node-1", "test");
     assert_eq!(check[..2], ["CMD", "holdfast"]);

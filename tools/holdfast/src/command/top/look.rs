@@ -1,7 +1,9 @@
 //! What the nodes say at one moment, and what was done between two.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{
     GroupStatus, ListSessionsRequest, LocateDirectoriesRequest, SessionStatus, StatusResponse,
@@ -9,6 +11,7 @@ use holdfast_proto::{
 use holdfast_replicator::Rates;
 use serde::Serialize;
 use tokio::time::timeout;
+use tonic::transport::Channel;
 
 use crate::cluster::{Cluster, Heard, nobody, request};
 use crate::command::{session, status};
@@ -27,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Look {
     at: Instant,
     heard: Vec<Heard>,
+    /// To those that lead something, by their addresses.
+    channels: BTreeMap<String, Channel>,
     /// By volume, as its leader says.
     sessions: Vec<(u64, SessionStatus)>,
 }
@@ -38,33 +43,56 @@ impl Look {
         if heard.iter().all(|one| one.status.is_err()) {
             return Err(nobody(&heard));
         }
-        let at = Instant::now();
-        let mut sessions = Vec::new();
         let mut look = Look {
-            at,
+            at: Instant::now(),
             heard,
+            channels: BTreeMap::new(),
             sessions: Vec::new(),
         };
-        for (address, group) in look.leaders().filter(|(_, group)| group.sessions > 0) {
-            let mut client = SessionAdminClient::new(cluster.channel(address)?);
-            let volume = group.name.clone();
-            let asked = client.list_sessions(request(ListSessionsRequest { volume }));
-            // The leader may have gone meanwhile, or may not tell us: there is the next look.
-            if let Ok(Ok(listed)) = timeout(PATIENCE, asked).await {
-                let listed = listed.into_inner().sessions.into_iter();
-                sessions.extend(listed.map(|session| (group.group, session)));
-            }
-        }
-        look.sessions = sessions;
+        look.channels = look.connect(cluster)?;
+        look.sessions = look.ask_sessions().await;
         Ok(look)
     }
 
+    /// To each address once; it connects when it is used.
+    fn connect(&self, cluster: &Cluster) -> anyhow::Result<BTreeMap<String, Channel>> {
+        let addresses: BTreeSet<&str> = self.led().map(|(address, _)| address).collect();
+        let channels = addresses.into_iter();
+        channels
+            .map(|address| Ok((address.to_owned(), cluster.channel(address)?)))
+            .collect()
+    }
+
+    async fn ask_sessions(&self) -> Vec<(u64, SessionStatus)> {
+        let leaders = self.leaders().filter(|(_, group)| group.sessions > 0);
+        // At the same time: one that is away takes as long as it may.
+        let asked = leaders.map(async |(mut client, group)| {
+            let volume = group.name.clone();
+            let asked = client.list_sessions(request(ListSessionsRequest { volume }));
+            // The leader may have gone meanwhile, or may not tell us: there is the next look.
+            let listed = timeout(PATIENCE, asked).await.ok()?.ok()?;
+            Some((group.group, listed.into_inner().sessions))
+        });
+        let listed = join_all(asked).await.into_iter().flatten();
+        listed
+            .flat_map(|(group, sessions)| sessions.into_iter().map(move |session| (group, session)))
+            .collect()
+    }
+
     /// The volumes and the catalog, and where the node is that leads each.
-    fn leaders(&self) -> impl Iterator<Item = (&str, &GroupStatus)> {
+    fn led(&self) -> impl Iterator<Item = (&str, &GroupStatus)> {
         self.heard.iter().flat_map(|one| {
             let groups = one.status.iter().flat_map(|status| &status.groups);
             let led = groups.filter(|group| group.role == "leader");
             led.map(|group| (one.address.as_str(), group))
+        })
+    }
+
+    /// The same, to be asked.
+    fn leaders(&self) -> impl Iterator<Item = (SessionAdminClient<Channel>, &GroupStatus)> {
+        self.led().filter_map(|(address, group)| {
+            let channel = self.channels.get(address)?;
+            Some((SessionAdminClient::new(channel.clone()), group))
         })
     }
 
@@ -94,7 +122,7 @@ impl View {
     pub(super) async fn next(cluster: &Cluster, before: &mut Look) -> anyhow::Result<View> {
         let now = Look::take(cluster).await?;
         let mut view = View::between(before, &now);
-        view.locate(cluster, &now).await?;
+        view.locate(&now).await;
         *before = now;
         Ok(view)
     }
@@ -137,40 +165,43 @@ impl View {
     }
 
     /// Asks the leaders where the directories are. Which are not told keep their numbers.
-    async fn locate(&mut self, cluster: &Cluster, now: &Look) -> anyhow::Result<()> {
-        for (address, group) in now.leaders() {
-            let directories = self.directories.iter_mut();
-            let here = directories.filter(|one| one.volume == group.name);
-            let here: Vec<&mut DirectoryPicture> = here.collect();
-            if here.is_empty() {
-                continue;
+    async fn locate(&mut self, now: &Look) {
+        let asked = now.leaders().map(async |(mut client, group)| {
+            let here = self.directories.iter();
+            let here = here.filter(|one| one.volume == group.name);
+            let directories: Vec<u64> = here.filter_map(|one| one.inode.parse().ok()).collect();
+            if directories.is_empty() {
+                return None;
             }
-            let inodes = here.iter().filter_map(|one| one.inode.parse().ok());
-            let asked = LocateDirectoriesRequest {
-                volume: group.name.clone(),
-                directories: inodes.collect(),
-            };
-            let mut client = SessionAdminClient::new(cluster.channel(address)?);
-            let asked = client.locate_directories(request(asked));
+            let volume = group.name.clone();
+            let asked = client.locate_directories(request(LocateDirectoriesRequest {
+                volume,
+                directories,
+            }));
             // A node of an earlier version does not know.
-            if let Ok(Ok(located)) = timeout(PATIENCE, asked).await {
-                for (directory, path) in here.into_iter().zip(located.into_inner().paths) {
-                    let path = String::from_utf8_lossy(&path).into_owned();
-                    directory.path = (!path.is_empty()).then_some(path);
-                }
+            let located = timeout(PATIENCE, asked).await.ok()?.ok()?;
+            Some((&group.name, located.into_inner().paths))
+        });
+        for (volume, paths) in join_all(asked).await.into_iter().flatten() {
+            let directories = self.directories.iter_mut();
+            let here = directories.filter(|one| one.volume == *volume);
+            for (directory, path) in here.zip(paths) {
+                let path = String::from_utf8_lossy(&path).into_owned();
+                directory.path = (!path.is_empty()).then_some(path);
             }
         }
-        Ok(())
     }
 
     /// So many a second, in tenths.
     pub(super) fn tenths_a_second(&self, count: u64) -> u64 {
-        count * 10_000 / self.milliseconds
+        let tenths = u128::from(count) * 10_000 / u128::from(self.milliseconds.max(1));
+        u64::try_from(tenths).unwrap_or(u64::MAX)
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
     use std::time::Duration;
 
     use holdfast_proto::{
@@ -262,6 +293,7 @@ pub(super) mod tests {
                 heard("node1:1", Ok(status)),
                 heard("node2:1", Err("Connection refused".to_owned())),
             ],
+            channels: BTreeMap::new(),
             sessions: vec![(1, session)],
         }
     }
@@ -302,6 +334,35 @@ pub(super) mod tests {
         assert_eq!(view.directories[0].calls, 160);
         assert_eq!(view.health, "degraded");
         assert_eq!(view.picture.groups[0].replicas[1].lag, Some(42));
+    }
+
+    #[test]
+    fn leaders_that_stand_still_are_waited_for_together() {
+        let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let listeners: Vec<TcpListener> = (0..2).map(listen).collect();
+        let addresses = listeners.iter().map(|listener| listener.local_addr());
+        let addresses: Vec<String> = addresses.map(|one| one.unwrap().to_string()).collect();
+        let mut still = look(Instant::now(), 1, 1);
+        let group = still.led().next().unwrap().1.clone();
+        still.heard = addresses
+            .iter()
+            .map(|address| Heard {
+                address: address.clone(),
+                status: Ok(StatusResponse {
+                    groups: vec![group.clone(), group.clone()],
+                    ..StatusResponse::default()
+                }),
+            })
+            .collect();
+        let cluster = Cluster::new(addresses, None).unwrap();
+        let begun = Instant::now();
+        let sessions = cluster.run(async {
+            still.channels = still.connect(&cluster).unwrap();
+            still.ask_sessions().await
+        });
+        assert!(sessions.is_empty());
+        assert_eq!(still.channels.len(), 2);
+        assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::plain::plain;
 /// Between two columns.
 const GAP: usize = 2;
 /// Stands for the end of what was cut.
-const CUT: char = '\u{2026}';
+const CUT: &str = "\u{2026}";
 
 /// What stands in one place. What others have said cannot steer the terminal.
 #[derive(Debug)]
@@ -123,17 +123,20 @@ fn row<'a>(cells: impl Iterator<Item = (&'a str, Style)>, widths: &[usize]) -> L
 
 /// The beginning of a text, so that nobody takes it for the whole.
 fn cut(text: &str, width: usize) -> String {
-    if Span::raw(text).width() <= width {
+    let whole = Span::raw(text);
+    if whole.width() <= width {
         return text.to_owned();
     }
-    let mut kept = text.to_owned();
-    while !kept.is_empty() && Span::raw(&kept).width() >= width {
-        kept.pop();
-    }
-    if width > 0 {
-        kept.push(CUT);
-    }
-    kept
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let mut used = 0;
+    let letters = whole.styled_graphemes(Style::new());
+    let letters = letters.map(|letter| letter.symbol).take_while(|letter| {
+        used += Span::raw(*letter).width();
+        used <= room
+    });
+    letters.chain([CUT]).collect()
 }
 
 #[cfg(test)]
@@ -173,6 +176,12 @@ mod tests {
         );
         assert_eq!(cut("\u{4e2d}\u{4e2d}\u{4e2d}", 4), "\u{4e2d}\u{2026}");
         assert_eq!(cut("abc", 0), "");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}\u{2026}");
+    }
+
+    #[test]
+    fn a_very_long_name_is_cut_at_once() {
+        assert_eq!(cut(&"a".repeat(1 << 20), 3), "aa\u{2026}");
     }
 
     #[test]

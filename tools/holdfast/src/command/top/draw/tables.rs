@@ -125,7 +125,7 @@ impl Looks {
 }
 
 fn free(node: &NodePicture) -> String {
-    let percent = (node.disk_available * 100).checked_div(node.disk_total);
+    let percent = (u128::from(node.disk_available) * 100).checked_div(node.disk_total.into());
     let free = indicatif::BinaryBytes(node.disk_available);
     format!("{free} ({}%)", percent.unwrap_or_default())
 }

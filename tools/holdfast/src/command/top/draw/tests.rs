@@ -67,6 +67,16 @@ fn everything_has_its_place_on_a_small_screen() {
 }
 
 #[test]
+fn numbers_that_nodes_make_up_do_not_end_it() {
+    let mut view = view();
+    view.picture.nodes[0].disk_available = u64::MAX;
+    view.operations[0].count = u64::MAX;
+    view.directories[0].calls = u64::MAX;
+    let lines = screen((80, 24), Some(&view), &mut Choices::default());
+    assert!(lines.iter().any(|line| line.starts_with("DIRECTORY")));
+}
+
+#[test]
 fn a_wide_screen_has_operations_beside_directories_and_mounts() {
     let lines = screen((200, 60), Some(&busy_view()), &mut Choices::default());
     let title = lines.iter().find(|line| line.starts_with("OPERATION"));
