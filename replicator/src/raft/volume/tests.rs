@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use holdfast_metadata::{Format, InodeId, Query, RequestId};
 use holdfast_proto::identity::Identity;
 use tempfile::TempDir;

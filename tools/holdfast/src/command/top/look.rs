@@ -340,7 +340,7 @@ pub(super) mod tests {
     fn leaders_that_stand_still_are_waited_for_together() {
         let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let listeners: Vec<TcpListener> = (0..2).map(listen).collect();
-        let addresses = listeners.iter().map(|listener| listener.local_addr());
+        let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses: Vec<String> = addresses.map(|one| one.unwrap().to_string()).collect();
         let mut still = look(Instant::now(), 1, 1);
         let group = still.led().next().unwrap().1.clone();
