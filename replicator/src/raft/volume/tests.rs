@@ -1,15 +1,15 @@
 //! What a volume logs of the calls it was slow with.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use holdfast_metadata::{Format, InodeId, Query, RequestId};
 use holdfast_proto::identity::Identity;
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
-use tracing::subscriber::DefaultGuard;
 
 use super::*;
 use crate::raft::copies::Line;
@@ -20,30 +20,48 @@ use crate::raft::options::{NodeOptions, ReadMode, SnapshotOptions, Start, Timing
 use crate::raft::poison::Poison;
 use crate::raft::type_config::{GroupId, Peer};
 
-const GROUP: GroupId = GroupId(7);
 /// It leads within this, or never.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Copies are not waited for longer.
 const REIGN: Duration = Duration::from_secs(2);
 const HELD_UP: Duration = Duration::from_millis(100);
 
+/// What this process has logged. A logger for a thread only may be passed by: whether a line is wanted is known to all threads.
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOGGED.lock().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn log_to_memory() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        subscriber.with_writer(|| Log).init();
+    });
+}
+
 /// A volume on one node, which finds every call slow.
 struct Scene {
     volume: Volume,
-    directory: TempDir,
+    _directory: TempDir,
     _database: LogDatabase,
-    _logging: DefaultGuard,
 }
 
 impl Scene {
-    async fn start() -> Scene {
+    /// The number is that of this test alone.
+    async fn start(group_id: GroupId) -> Scene {
+        log_to_memory();
         let directory = tempfile::tempdir().unwrap();
-        let log = File::create(directory.path().join("messages")).unwrap();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(Arc::new(log))
-            .finish();
-        let logging = tracing::subscriber::set_default(subscriber);
         let store = fixture::open(&directory.path().join("state"));
         let path = directory.path().join("log");
         let database = LogDatabase::open(&path, &LogOptions::default(), Poison::new()).unwrap();
@@ -55,8 +73,9 @@ impl Scene {
         let peers = Peers::new(identity.clone(), None);
         let disk = NodeDisk::new(directory.path());
         let options = options(&directory);
-        let log = database.group(GROUP).unwrap();
-        let group = Group::start(GROUP, &options, log, store, peers.network(GROUP), &disk);
+        let log = database.group(group_id).unwrap();
+        let network = peers.network(group_id);
+        let group = Group::start(group_id, &options, log, store, network, &disk);
         let group = group.await.unwrap();
         let address = "127.0.0.1:1".to_owned();
         let members = BTreeMap::from([(1, Peer { address })]);
@@ -66,10 +85,10 @@ impl Scene {
             .await
             .unwrap();
         let raft = group.raft().clone();
-        let everyone = Everyone::new(GROUP, raft, peers, identity, REIGN);
+        let everyone = Everyone::new(group_id, raft, peers, identity, REIGN);
         let attendance = Attendance::start(&group, options.timing.session_lease);
         let record = VolumeRecord {
-            id: GROUP.0,
+            id: group_id.0,
             name: "volume".to_owned(),
             replication: ReplicationMode::Quorum,
             format: Format::of_root(7, Timestamp::default()),
@@ -77,19 +96,19 @@ impl Scene {
         };
         Scene {
             volume: Volume::new(&record, group, everyone, disk, attendance),
-            directory,
+            _directory: directory,
             _database: database,
-            _logging: logging,
         }
     }
 
     /// What was logged last with this message.
     #[track_caller]
     fn logged(&self, message: &str) -> String {
-        let text = fs::read_to_string(self.directory.path().join("messages")).unwrap();
+        let text = String::from_utf8_lossy(&LOGGED.lock()).into_owned();
+        let group = format!("group={} ", self.volume.group().id());
         let mut lines = text.lines().rev();
-        let line = lines.find(|line| line.contains(message));
-        line.unwrap_or_else(|| panic!("no {message} in {text}"))
+        let line = lines.find(|line| line.contains(message) && line.contains(&group));
+        line.unwrap_or_else(|| panic!("no {message} of {group} in {text}"))
             .to_owned()
     }
 }
@@ -139,7 +158,7 @@ fn make_directory() -> CallBody {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_waited_for_the_copies_of_a_silent_mount_was_slow() {
-    let scene = Scene::start().await;
+    let scene = Scene::start(GroupId(7001)).await;
     let volume = &scene.volume;
     // Copies of a process that ran here before are not waited for any more.
     volume.answer(get_root(), None).await.unwrap();
@@ -164,7 +183,7 @@ async fn a_query_that_waited_for_the_copies_of_a_silent_mount_was_slow() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_got_no_outcome_leaves_a_line_with_the_reason() {
-    let scene = Scene::start().await;
+    let scene = Scene::start(GroupId(7002)).await;
     let volume = &scene.volume;
     volume.answer(make_directory(), None).await.unwrap();
     let slow = scene.logged("slow command");
