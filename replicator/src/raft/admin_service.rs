@@ -151,18 +151,32 @@ impl AdminService {
         matches!(answer, Ok(Ok(_)))
     }
 
-    /// Hands over one group, here or at the node that leads it.
-    async fn transfer(&self, group: &Group, node: u64) -> Result<(), Status> {
+    /// Hands over one group until the node leads that is to: another may win the election that this begins.
+    async fn transfer(&self, group: &Group, to: Option<u64>) -> Result<(), Status> {
+        let handed = async {
+            while !self.hand_over(group, to).await? {}
+            Ok(())
+        };
+        tokio::time::timeout(HAND_OVER, handed)
+            .await
+            .unwrap_or_else(|_| Err(not_handed_over(group)))
+    }
+
+    /// Tries once, here or at the node that leads; says whether the node leads that is to.
+    async fn hand_over(&self, group: &Group, to: Option<u64>) -> Result<bool, Status> {
         if group.leads() {
-            let to = (node != 0).then_some(node);
-            return if group.hand_over(to, HAND_OVER).await {
-                Ok(())
-            } else {
-                Err(Status::failed_precondition(format!(
-                    "group {} was not handed over: is the other node a voter that answers?",
-                    group.id()
-                )))
-            };
+            if let Some(next) = to.and_then(|to| group.member(to))
+                && next.id != self.registry.node()
+                && !self.is_alive(next.id, &next.address).await
+            {
+                // Nobody would lead until those who answer have elected somebody else.
+                return Err(not_handed_over(group));
+            }
+            if !group.hand_over(to, HAND_OVER).await {
+                return Err(not_handed_over(group));
+            }
+            let leader = group.leader().map(|leader| leader.id);
+            return Ok(to.is_none() || to == leader);
         }
         let leader = group
             .leader()
@@ -171,18 +185,25 @@ impl AdminService {
             let message = format!("nobody leads group {} now", group.id());
             return Err(Status::unavailable(message));
         };
-        if leader.id == node {
-            return Ok(());
+        if to == Some(leader.id) {
+            return Ok(true);
         }
         let mut client = AdminClient::new(self.peers.channel(leader.id, &leader.address));
         let mut request = Request::new(TransferLeaderTo {
             group: group.id().0,
             all_groups: false,
-            node,
+            node: to.unwrap_or_default(),
         });
         self.identity.attach(request.metadata_mut());
-        client.transfer_leader(request).await.map(|_| ())
+        client.transfer_leader(request).await.map(|_| true)
     }
+}
+
+fn not_handed_over(group: &Group) -> Status {
+    Status::failed_precondition(format!(
+        "group {} was not handed over: is the other node a voter that answers?",
+        group.id()
+    ))
 }
 
 type ProgressStream = Pin<Box<dyn Stream<Item = Result<Progress, Status>> + Send>>;
@@ -243,7 +264,7 @@ impl Admin for AdminService {
                 .registry
                 .groups()
                 .iter()
-                .any(|group| group.has(join.id))
+                .any(|group| group.member(join.id).is_some())
         {
             // Its vote may be what its removal waits for.
             return Err(Status::unavailable("the node is being removed"));
@@ -329,8 +350,9 @@ impl Admin for AdminService {
             let found = self.registry.group(GroupId(group));
             vec![found.ok_or_else(|| Status::not_found(format!("there is no group {group}")))?]
         };
+        let to = (node != 0).then_some(node);
         for group in groups {
-            self.transfer(&group, node).await?;
+            self.transfer(&group, to).await?;
         }
         Ok(Response::new(TransferLeaderDone {}))
     }

@@ -248,23 +248,20 @@ impl Group {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
         let id = metrics.current_leader?;
+        drop(metrics);
+        self.member(id)
+    }
+
+    /// A node that belongs to the group, as this node knows it.
+    pub(crate) fn member(&self, id: u64) -> Option<Endpoint> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
         let membership = metrics.membership_config.membership();
         let peer = membership.get_node(&id)?;
         Some(Endpoint {
             id,
             address: peer.address.clone(),
         })
-    }
-
-    /// Whether a node belongs to the group, as this node knows it.
-    pub(crate) fn has(&self, node: u64) -> bool {
-        let metrics = self.raft.server_metrics();
-        let metrics = metrics.borrow_watched();
-        metrics
-            .membership_config
-            .membership()
-            .get_node(&node)
-            .is_some()
     }
 
     /// Whether this node believes that it leads.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use holdfast_metadata::InodeId;
-use holdfast_tests::cluster::SETTLED;
+use holdfast_tests::cluster::{SETTLED, VOLUME};
 use holdfast_tests::{Cluster, Load, place, run_within, wait_until};
 
 #[test]
@@ -151,4 +151,23 @@ fn leadership_moves_when_it_is_asked_to() {
     wait_until("it leads", SETTLED, || cluster.leader() == next);
     load.wait_for(100);
     load.stop().assert_is_all_of(&client.names(InodeId::ROOT));
+}
+
+#[test]
+fn leadership_stays_when_the_other_node_does_not_answer() {
+    let cluster = Cluster::start(3);
+    let leader = cluster.leader();
+    let other = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    let term = cluster.replica(leader, VOLUME).unwrap().term;
+    cluster.pause(other);
+    let transfer = ["node", "transfer-leader", "--to", &other.to_string()];
+    let refused = cluster.holdfast(&transfer);
+    assert!(!refused.status.success(), "{refused:?}");
+    let reason = "is the other node a voter that answers?";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
+    let still = cluster.replica(leader, VOLUME).unwrap();
+    assert_eq!((still.leader, still.term), (leader, term), "{still:?}");
+    cluster.resume(other);
+    cluster.holdfast(&transfer).success();
+    wait_until("it leads", SETTLED, || cluster.leader() == other);
 }
