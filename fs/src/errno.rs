@@ -20,7 +20,7 @@ fn posix(error: PosixError) -> i32 {
     match error {
         PosixError::NotPermitted => libc::EPERM,
         PosixError::NotFound => libc::ENOENT,
-        PosixError::InodeGone => libc::ESTALE,
+        PosixError::InodeGone | PosixError::AnotherDirectory => libc::ESTALE,
         PosixError::AccessDenied => libc::EACCES,
         PosixError::Exists => libc::EEXIST,
         PosixError::NotDirectory => libc::ENOTDIR,

@@ -47,6 +47,7 @@ use crate::atime::Atime;
 use crate::known_inodes::KnownInodes;
 use crate::locks::Locks;
 use crate::reclaim::ReclaimQueue;
+use crate::seen_directories::SeenDirectories;
 use crate::synchronous::Synchronous;
 
 /// The operations of one mount.
@@ -69,7 +70,7 @@ pub(crate) enum TreeUse {
     /// No: orphans are reclaimed from here.
     Alone(Arc<ReclaimQueue>),
     /// Yes: the cluster reclaims what no mount has open.
-    Shared,
+    Shared(SeenDirectories),
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
@@ -107,7 +108,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     fn arrive(&self) -> Option<Arrival<'_>> {
         match self.tree {
             TreeUse::Alone(_) => None,
-            TreeUse::Shared => Some(self.known.arrivals.begin()),
+            TreeUse::Shared(_) => Some(self.known.arrivals.begin()),
         }
     }
 
@@ -237,8 +238,8 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     fn give_back(&self, ino: InodeId) {
         match (&self.tree, self.replicator.shared()) {
             (TreeUse::Alone(queue), _) => queue.add(ino),
-            (TreeUse::Shared, Some(volume)) => volume.release(ino),
-            (TreeUse::Shared, None) => {}
+            (TreeUse::Shared(_), Some(volume)) => volume.release(ino),
+            (TreeUse::Shared(_), None) => {}
         }
     }
 
@@ -262,7 +263,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                 }
             }
             // The cluster will ask.
-            (TreeUse::Shared, Some(ino)) => self.known.lookups.removed_here(ino),
+            (TreeUse::Shared(_), Some(ino)) => self.known.lookups.removed_here(ino),
             (_, None) => {}
         }
     }

@@ -26,6 +26,7 @@ mod options;
 mod quota;
 mod reclaim;
 mod run;
+mod seen_directories;
 mod signals;
 mod synchronous;
 mod system_call;

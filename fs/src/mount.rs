@@ -27,6 +27,7 @@ use crate::mount_flags::{FlagWatcher, MountId};
 use crate::options::{LockKeeper, MountOptions};
 use crate::reclaim::{ReclaimQueue, Reclaimer};
 use crate::run::Runner;
+use crate::seen_directories::SeenDirectories;
 use crate::synchronous::Synchronous;
 use crate::unmount::Unmounter;
 
@@ -226,7 +227,7 @@ impl Services {
                 runner,
                 reclaimer: None,
             };
-            return Ok((services, TreeUse::Shared));
+            return Ok((services, TreeUse::Shared(SeenDirectories::new())));
         }
         let queue = Arc::<ReclaimQueue>::default();
         let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;

@@ -260,6 +260,8 @@ pub struct Rmdir {
     pub parent: InodeId,
     /// The name in it.
     pub name: FileName,
+    /// Whom the caller has seen under the name: another directory is not removed.
+    pub seen: Option<InodeId>,
 }
 
 /// Moves or exchanges names.
@@ -275,6 +277,9 @@ pub struct Rename {
     pub new_name: FileName,
     /// What may happen at the new name, and what stays at the old one.
     pub flags: RenameFlags,
+    /// The directory that the caller has seen under the new name: nothing happens where another is there, or none.
+    /// An exchange does not look at it.
+    pub seen: Option<InodeId>,
 }
 
 /// `RENAME_NOREPLACE`, `RENAME_EXCHANGE`, `RENAME_WHITEOUT`.

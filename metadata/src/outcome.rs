@@ -252,6 +252,9 @@ pub enum PosixError {
     /// `ESTALE`: the inode does not exist any more.
     #[error("the inode is gone")]
     InodeGone,
+    /// `ESTALE`: the name leads to another directory than the one that the caller has seen there.
+    #[error("another directory has the name")]
+    AnotherDirectory,
     /// `EACCES`
     #[error("permission denied")]
     AccessDenied,

@@ -214,6 +214,7 @@ mod tests {
                 whiteout,
                 ..RenameFlags::default()
             },
+            seen: None,
         })
     }
 

@@ -148,6 +148,7 @@ pub(super) fn rename(
         new_parent: ino(new_parent),
         new_name: name(new_name)?,
         flags: rename_flags(flags)?,
+        seen: None,
     })
 }
 

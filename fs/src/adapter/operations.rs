@@ -31,9 +31,10 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (ino, name, timeouts) = (decode::ino(parent), name.as_bytes().to_vec(), self.timeouts);
+        let caller = decode::caller(request);
         self.run(
             call("lookup", request, parent),
-            move |fs| async move { fs.lookup(ino, &name).await },
+            move |fs| async move { fs.lookup(caller, ino, &name).await },
             move |answer| reply::lookup(reply, answer, timeouts),
         );
     }

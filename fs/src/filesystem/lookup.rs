@@ -1,9 +1,9 @@
 //! `lookup`: where a name leads.
 
-use holdfast_metadata::{Attributes, FileName, InodeId, PosixError, Query, Reply};
+use holdfast_metadata::{Attributes, FileKind, FileName, InodeId, PosixError, Query, Reply};
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Filesystem, FilesystemError};
+use super::{Caller, Filesystem, FilesystemError, TreeUse};
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     /// The inode behind a name; the kernel holds it from now on.
@@ -11,6 +11,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     /// `.` and `..` come from `open_by_handle_at` and NFS, which know an inode without a path.
     pub(crate) async fn lookup(
         &self,
+        caller: Caller,
         parent: InodeId,
         name: &[u8],
     ) -> Result<Attributes, FilesystemError> {
@@ -18,14 +19,43 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         let query = match name {
             b"." => return self.lookup_itself(parent).await,
             b".." => Query::Parent { ino: parent },
-            name => Query::Lookup {
-                parent,
-                name: FileName::new(name)?,
-            },
+            name => return self.lookup_name(caller, parent, FileName::new(name)?).await,
         };
         let attributes = self.attributes_of(query).await?;
         self.remember(&attributes);
         Ok(attributes)
+    }
+
+    async fn lookup_name(
+        &self,
+        caller: Caller,
+        parent: InodeId,
+        name: FileName,
+    ) -> Result<Attributes, FilesystemError> {
+        let seen = match &self.tree {
+            TreeUse::Alone(_) => None,
+            TreeUse::Shared(seen) => Some((seen, name.clone())),
+        };
+        let found = self.attributes_of(Query::Lookup { parent, name }).await;
+        if let Some((seen, name)) = seen {
+            match &found {
+                Ok(found) if found.kind == FileKind::Directory => {
+                    seen.found(caller.pid, parent, name, found.ino);
+                }
+                Ok(_) | Err(_) => seen.found_none(caller.pid),
+            }
+        }
+        let attributes = found?;
+        self.remember(&attributes);
+        Ok(attributes)
+    }
+
+    /// The directory that a name led to when this caller looked, just now: the kernel believes that it is still there.
+    pub(super) fn seen(&self, caller: Caller, parent: InodeId, name: &FileName) -> Option<InodeId> {
+        match &self.tree {
+            TreeUse::Alone(_) => None,
+            TreeUse::Shared(seen) => seen.last(caller.pid, parent, name),
+        }
     }
 
     /// The count comes first here: no lock of the kernel keeps the inode's last name in its place.

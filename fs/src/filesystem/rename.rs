@@ -9,11 +9,14 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn rename(
         &self,
         caller: Caller,
-        command: Rename,
+        mut command: Rename,
     ) -> Result<(), FilesystemError> {
         let flags = command.flags;
         if flags.exchange && (flags.no_replace || flags.whiteout) {
             return Err(PosixError::InvalidArgument.into());
+        }
+        if !flags.exchange {
+            command.seen = self.seen(caller, command.new_parent, &command.new_name);
         }
         let _arrival = self.arrive();
         match self

@@ -153,10 +153,11 @@ fn a_file_that_was_replaced_is_reclaimed() {
         new_parent: ROOT,
         new_name: file_name("old"),
         flags: RenameFlags::default(),
+        seen: None,
     };
     at_once(fixture.filesystem.rename(CALLER, command)).unwrap();
     fixture.wait_until_gone(old);
-    let found = at_once(fixture.filesystem.lookup(ROOT, b"old")).unwrap();
+    let found = at_once(fixture.filesystem.lookup(CALLER, ROOT, b"old")).unwrap();
     assert_eq!(found.ino, new);
 }
 
@@ -178,8 +179,8 @@ fn dot_and_dot_dot_are_looked_up() {
     let directory = at_once(fixture.filesystem.mkdir(creation("directory")))
         .unwrap()
         .ino;
-    let itself = at_once(fixture.filesystem.lookup(directory, b".")).unwrap();
-    let above = at_once(fixture.filesystem.lookup(directory, b"..")).unwrap();
+    let itself = at_once(fixture.filesystem.lookup(CALLER, directory, b".")).unwrap();
+    let above = at_once(fixture.filesystem.lookup(CALLER, directory, b"..")).unwrap();
     assert_eq!((itself.ino, above.ino), (directory, ROOT));
 }
 
@@ -188,7 +189,7 @@ fn an_inode_without_a_name_is_not_found_by_its_number() {
     let fixture = Fixture::new();
     let ino = fixture.create("file").ino;
     fixture.unlink("file");
-    let found = at_once(fixture.filesystem.lookup(ino, b"."));
+    let found = at_once(fixture.filesystem.lookup(CALLER, ino, b"."));
     assert_eq!(answer(found), PosixError::InodeGone);
     fixture.filesystem.forget(ino, 1);
     fixture.wait_until_gone(ino);
@@ -365,6 +366,7 @@ fn exchange_excludes_the_other_flags_of_rename() {
                 exchange: true,
                 whiteout,
             },
+            seen: None,
         };
         let renamed = at_once(fixture.filesystem.rename(CALLER, command));
         assert_eq!(answer(renamed), PosixError::InvalidArgument);

@@ -22,7 +22,8 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         parent: InodeId,
         name: FileName,
     ) -> Result<(), FilesystemError> {
-        self.remove(caller, Operation::Rmdir(Rmdir { parent, name }))
+        let seen = self.seen(caller, parent, &name);
+        self.remove(caller, Operation::Rmdir(Rmdir { parent, name, seen }))
             .await
     }
 

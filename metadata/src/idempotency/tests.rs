@@ -42,6 +42,7 @@ fn rmdir(request: RequestId, text: &str) -> Command {
     let rmdir = Rmdir {
         parent: InodeId::ROOT,
         name: name(text),
+        seen: None,
     };
     command(request, Operation::Rmdir(rmdir))
 }

@@ -123,6 +123,9 @@ impl Model {
             Some(FileKind::Directory) => errors.push(PosixError::NotEmpty),
             _ => errors.push(PosixError::NotDirectory),
         }
+        if rmdir.seen.is_some_and(|seen| seen != ino) {
+            errors.push(PosixError::AnotherDirectory);
+        }
         refuse_if_any(errors)?;
         self.leave(rmdir.parent, &rmdir.name);
         Ok(self.removed(ino))

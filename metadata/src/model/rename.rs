@@ -19,10 +19,14 @@ impl Model {
         let replaced = self.find(rename.new_parent, &rename.new_name)?;
         // "If oldpath and newpath are existing hard links referring to the same file, then rename()
         // does nothing and returns a success status", before anything is permitted (`vfs_rename`).
-        if replaced == Some(moved) && !flags.no_replace {
+        let is_another = !flags.exchange && rename.seen.is_some() && rename.seen != replaced;
+        if replaced == Some(moved) && !flags.no_replace && !is_another {
             return Ok(Answer::Renamed { orphaned: None });
         }
-        let errors = self.errors_of_move(rename, moved, replaced);
+        let mut errors = self.errors_of_move(rename, moved, replaced);
+        if is_another {
+            errors.push(PosixError::AnotherDirectory);
+        }
         refuse_if_any(errors)?;
         if flags.exchange
             && let Some(replaced) = replaced

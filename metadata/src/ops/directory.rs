@@ -305,3 +305,12 @@ pub(crate) fn linked_inode(context: &Context<'_>, dentry: Dentry) -> Result<Inod
         found => found,
     }
 }
+
+/// Refuses another directory than the one that the caller has seen, if he has said which.
+pub(crate) fn check_seen(seen: Option<InodeId>, there: Option<Dentry>) -> Result<(), PosixError> {
+    let there = there.map(|dentry| dentry.ino);
+    if seen.is_some() && seen != there {
+        return Err(PosixError::AnotherDirectory);
+    }
+    Ok(())
+}

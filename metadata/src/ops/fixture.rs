@@ -120,6 +120,7 @@ impl Fixture {
         self.run(Operation::Rmdir(Rmdir {
             parent,
             name: name(text),
+            seen: None,
         }))
     }
 
@@ -135,6 +136,7 @@ impl Fixture {
             new_parent: to.0,
             new_name: name(to.1),
             flags,
+            seen: None,
         }))
     }
 

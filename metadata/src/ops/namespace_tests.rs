@@ -1,7 +1,7 @@
 //! What the operations on names promise, one sentence a test.
 
 use super::fixture::{Fixture, entry, name};
-use crate::command::{Create, Mknod, Operation};
+use crate::command::{Create, Mknod, Operation, Rmdir};
 use crate::limits::SYMLINK_BYTES_MAX;
 use crate::outcome::{Answer, PosixError};
 use crate::types::{Cookie, FileKind, InodeId, Mode};
@@ -208,4 +208,28 @@ fn cookies_grow_and_are_never_reused() {
     fixture.create(ROOT, "c");
     let expected = vec![("a".to_owned(), Cookie(3)), ("c".to_owned(), Cookie(5))];
     assert_eq!(fixture.list(ROOT), expected);
+}
+
+#[test]
+fn another_directory_than_the_one_that_was_seen_is_not_removed() {
+    let mut fixture = Fixture::new();
+    let seen = fixture.mkdir(ROOT, "b");
+    let there = fixture.mkdir(ROOT, "a");
+    fixture.create(there, "file");
+    let rmdir = |seen| {
+        Operation::Rmdir(Rmdir {
+            parent: ROOT,
+            name: name("a"),
+            seen: Some(seen),
+        })
+    };
+    assert_eq!(fixture.run(rmdir(seen)), Err(PosixError::NotEmpty));
+    fixture.unlink(there, "file").unwrap();
+    let before = fixture.attributes(ROOT);
+    let refused = fixture.run(rmdir(seen));
+    assert_eq!(refused, Err(PosixError::AnotherDirectory));
+    assert_eq!(fixture.attributes(ROOT), before);
+    fixture.run(rmdir(there)).unwrap();
+    assert_eq!(fixture.run(rmdir(there)), Err(PosixError::NotFound));
+    assert_eq!(fixture.names(ROOT), ["b"]);
 }

@@ -4,7 +4,7 @@
 //! the way from its new place up to the root is walked, and apply is sequential, so no other rename
 //! can slip in between.
 
-use super::directory::{self, Directory, NewInode, drop_link, linked_inode};
+use super::directory::{self, Directory, NewInode, check_seen, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
 use crate::command::Rename;
 use crate::outcome::{Answer, PosixError};
@@ -29,6 +29,9 @@ pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer
         Some(_) if flags.no_replace => return Err(PosixError::Exists.into()),
         // Two names of one inode: both stay (POSIX, rename, DESCRIPTION).
         Some(replaced) if replaced.ino == moved.ino => {
+            if !flags.exchange {
+                check_seen(rename.seen, Some(replaced))?;
+            }
             return Ok(Answer::Renamed { orphaned: None });
         }
         None if flags.exchange => return Err(PosixError::NotFound.into()),
@@ -60,6 +63,7 @@ fn stay_under_new_name(
     moved: Dentry,
 ) -> Result<Answer, Stop> {
     let inode = check_may_move(context, moved, rename.new_parent)?;
+    check_seen(rename.seen, None)?;
     directory.rename(context, &rename.name, &rename.new_name, moved);
     directory.store(context);
     arrive(context, moved.ino, inode, rename.new_parent);
@@ -72,6 +76,7 @@ fn move_to_new_name(
     moved: Dentry,
 ) -> Result<Answer, Stop> {
     let inode = check_may_move(context, moved, rename.new_parent)?;
+    check_seen(rename.seen, None)?;
     leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     target.add(context, &rename.new_name, moved.ino, moved.kind)?;
@@ -99,6 +104,7 @@ fn replace(
         (_, FileKind::Directory) => return Err(PosixError::IsDirectory.into()),
         _ => {}
     }
+    check_seen(rename.seen, Some(replaced))?;
     leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     target.redirect(context, &rename.new_name, replaced, moved.ino, moved.kind)?;

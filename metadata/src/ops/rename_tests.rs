@@ -1,7 +1,7 @@
 //! What rename promises, one sentence a test.
 
-use super::fixture::Fixture;
-use crate::command::RenameFlags;
+use super::fixture::{Fixture, name};
+use crate::command::{Operation, Rename, RenameFlags};
 use crate::outcome::{Answer, PosixError};
 use crate::types::{Cookie, FileKind, InodeId};
 
@@ -200,4 +200,33 @@ fn exchange_excludes_the_other_flags() {
     };
     let outcome = fixture.rename((ROOT, "a"), (ROOT, "b"), both);
     assert_eq!(outcome, Err(PosixError::InvalidArgument));
+}
+
+#[test]
+fn nothing_moves_where_another_directory_is_than_the_one_that_was_seen_or_none() {
+    let mut fixture = Fixture::new();
+    let moved = fixture.mkdir(ROOT, "moved");
+    let seen = fixture.mkdir(ROOT, "seen");
+    let there = fixture.mkdir(ROOT, "there");
+    let file = fixture.create(ROOT, "file");
+    fixture.link(file, ROOT, "link").unwrap();
+    let rename = |from: &str, to: &str, seen| {
+        Operation::Rename(Rename {
+            parent: ROOT,
+            name: name(from),
+            new_parent: ROOT,
+            new_name: name(to),
+            flags: PLAIN,
+            seen: Some(seen),
+        })
+    };
+    // The last would do nothing: but the kernel believed that a directory was there, and takes it for replaced.
+    for (from, to) in [("moved", "there"), ("moved", "free"), ("file", "link")] {
+        let refused = fixture.run(rename(from, to, seen));
+        assert_eq!(refused, Err(PosixError::AnotherDirectory), "{from} to {to}");
+    }
+    let all = ["moved", "seen", "there", "file", "link"];
+    assert_eq!(fixture.names(ROOT), all);
+    fixture.run(rename("moved", "there", there)).unwrap();
+    assert_eq!(fixture.lookup(ROOT, "there"), Ok(moved));
 }

@@ -1,6 +1,6 @@
 //! `rmdir(2)`: removes an empty directory.
 
-use super::directory::{Directory, drop_link, linked_inode};
+use super::directory::{Directory, check_seen, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
 use crate::command::Rmdir;
 use crate::outcome::{Answer, PosixError};
@@ -19,6 +19,7 @@ pub(crate) fn apply(context: &mut Context<'_>, rmdir: &Rmdir) -> Result<Answer, 
     if inode.size > 0 {
         return Err(PosixError::NotEmpty.into());
     }
+    check_seen(rmdir.seen, Some(dentry))?;
     directory.remove(context, &rmdir.name, dentry)?;
     directory.store(context);
     let orphaned = drop_link(context, dentry.ino, inode)?;

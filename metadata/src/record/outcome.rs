@@ -212,6 +212,7 @@ fn error_to_number(error: PosixError) -> u16 {
         PosixError::PastTerm => 23,
         PosixError::QuotaExceeded => 24,
         PosixError::CrossDevice => 25,
+        PosixError::AnotherDirectory => 26,
     }
 }
 
@@ -242,6 +243,7 @@ fn error_from_number(number: u16) -> Option<PosixError> {
         23 => PosixError::PastTerm,
         24 => PosixError::QuotaExceeded,
         25 => PosixError::CrossDevice,
+        26 => PosixError::AnotherDirectory,
         _ => return None,
     })
 }

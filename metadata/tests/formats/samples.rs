@@ -229,6 +229,10 @@ pub(crate) fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("outcome_error", Err(PosixError::NotSupported)),
         ("outcome_over_quota", Err(PosixError::QuotaExceeded)),
         ("outcome_other_tree", Err(PosixError::CrossDevice)),
+        (
+            "outcome_another_directory",
+            Err(PosixError::AnotherDirectory),
+        ),
         ("outcome_done", Ok(Answer::Done)),
         ("outcome_entry", Ok(entry)),
         ("outcome_attributes", Ok(Answer::Attributes(attributes))),

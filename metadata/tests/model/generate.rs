@@ -189,7 +189,8 @@ fn namespace() -> impl Strategy<Value = Operation> {
         3 => (any_inode(), place())
             .prop_map(|(ino, (parent, name))| Operation::Link(Link { ino, parent, name })),
         4 => place().prop_map(|(parent, name)| Operation::Unlink(Unlink { parent, name })),
-        3 => place().prop_map(|(parent, name)| Operation::Rmdir(Rmdir { parent, name })),
+        3 => (place(), seen())
+            .prop_map(|((parent, name), seen)| Operation::Rmdir(Rmdir { parent, name, seen })),
     ]
 }
 
@@ -219,11 +220,16 @@ fn target() -> impl Strategy<Value = Bytes> {
     ]
 }
 
+/// Whom the caller has seen under a name, if he says so.
+fn seen() -> impl Strategy<Value = Option<InodeId>> {
+    prop::option::weighted(0.3, directory())
+}
+
 fn rename() -> impl Strategy<Value = Operation> {
     let flag = || prop::bool::weighted(0.2);
     let places = (directory(), name(), directory(), name());
-    (places, flag(), flag(), flag()).prop_map(
-        |((parent, name, new_parent, new_name), no_replace, exchange, whiteout)| {
+    (places, flag(), flag(), flag(), seen()).prop_map(
+        |((parent, name, new_parent, new_name), no_replace, exchange, whiteout, seen)| {
             Operation::Rename(Rename {
                 parent,
                 name,
@@ -234,6 +240,7 @@ fn rename() -> impl Strategy<Value = Operation> {
                     exchange,
                     whiteout,
                 },
+                seen,
             })
         },
     )

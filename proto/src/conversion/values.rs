@@ -41,7 +41,7 @@ numbers! {
         InvalidArgument, FileTooLarge, NoSpace, TooManyLinks, NameTooLong, NotEmpty, NoAttribute,
         TooBig, OutOfRange, NoSuchPosition, NotSupported, SessionGone,
         WouldBlock, Deadlock, TooManyLocks, PastTerm,
-        QuotaExceeded, CrossDevice
+        QuotaExceeded, CrossDevice, AnotherDirectory
     ]
 
     encode_xattr_mode, decode_xattr_mode: SetXattrMode, "how an extended attribute is set",

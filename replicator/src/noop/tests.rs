@@ -127,6 +127,7 @@ fn rmdir(name: &str) -> Operation {
     Operation::Rmdir(Rmdir {
         parent: InodeId::ROOT,
         name: FileName::new(name.as_bytes()).unwrap(),
+        seen: None,
     })
 }
 

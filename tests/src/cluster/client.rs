@@ -145,7 +145,11 @@ impl Client {
     #[track_caller]
     pub fn rmdir(&self, parent: InodeId, name: &str) -> Result<(), PosixError> {
         let name = file_name(name);
-        self.done(Operation::Rmdir(Rmdir { parent, name }))
+        self.done(Operation::Rmdir(Rmdir {
+            parent,
+            name,
+            seen: None,
+        }))
     }
 
     /// `rename(2)` within a directory, onto a name that must not exist.
@@ -160,6 +164,7 @@ impl Client {
                 no_replace: true,
                 ..RenameFlags::default()
             },
+            seen: None,
         }))
     }
 

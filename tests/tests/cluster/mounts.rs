@@ -1,5 +1,6 @@
 //! Two mounts on different nodes: what one acknowledged the other sees.
 
+mod exchanged;
 mod replaced;
 
 use std::fs::{self, File, Permissions};

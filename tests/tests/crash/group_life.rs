@@ -49,6 +49,7 @@ fn command(index: u64) -> Command {
             new_parent: parent,
             new_name: name(index),
             flags: RenameFlags::default(),
+            seen: None,
         }),
     };
     Command {

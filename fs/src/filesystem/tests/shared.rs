@@ -5,11 +5,11 @@ mod stand_in;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
-use holdfast_metadata::{LockMode, LockOwner, LockRange, LockSpace};
+use holdfast_metadata::{LockMode, LockOwner, LockRange, LockSpace, Rename, RenameFlags};
 use holdfast_replicator::{Attendant, ReplicateError};
 
 use self::stand_in::{Event, Mounted, OWNER};
-use super::fixture::{CALLER, ROOT, file_name};
+use super::fixture::{CALLER, ROOT, creation, file_name};
 use crate::errno::errno;
 use crate::filesystem::*;
 use crate::open_files::Use;
@@ -280,4 +280,47 @@ fn an_inode_with_a_name_is_not_released() {
     let ino = mounted.open("file").0;
     mounted.filesystem.forget(ino, 1);
     assert_eq!(mounted.events(), []);
+}
+
+/// The kernel looks a name up in the thread that removes it, and takes the directory that it found for removed.
+#[test]
+fn a_directory_that_this_thread_has_not_seen_is_neither_removed_nor_replaced() {
+    let mounted = Mounted::new();
+    let filesystem = &mounted.filesystem;
+    for name in ["a", "b", "new"] {
+        mounted.run(filesystem.mkdir(creation(name))).unwrap();
+    }
+    let (caller, other) = (Caller { pid: 7, ..CALLER }, Caller { pid: 8, ..CALLER });
+    let look = |caller| mounted.run(filesystem.lookup(caller, ROOT, b"a")).unwrap();
+    let rename = |from: &str| Rename {
+        parent: ROOT,
+        name: file_name(from),
+        new_parent: ROOT,
+        new_name: file_name("a"),
+        flags: RenameFlags::default(),
+        seen: None,
+    };
+    let seen = look(caller).ino;
+    mounted.exchange_elsewhere("a", "b");
+    assert_ne!(look(other).ino, seen);
+    let removed = mounted.run(filesystem.rmdir(caller, ROOT, file_name("a")));
+    assert_eq!(errno(&removed.unwrap_err()), libc::ESTALE);
+    let replaced = mounted.run(filesystem.rename(caller, rename("new")));
+    assert_eq!(errno(&replaced.unwrap_err()), libc::ESTALE);
+    // It looks again.
+    look(caller);
+    mounted
+        .run(filesystem.rename(caller, rename("new")))
+        .unwrap();
+    look(caller);
+    mounted
+        .run(filesystem.rmdir(caller, ROOT, file_name("a")))
+        .unwrap();
+    let gone = mounted.run(filesystem.lookup(caller, ROOT, b"a"));
+    assert_eq!(errno(&gone.unwrap_err()), libc::ENOENT);
+    // Who found nothing there has nobody in mind.
+    mounted.run(filesystem.mkdir(creation("a"))).unwrap();
+    mounted
+        .run(filesystem.rmdir(caller, ROOT, file_name("a")))
+        .unwrap();
 }

@@ -157,6 +157,7 @@ impl From<&Rmdir> for wire::Rmdir {
         wire::Rmdir {
             parent: rmdir.parent.get(),
             name: encode_name(&rmdir.name),
+            seen: rmdir.seen.map(InodeId::get),
         }
     }
 }
@@ -168,6 +169,7 @@ impl TryFrom<wire::Rmdir> for Rmdir {
         Ok(Rmdir {
             parent: InodeId::new(rmdir.parent),
             name: decode_name(&rmdir.name)?,
+            seen: rmdir.seen.map(InodeId::new),
         })
     }
 }
@@ -182,6 +184,7 @@ impl From<&Rename> for wire::Rename {
             no_replace: rename.flags.no_replace,
             exchange: rename.flags.exchange,
             whiteout: rename.flags.whiteout,
+            seen: rename.seen.map(InodeId::get),
         }
     }
 }
@@ -200,6 +203,7 @@ impl TryFrom<wire::Rename> for Rename {
                 exchange: rename.exchange,
                 whiteout: rename.whiteout,
             },
+            seen: rename.seen.map(InodeId::new),
         })
     }
 }

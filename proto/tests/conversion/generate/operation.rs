@@ -70,7 +70,7 @@ fn making() -> impl Strategy<Value = Operation> {
 
 fn naming() -> impl Strategy<Value = Operation> {
     let place = || (inode(), name());
-    let rename = (place(), place(), any::<[bool; 3]>());
+    let rename = (place(), place(), any::<[bool; 3]>(), option::of(inode()));
     prop_oneof![
         (inode(), place()).prop_map(|(ino, (parent, name))| Operation::Link(Link {
             ino,
@@ -78,8 +78,12 @@ fn naming() -> impl Strategy<Value = Operation> {
             name
         })),
         place().prop_map(|(parent, name)| Operation::Unlink(Unlink { parent, name })),
-        place().prop_map(|(parent, name)| Operation::Rmdir(Rmdir { parent, name })),
-        rename.prop_map(|((parent, name), (new_parent, new_name), flags)| {
+        (place(), option::of(inode())).prop_map(|((parent, name), seen)| Operation::Rmdir(Rmdir {
+            parent,
+            name,
+            seen
+        })),
+        rename.prop_map(|((parent, name), (new_parent, new_name), flags, seen)| {
             let [no_replace, exchange, whiteout] = flags;
             Operation::Rename(Rename {
                 parent,
@@ -91,6 +95,7 @@ fn naming() -> impl Strategy<Value = Operation> {
                     exchange,
                     whiteout,
                 },
+                seen,
             })
         }),
     ]

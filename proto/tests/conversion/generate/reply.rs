@@ -39,6 +39,7 @@ fn error() -> impl Strategy<Value = PosixError> {
         PosixError::PastTerm,
         PosixError::QuotaExceeded,
         PosixError::CrossDevice,
+        PosixError::AnotherDirectory,
     ])
 }
 

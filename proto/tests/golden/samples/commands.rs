@@ -21,8 +21,9 @@ pub(crate) fn commands() -> Named<Command> {
         operation: Operation::Sync,
     };
     let mut commands = vec![("command_sync", without_request)];
-    let operations = namespace()
+    let operations = new_inodes()
         .into_iter()
+        .chain(names())
         .chain(attribute_changes())
         .chain(content())
         .chain(sessions())
@@ -48,7 +49,7 @@ pub(super) fn command(operation: Operation) -> Command {
     }
 }
 
-fn namespace() -> Named<Operation> {
+fn new_inodes() -> Named<Operation> {
     let mode = Mode::new(0o7644);
     let umask = Mode::new(0o027);
     let create = Create {
@@ -77,6 +78,15 @@ fn namespace() -> Named<Operation> {
         name: name(),
         target: Bytes::from_static(b"../target"),
     };
+    vec![
+        ("command_create", Operation::Create(create)),
+        ("command_mknod", Operation::Mknod(mknod)),
+        ("command_mkdir", Operation::Mkdir(mkdir)),
+        ("command_symlink", Operation::Symlink(symlink)),
+    ]
+}
+
+fn names() -> Named<Operation> {
     let link = Link {
         ino: INO,
         parent: PARENT,
@@ -92,21 +102,33 @@ fn namespace() -> Named<Operation> {
             exchange: false,
             whiteout: true,
         },
+        seen: None,
+    };
+    let rename_seen = Rename {
+        seen: Some(PARENT),
+        ..rename.clone()
     };
     let (parent, name) = (PARENT, name());
     let unlink = Unlink {
         parent,
         name: name.clone(),
     };
+    let rmdir = Rmdir {
+        parent,
+        name,
+        seen: None,
+    };
+    let rmdir_seen = Rmdir {
+        seen: Some(INO),
+        ..rmdir.clone()
+    };
     vec![
-        ("command_create", Operation::Create(create)),
-        ("command_mknod", Operation::Mknod(mknod)),
-        ("command_mkdir", Operation::Mkdir(mkdir)),
-        ("command_symlink", Operation::Symlink(symlink)),
         ("command_link", Operation::Link(link)),
         ("command_unlink", Operation::Unlink(unlink)),
-        ("command_rmdir", Operation::Rmdir(Rmdir { parent, name })),
+        ("command_rmdir", Operation::Rmdir(rmdir)),
+        ("command_rmdir_seen", Operation::Rmdir(rmdir_seen)),
         ("command_rename", Operation::Rename(rename)),
+        ("command_rename_seen", Operation::Rename(rename_seen)),
     ]
 }
 

@@ -99,6 +99,11 @@ fn inode(random: &mut Random, known: &Known) -> InodeId {
     }
 }
 
+/// Whom the caller has seen under a name, if he says so.
+fn seen(random: &mut Random, known: &Known) -> Option<InodeId> {
+    random.percent(20).then(|| directory(random, known))
+}
+
 /// A change of the tree.
 pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
     let mode = Mode::new(0o644);
@@ -120,7 +125,11 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
             umask,
         }),
         6..=8 => Operation::Unlink(Unlink { parent, name }),
-        9 => Operation::Rmdir(Rmdir { parent, name }),
+        9 => Operation::Rmdir(Rmdir {
+            parent,
+            name,
+            seen: seen(random, known),
+        }),
         10..=12 => Operation::Rename(Rename {
             parent,
             name,
@@ -131,6 +140,7 @@ pub(super) fn operation(random: &mut Random, known: &Known) -> Operation {
                 exchange: random.percent(10),
                 whiteout: random.percent(10),
             },
+            seen: seen(random, known),
         }),
         13 => Operation::Link(Link { ino, parent, name }),
         14 => Operation::Symlink(Symlink {

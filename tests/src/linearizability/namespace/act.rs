@@ -13,6 +13,8 @@ pub(super) enum Act {
     Fails(Errors),
     /// It holds an inode without a name.
     Gone,
+    /// A name leads to another directory than the one that the kernel has seen there: ESTALE, after which it begins anew, once.
+    Another,
     Ends(Outcome),
     Changes(Tree),
 }

@@ -108,6 +108,9 @@ pub(super) fn rename(
     if !errors.is_empty() {
         return Act::Fails(errors);
     }
+    if how != Exchange::Exchange && is_directory(other) && target != other {
+        return Act::Another;
+    }
     if same_inode(source, target) {
         return Act::Ends(Outcome::Done);
     }
@@ -124,6 +127,10 @@ pub(super) fn rename(
             Act::Changes(renamed.make(from, asked.id, Node::new(Kind::Whiteout, 0, 0)))
         }
     }
+}
+
+fn is_directory(found: Found) -> bool {
+    matches!(found, Some((_, Kind::Directory)))
 }
 
 fn same_inode(one: Found, other: Found) -> bool {

@@ -6,13 +6,17 @@
 //! LOOKUP after that, may be busy too: what was found needs to have moved when the call returns, not when it was found.
 //! And after a rename a kernel remembers what it had looked up at the new place, although the cluster has moved what had
 //! the name by then.
+//!
+//! What a kernel has looked up under a name, to remove or replace it, is the only directory that the cluster removes or
+//! replaces under that name: another that was moved there in between is left alone, with ESTALE. The kernel then begins
+//! anew, but once.
 
 use nix::errno::Errno;
 
 use super::super::history::Operation;
-use super::tree::{Kind, Tree};
+use super::tree::{ARENA, Kind, Tree};
 use super::walk::{Found, Look};
-use super::{Call, Outcome};
+use super::{Call, Outcome, Path};
 
 /// Whether this is the answer.
 pub(super) fn is_stale(asked: &Operation<Call, Outcome>) -> bool {
@@ -25,6 +29,22 @@ pub(super) fn may_be_busy(tree: &Tree, seen: &[Found]) -> bool {
     directories.any(|(ino, kind)| {
         *kind == Kind::Directory && tree.node(*ino).is_some_and(|node| node.has_moved)
     })
+}
+
+/// Whether `rmdir` would remove another directory than the one that was looked up last; `seen` came before.
+pub(super) fn is_another(tree: &Tree, path: Path, seen: &[Found], last: Found) -> bool {
+    let parent = match (path.directory, seen.last()) {
+        (None, _) => Some(ARENA),
+        (Some(_), Some(Some((parent, _)))) => Some(*parent),
+        (Some(_), _) => None,
+    };
+    let there = parent.and_then(|parent| tree.lookup(parent, path.name));
+    match (last, there) {
+        (Some((found, Kind::Directory)), Some(there)) => {
+            found != there && tree.kind(there) == Some(Kind::Directory)
+        }
+        _ => false,
+    }
 }
 
 /// The LOOKUP of the name that a call makes or removes. Where it decides nothing it is not a step of its own.

@@ -6,8 +6,8 @@
 //!
 //! Three answers are not those of one machine. Whoever holds an inode that meanwhile lost its last name gets ENOENT or
 //! ESTALE, or the attributes of an inode without a name, or begins anew, as the kernel does after ESTALE. A disk that may
-//! be full answers ENOSPC to what makes the volume larger. And who finds a directory that has moved may be told ESTALE: see
-//! `stale`.
+//! be full answers ENOSPC to what makes the volume larger. And who finds a directory that has moved, or would remove
+//! another than he has found, may be told ESTALE: see `stale`.
 
 use nix::errno::Errno;
 
@@ -15,7 +15,7 @@ use super::super::history::Operation;
 use super::super::model::{Model, Next};
 use super::act::{Act, act, fails};
 use super::rename::{may_be_trapped, trap};
-use super::stale::{is_stale, last_look, may_be_busy};
+use super::stale::{is_another, is_stale, last_look, may_be_busy};
 use super::tree::{ARENA, Disk, Kind, Tree};
 use super::{Call, Exchange, Name, Outcome, Path};
 
@@ -61,7 +61,12 @@ impl Model for Namespace {
             looks.extend(last_look(asked.call, &looks));
         }
         let Some(look) = looks.get(progress.len()) else {
-            let seen = progress.get(..needed).unwrap_or_default();
+            let (seen, more) = progress.split_at_checked(needed).unwrap_or_default();
+            if let (Call::Rmdir(path), [last]) = (asked.call, more)
+                && is_another(tree, path, seen, *last)
+            {
+                return Some(Next::Ends);
+            }
             return decide(tree, asked, act(tree, asked, seen));
         };
         let (directory, name, is_last) = match look {
@@ -165,7 +170,7 @@ fn decide(tree: &Tree, asked: &Asked, act: Act) -> Option<Step> {
     let Some(outcome) = asked.outcome() else {
         return match act {
             Act::Changes(tree) => Some(Next::Changes(tree)),
-            Act::Gone => Some(Next::Goes(Vec::new())),
+            Act::Gone | Act::Another => Some(Next::Goes(Vec::new())),
             Act::Fails(_) | Act::Ends(_) => None,
         };
     };
@@ -174,12 +179,13 @@ fn decide(tree: &Tree, asked: &Asked, act: Act) -> Option<Step> {
             (Act::Fails(errors), Outcome::Failed(errno)) => errors.contains(errno),
             (Act::Ends(right), outcome) => right == outcome,
             (Act::Gone, outcome) => if_gone(asked.call, outcome),
+            (Act::Another, outcome) => *outcome == Outcome::Failed(Errno::ESTALE),
             (Act::Changes(_) | Act::Fails(_), _) => false,
         };
     match act {
         _ if ends => Some(Next::Ends),
         Act::Changes(tree) => (*outcome == Outcome::Done).then_some(Next::Changes(tree)),
-        Act::Gone => Some(Next::Goes(Vec::new())),
+        Act::Gone | Act::Another => Some(Next::Goes(Vec::new())),
         Act::Fails(_) | Act::Ends(_) => None,
     }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use holdfast_metadata::{
-    LockMode, LockOwner, LockRange, LockSpace, Outcome, Reclaim, SessionId, Write, WritePosition,
+    LockMode, LockOwner, LockRange, LockSpace, Outcome, Reclaim, Rename, RenameFlags, SessionId,
+    Write, WritePosition,
 };
 use holdfast_replicator::{Attendant, Pending, ReplicateError, SharedVolume, Status};
 use parking_lot::Mutex;
@@ -165,7 +166,7 @@ impl Mounted {
         let filesystem = Filesystem::new(
             Arc::clone(&cluster),
             Arc::clone(&known),
-            TreeUse::Shared,
+            TreeUse::Shared(SeenDirectories::new()),
             Arc::new(Atime::new(AtimeRules::of(&MountOptions::shared()))),
             Arc::default(),
             Some(Arc::new(Locks::new(pages))),
@@ -199,6 +200,21 @@ impl Mounted {
         self.change_elsewhere(Operation::Unlink(holdfast_metadata::Unlink {
             parent: ROOT,
             name: file_name(name),
+        }));
+    }
+
+    /// Another mount exchanges two names.
+    pub(super) fn exchange_elsewhere(&self, one: &str, other: &str) {
+        self.change_elsewhere(Operation::Rename(Rename {
+            parent: ROOT,
+            name: file_name(one),
+            new_parent: ROOT,
+            new_name: file_name(other),
+            flags: RenameFlags {
+                exchange: true,
+                ..RenameFlags::default()
+            },
+            seen: None,
         }));
     }
 

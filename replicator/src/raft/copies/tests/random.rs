@@ -42,13 +42,18 @@ impl Dice {
                 umask: Mode::default(),
             }),
             2 => Operation::Unlink(Unlink { parent, name }),
-            3 => Operation::Rmdir(Rmdir { parent, name }),
+            3 => Operation::Rmdir(Rmdir {
+                parent,
+                name,
+                seen: None,
+            }),
             4 => Operation::Rename(Rename {
                 parent,
                 name,
                 new_parent: self.inode(known),
                 new_name: self.name(),
                 flags: RenameFlags::default(),
+                seen: None,
             }),
             5 => Operation::SetAttributes(SetAttributes {
                 mode: Some(Mode::new(self.roll(0o1000) as u32)),

@@ -96,3 +96,55 @@ fn a_directory_that_moves_before_the_answer_may_be_busy_and_after_it_not() {
         .done((50, 70), exchange)
         .explained();
 }
+
+/// Two directories, which are exchanged.
+fn exchanged() -> Planted {
+    let exchange = Call::Rename(path("a"), path("b"), Exchange::Exchange);
+    Planted::default()
+        .done((0, 5), mkdir("a"))
+        .done((10, 15), mkdir("b"))
+        .done((20, 25), mkdir("c"))
+        .done((30, 50), exchange)
+}
+
+#[test]
+fn another_directory_than_the_one_that_was_found_is_neither_removed_nor_replaced() {
+    for call in [Call::Rmdir(path("a")), rename("c", "a")] {
+        exchanged().fails((40, 60), call, Errno::ESTALE).explained();
+        exchanged().done((40, 60), call).explained();
+        exchanged()
+            .fails((55, 60), call, Errno::ESTALE)
+            .refuted_at(5);
+    }
+    // Nothing was replaced where something had been found.
+    let moved = || {
+        Planted::default()
+            .done((0, 5), mkdir("a"))
+            .done((10, 15), mkdir("c"))
+            .done((30, 50), rename("a", "d"))
+    };
+    let replace = rename("c", "a");
+    moved().fails((40, 60), replace, Errno::ESTALE).explained();
+    moved()
+        .fails((55, 60), replace, Errno::ESTALE)
+        .refuted_at(4);
+    let remove = Call::Rmdir(path("a"));
+    moved().fails((40, 60), remove, Errno::ESTALE).refuted_at(4);
+}
+
+#[test]
+fn a_file_is_replaced_whatever_was_found_there() {
+    let exchange = Call::Rename(path("a"), path("b"), Exchange::Exchange);
+    let exchanged = || {
+        Planted::default()
+            .done((0, 5), create("a"))
+            .done((10, 15), create("b"))
+            .done((20, 25), create("c"))
+            .done((30, 50), exchange)
+    };
+    let replace = rename("c", "a");
+    exchanged().done((40, 60), replace).explained();
+    exchanged()
+        .fails((40, 60), replace, Errno::ESTALE)
+        .refuted_at(5);
+}

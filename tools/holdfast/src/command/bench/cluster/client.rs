@@ -76,9 +76,14 @@ impl<R: PosixMetadataReplicator> RemoteClient<R> {
                 new_parent: parent,
                 new_name: self.place(free)?,
                 flags: RenameFlags::default(),
+                seen: None,
             }),
             Operation::Unlink => metadata::Operation::Unlink(Unlink { parent, name }),
-            Operation::Rmdir => metadata::Operation::Rmdir(Rmdir { parent, name }),
+            Operation::Rmdir => metadata::Operation::Rmdir(Rmdir {
+                parent,
+                name,
+                seen: None,
+            }),
             Operation::StatCold
             | Operation::Readdir
             | Operation::ReaddirCold

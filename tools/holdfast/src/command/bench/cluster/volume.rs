@@ -132,8 +132,12 @@ impl<R: PosixMetadataReplicator> Volume<R> {
             Err(VolumeError::Posix(PosixError::NotFound)) => return Ok(()),
             Err(error) => return Err(error),
         }
-        self.change(Operation::Rmdir(Rmdir { parent, name }))
-            .await?;
+        self.change(Operation::Rmdir(Rmdir {
+            parent,
+            name,
+            seen: None,
+        }))
+        .await?;
         Ok(())
     }
 
@@ -171,7 +175,11 @@ impl<R: PosixMetadataReplicator> Volume<R> {
             let unlink = Operation::Unlink(Unlink { parent, name });
             return self.change_untimed(unlink).await.map(drop);
         }
-        let rmdir = Operation::Rmdir(Rmdir { parent, name });
+        let rmdir = Operation::Rmdir(Rmdir {
+            parent,
+            name,
+            seen: None,
+        });
         match self.change_untimed(rmdir.clone()).await {
             Err(VolumeError::Posix(PosixError::NotEmpty)) => {
                 Box::pin(self.empty(entry.ino)).await?;
