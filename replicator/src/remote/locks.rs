@@ -17,7 +17,7 @@ use super::{RemoteReplicator, encode};
 use crate::error::ReplicateError;
 use crate::replicator::{Attendant, Pending, SharedVolume};
 
-/// Who is interrupted does not wait longer for a wait to be cancelled.
+/// Who is interrupted does not wait longer for what he asked to be taken back.
 const CANCEL_MAX: Duration = Duration::from_secs(1);
 
 impl SharedVolume for RemoteReplicator {
@@ -112,7 +112,7 @@ impl RemoteReplicator {
                     }
                 } else {
                     let undo = self.undo(&session, &command, &lock, holds);
-                    carrier.spawn(async move { undo.run(asked).await });
+                    self.take_back(undo, asked, &end).await;
                     return Err(end);
                 }
             }
@@ -132,6 +132,25 @@ impl RemoteReplicator {
                 Err(ReplicateError::SessionLost)
             }
             outcome => Ok(outcome),
+        }
+    }
+
+    /// Goes on with it if the cluster does not answer in time.
+    async fn take_back(
+        &self,
+        undo: Undo,
+        asked: JoinHandle<Result<Outcome, ReplicateError>>,
+        why: &ReplicateError,
+    ) {
+        let carrier = self.carrier.handle();
+        let undone = carrier.spawn(async move { undo.run(asked).await });
+        if *why == ReplicateError::Interrupted {
+            // Others are not to meet a lock, or a wait for one, of somebody who was told that he has none.
+            tokio::select! {
+                biased;
+                _ = undone => {}
+                () = self.asking.sleep(CANCEL_MAX) => {}
+            }
         }
     }
 

@@ -27,6 +27,11 @@ impl MountEntry {
     pub(crate) fn is_holdfast(&self) -> bool {
         self.kind == "fuse.holdfast"
     }
+
+    /// Whether it may be one of ours.
+    pub(crate) fn is_fuse(&self) -> bool {
+        self.kind == "fuse" || self.kind.starts_with("fuse.")
+    }
 }
 
 /// The mount on top at exactly this path, if one is.

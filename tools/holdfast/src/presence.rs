@@ -134,6 +134,10 @@ impl Daemon {
 
 /// The process that serves the mount, if it is one of ours.
 pub(crate) fn daemon_of(mount: &MountEntry) -> Option<Daemon> {
+    if !mount.is_fuse() {
+        // The kernel has given it the device number of a mount whose daemon has not quite ended.
+        return None;
+    }
     let stream = UnixStream::connect_addr(&address(&mount.device).ok()?).ok()?;
     let peer = socket::getsockopt(&stream, sockopt::PeerCredentials).ok()?;
     let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
@@ -172,6 +176,16 @@ mod tests {
             while pid().is_some() && Instant::now() < deadline {
                 thread::yield_now();
             }
+        }
+    }
+
+    #[test]
+    fn another_filesystem_with_the_device_number_of_before_has_no_daemon() {
+        let mut mount = mount("reused");
+        let _ending = Presence::announce(&mount).unwrap();
+        for (kind, has_daemon) in [("fuse", true), ("tmpfs", false), ("fuseblk", false)] {
+            mount.kind = kind.into();
+            assert_eq!(daemon_of(&mount).is_some(), has_daemon, "{kind}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::future::{pending, poll_fn, ready};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 
 use holdfast_metadata::{
     Answer, Command, InodeId, LockMode, LockOwner, LockRange, LockSpace, Operation, Query, Reply,
@@ -104,6 +106,41 @@ fn a_request_that_was_given_up_is_taken_back_before_its_holder_asks_again() {
     };
     let found = block_on(replicator.query(Query::TestLock(test))).unwrap();
     assert!(matches!(found, Ok(Reply::Lock(Some(_)))), "{found:?}");
+}
+
+#[test]
+fn what_somebody_asked_who_is_interrupted_is_taken_back_before_he_hears_of_it() {
+    let state = State::new();
+    let node = state.leader();
+    let replicator = connect(&[&node]);
+    let first = block_on(set_lock(&replicator, 1, Box::pin(pending())));
+    assert_eq!(first, Ok(Ok(Answer::Locked)));
+    let (behind, is_interrupted) = (state.clone(), Arc::new(AtomicBool::new(false)));
+    let is_given_up = Arc::clone(&is_interrupted);
+    node.set_script(move |request| {
+        let operation = operation_in(request).map(|command| command.operation);
+        while matches!(operation, Some(Operation::SetLock(_)))
+            && !is_given_up.load(Ordering::Acquire)
+        {
+            thread::yield_now();
+        }
+        behind.answer(request)
+    });
+    let interrupted = poll_fn(|context| {
+        if asked(&node) == 2 {
+            is_interrupted.store(true, Ordering::Release);
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    let given_up = block_on(set_lock(&replicator, 2, Box::pin(interrupted)));
+    assert_eq!(given_up, Err(ReplicateError::Interrupted));
+    let is_cancelled = node.seen().iter().any(|request| {
+        let operation = operation_in(request).map(|command| command.operation);
+        matches!(operation, Some(Operation::CancelLock(_)))
+    });
+    assert!(is_cancelled);
 }
 
 #[test]
