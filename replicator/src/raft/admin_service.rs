@@ -20,7 +20,7 @@ use holdfast_proto::{
     TransferLeaderTo, propose_catalog_response,
 };
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::catalog_client::{CatalogClient, CatalogRefusal};
 use super::gate::CallerRights;
@@ -36,6 +36,8 @@ use crate::refusal::Refusal;
 
 /// How long a leader may take to hand over.
 const HAND_OVER: Duration = Duration::from_secs(5);
+/// Between two tries while somebody is elected.
+const AGAIN: Duration = Duration::from_millis(50);
 /// How long a node may take to say that it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
@@ -154,49 +156,67 @@ impl AdminService {
     /// Hands over one group until the node leads that is to: another may win the election that this begins.
     async fn transfer(&self, group: &Group, to: Option<u64>) -> Result<(), Status> {
         let handed = async {
-            while !self.hand_over(group, to).await? {}
-            Ok(())
+            loop {
+                match self.hand_over(group, to).await {
+                    Err(status) if status.code() == Code::Unavailable => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    ended => return ended,
+                }
+            }
         };
-        tokio::time::timeout(HAND_OVER, handed)
-            .await
-            .unwrap_or_else(|_| Err(not_handed_over(group)))
+        match tokio::time::timeout(HAND_OVER, handed).await {
+            Ok(ended) => ended,
+            Err(_) if group.leader().is_none() => Err(nobody_leads(group)),
+            Err(_) => Err(not_handed_over(group)),
+        }
     }
 
-    /// Tries once, here or at the node that leads; says whether the node leads that is to.
-    async fn hand_over(&self, group: &Group, to: Option<u64>) -> Result<bool, Status> {
+    /// Tries once, here or at the node that leads. Unavailable, if another leads by now, or nobody.
+    async fn hand_over(&self, group: &Group, to: Option<u64>) -> Result<(), Status> {
         if group.leads() {
-            if let Some(next) = to.and_then(|to| group.member(to))
-                && next.id != self.registry.node()
-                && !self.is_alive(next.id, &next.address).await
-            {
-                // Nobody would lead until those who answer have elected somebody else.
-                return Err(not_handed_over(group));
-            }
-            if !group.hand_over(to, HAND_OVER).await {
-                return Err(not_handed_over(group));
-            }
-            let leader = group.leader().map(|leader| leader.id);
-            return Ok(to.is_none() || to == leader);
+            return self.hand_over_here(group, to).await;
         }
         let leader = group
             .leader()
             .filter(|leader| leader.id != self.registry.node());
-        let Some(leader) = leader else {
-            let message = format!("nobody leads group {} now", group.id());
-            return Err(Status::unavailable(message));
-        };
+        let leader = leader.ok_or_else(|| nobody_leads(group))?;
         if to == Some(leader.id) {
-            return Ok(true);
+            return Ok(());
         }
         let mut client = AdminClient::new(self.peers.channel(leader.id, &leader.address));
         let mut request = Request::new(TransferLeaderTo {
             group: group.id().0,
             all_groups: false,
             node: to.unwrap_or_default(),
+            only_here: true,
         });
         self.identity.attach(request.metadata_mut());
-        client.transfer_leader(request).await.map(|_| true)
+        client.transfer_leader(request).await.map(|_| ())
     }
+
+    async fn hand_over_here(&self, group: &Group, to: Option<u64>) -> Result<(), Status> {
+        if to == Some(self.registry.node()) {
+            return Ok(());
+        }
+        if let Some(next) = to.and_then(|to| group.member(to))
+            && !self.is_alive(next.id, &next.address).await
+        {
+            // Nobody would lead until those who answer have elected somebody else.
+            return Err(not_handed_over(group));
+        }
+        if !group.hand_over(to, HAND_OVER).await {
+            return Err(not_handed_over(group));
+        }
+        match group.leader() {
+            Some(leader) if to.is_none_or(|to| to == leader.id) => Ok(()),
+            _ => Err(nobody_leads(group)),
+        }
+    }
+}
+
+fn nobody_leads(group: &Group) -> Status {
+    Status::unavailable(format!("nobody leads group {} now", group.id()))
 }
 
 fn not_handed_over(group: &Group) -> Status {
@@ -343,6 +363,7 @@ impl Admin for AdminService {
             group,
             all_groups,
             node,
+            only_here,
         } = request.into_inner();
         let groups = if all_groups {
             self.registry.groups()
@@ -352,7 +373,13 @@ impl Admin for AdminService {
         };
         let to = (node != 0).then_some(node);
         for group in groups {
-            self.transfer(&group, to).await?;
+            if !only_here {
+                self.transfer(&group, to).await?;
+            } else if group.leads() {
+                self.hand_over_here(&group, to).await?;
+            } else {
+                return Err(nobody_leads(&group));
+            }
         }
         Ok(Response::new(TransferLeaderDone {}))
     }

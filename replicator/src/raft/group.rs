@@ -52,6 +52,8 @@ pub(crate) struct Group {
     copies: Arc<Copies>,
     counters: Arc<GroupCounters>,
     slow: Slow,
+    /// Who was not heard for so long may be gone.
+    silence: Duration,
     tasks: [JoinHandle<()>; 3],
 }
 
@@ -132,6 +134,7 @@ impl Group {
             copies,
             counters,
             slow: Slow::new(id, options.slow_operation),
+            silence: options.timing.election_min,
             tasks: [snapshots, keeper, leaders],
         }))
     }
@@ -292,13 +295,7 @@ impl Group {
         if !votes {
             return false;
         }
-        // The next leader is elected before those who have heard this one would let another be.
-        let term = self.term();
-        self.copies.close(term).await;
-        if self.term() != term {
-            return false;
-        }
-        if self.raft.trigger().transfer_leader(to).await.is_err() {
+        if !self.begin_to_hand_over(to).await {
             return false;
         }
         let mut metrics = self.raft.server_metrics();
@@ -319,26 +316,37 @@ impl Group {
             .unwrap_or(false)
     }
 
-    fn term(&self) -> u64 {
-        self.raft
-            .server_metrics()
-            .borrow_watched()
-            .vote
-            .leader_id
-            .term
+    /// Takes back all copies, gives no more in this term, and lets the other one begin an election. It goes on when nobody
+    /// waits for it: a leader that has closed its copies and stays would give none until the next election.
+    async fn begin_to_hand_over(&self, to: u64) -> bool {
+        let (raft, copies) = (self.raft.clone(), Arc::clone(&self.copies));
+        let begun = runtime::spawn(async move {
+            // The next leader is elected before those who have heard this one would let another be.
+            let term = term(&raft);
+            copies.close(term).await;
+            self::term(&raft) == term && raft.trigger().transfer_leader(to).await.is_ok()
+        });
+        begun.await.unwrap_or(false)
     }
 
-    /// The other voter whose log is longest.
+    /// The other voter whose log is longest, of those that were heard lately.
     fn successor(&self) -> Option<u64> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let progress = metrics.replication.as_ref()?;
         let own = metrics.id;
+        let is_heard = |id: u64| {
+            let heard = metrics.heartbeat.as_ref().and_then(|all| *all.get(&id)?);
+            heard.is_some_and(|heard| heard.elapsed() < self.silence)
+        };
         let voters = metrics.membership_config.membership().voter_ids();
         voters
             .filter(|id| *id != own)
             .filter_map(|id| progress.get(&id).map(|matched| (*matched, id)))
-            .max_by_key(|(matched, id)| (matched.as_ref().map(|log_id| log_id.index), *id))
+            .max_by_key(|(matched, id)| {
+                let index = matched.as_ref().map(|log_id| log_id.index);
+                (is_heard(*id), index, *id)
+            })
             .map(|(_, id)| id)
     }
 
@@ -364,6 +372,10 @@ impl std::fmt::Debug for Group {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
+}
+
+fn term(raft: &GroupRaft) -> u64 {
+    raft.server_metrics().borrow_watched().vote.leader_id.term
 }
 
 /// Says who leads, each time that is somebody else.

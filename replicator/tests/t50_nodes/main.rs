@@ -108,6 +108,7 @@ fn leadership_goes_where_it_is_told_to() {
             group: 0,
             all_groups: true,
             node: to,
+            only_here: false,
         };
         nodes.drive(1, async |admin| admin.transfer_leader(transfer).await);
         wait("it leads every group", || {

@@ -71,7 +71,7 @@ messages! {
     JoinResponse { cluster_id: bytes().into() }
     PromoteNodeRequest { id: 7 }
     RemoveNodeRequest { id: 7 }
-    TransferLeaderTo { group: 1, all_groups: true, node: 2 }
+    TransferLeaderTo { group: 1, all_groups: true, node: 2, only_here: true }
     TransferLeaderDone {}
     Progress { message: name(), done: 1, total: 2 }
     ListVolumesRequest {}

@@ -1,15 +1,16 @@
 //! What a mount answers by itself is what was acknowledged last, wherever that was, whatever happens meanwhile.
 
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use holdfast_metadata::{
     Answer, InodeId, Operation, PosixError, Query, Reply, SetAttributes, Timestamp,
 };
-use holdfast_tests::cluster::Client;
+use holdfast_tests::cluster::{Client, ClusterSetup, SETTLED, VOLUME};
 use holdfast_tests::process::{freeze, signal};
-use holdfast_tests::{Cluster, wait_until};
+use holdfast_tests::{Cluster, place, run_within, wait_until};
 use nix::sys::signal::Signal;
 
 const ROUNDS: usize = 3;
@@ -254,4 +255,39 @@ fn a_mount_that_is_frozen_or_dead_delays_a_change_for_a_moment_and_answers_nothi
     let began = Instant::now();
     std::fs::write(&file, "last").unwrap();
     assert!(began.elapsed() < WAITED, "{:?}", began.elapsed());
+}
+
+/// Taking back the copies of a frozen mount takes seconds here.
+const SLOW: &str =
+    "[timing]\nelection_min_ms = 3000\nelection_max_ms = 4000\nsession_lease_ms = 20000\n";
+
+/// A leader that takes its copies back and stays would give none.
+#[test]
+fn a_hand_over_that_nobody_waits_for_goes_on() {
+    let cluster = ClusterSetup::default().settings(SLOW).start(3);
+    let mount = cluster.mount(cluster.leader(), "noatime");
+    std::fs::write(mount.path("file"), "").unwrap();
+    let is_cut_off = |to: u64| {
+        std::fs::metadata(mount.path("file")).unwrap();
+        freeze(mount.pid());
+        let (to, group) = (to.to_string(), VOLUME.to_string());
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", "1"]).arg(place::holdfast());
+        command.args(["node", "transfer-leader", "--to", &to, "--group", &group]);
+        command.env("HOLDFAST_CLUSTER", cluster.addresses().join(","));
+        let is_cut_off = !run_within(&mut command, SETTLED).status.success();
+        if is_cut_off {
+            let what = "the other leads, whom nobody waits for";
+            wait_until(what, SETTLED, || cluster.leader().to_string() == to);
+        }
+        signal(mount.pid(), Signal::SIGCONT);
+        is_cut_off
+    };
+    // A leader that has just begun gives no copies yet.
+    let limit = Instant::now() + SETTLED;
+    let next = |leader: u64| cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    while !is_cut_off(next(cluster.leader())) {
+        assert!(Instant::now() < limit, "no mount had to be waited for");
+    }
+    mount.unmount();
 }

@@ -160,7 +160,8 @@ fn leadership_stays_when_the_other_node_does_not_answer() {
     let other = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
     let term = cluster.replica(leader, VOLUME).unwrap().term;
     cluster.pause(other);
-    let transfer = ["node", "transfer-leader", "--to", &other.to_string()];
+    let (to, group) = (other.to_string(), VOLUME.to_string());
+    let transfer = ["node", "transfer-leader", "--to", &to, "--group", &group];
     let refused = cluster.holdfast(&transfer);
     assert!(!refused.status.success(), "{refused:?}");
     let reason = "is the other node a voter that answers?";

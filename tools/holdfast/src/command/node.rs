@@ -79,6 +79,7 @@ pub(crate) fn run(arguments: NodeArguments) -> anyhow::Result<ExitCode> {
                     group: group.unwrap_or_default(),
                     all_groups: group.is_none(),
                     node: to.unwrap_or_default(),
+                    only_here: false,
                 };
                 let done = client.transfer_leader(request(transfer)).await;
                 done.map_err(|status| refused(&status))?;
