@@ -70,7 +70,15 @@ pub(crate) enum TreeUse {
     /// No: orphans are reclaimed from here.
     Alone(Arc<ReclaimQueue>),
     /// Yes: the cluster reclaims what no mount has open.
-    Shared(SeenDirectories),
+    Shared(Sharing),
+}
+
+/// What is kept where other mounts change the same tree.
+#[derive(Debug)]
+pub(crate) struct Sharing {
+    pub(crate) directories: SeenDirectories,
+    /// The kernel may use a name for some time without looking it up again (`entry_timeout=`).
+    pub(crate) kernel_remembers: bool,
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {

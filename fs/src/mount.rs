@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::adapter::{Adapter, Kernel, Timeouts};
 use crate::atime::{Atime, AtimeRules};
-use crate::filesystem::{Filesystem, TreeUse};
+use crate::filesystem::{Filesystem, Sharing, TreeUse};
 use crate::known_inodes::KnownInodes;
 use crate::locks::Locks;
 use crate::metrics::Metrics;
@@ -227,7 +227,11 @@ impl Services {
                 runner,
                 reclaimer: None,
             };
-            return Ok((services, TreeUse::Shared(SeenDirectories::new())));
+            let sharing = Sharing {
+                directories: SeenDirectories::new(),
+                kernel_remembers: !options.entry_timeout.is_zero(),
+            };
+            return Ok((services, TreeUse::Shared(sharing)));
         }
         let queue = Arc::<ReclaimQueue>::default();
         let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;

@@ -4,6 +4,7 @@ use holdfast_metadata::{Attributes, FileKind, FileName, InodeId, PosixError, Que
 use holdfast_replicator::PosixMetadataReplicator;
 
 use super::{Caller, Filesystem, FilesystemError, TreeUse};
+use crate::seen_directories::LastLook;
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     /// The inode behind a name; the kernel holds it from now on.
@@ -38,23 +39,31 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         };
         let found = self.attributes_of(Query::Lookup { parent, name }).await;
         if let Some((seen, name)) = seen {
-            match &found {
-                Ok(found) if found.kind == FileKind::Directory => {
-                    seen.found(caller.pid, parent, name, found.ino);
-                }
-                Ok(_) | Err(_) => seen.found_none(caller.pid),
-            }
+            let directory = found.as_ref().ok();
+            let directory = directory.filter(|found| found.kind == FileKind::Directory);
+            let directory = directory.map(|found| found.ino);
+            seen.directories.note(caller.pid, parent, name, directory);
         }
         let attributes = found?;
         self.remember(&attributes);
         Ok(attributes)
     }
 
-    /// The directory that a name led to when this caller looked, just now: the kernel believes that it is still there.
-    pub(super) fn seen(&self, caller: Caller, parent: InodeId, name: &FileName) -> Option<InodeId> {
-        match &self.tree {
-            TreeUse::Alone(_) => None,
-            TreeUse::Shared(seen) => seen.last(caller.pid, parent, name),
+    /// The directory that a name led to when this caller looked, just now: the kernel believes that it is still there. Where it
+    /// did not look, because it remembers names, ESTALE has it look.
+    pub(super) fn seen(
+        &self,
+        caller: Caller,
+        parent: InodeId,
+        name: &FileName,
+    ) -> Result<Option<InodeId>, PosixError> {
+        let TreeUse::Shared(seen) = &self.tree else {
+            return Ok(None);
+        };
+        match seen.directories.last(caller.pid, parent, name) {
+            LastLook::Directory(found) => Ok(Some(found)),
+            LastLook::Elsewhere if seen.kernel_remembers => Err(PosixError::AnotherDirectory),
+            LastLook::None | LastLook::Elsewhere => Ok(None),
         }
     }
 

@@ -16,7 +16,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             return Err(PosixError::InvalidArgument.into());
         }
         if !flags.exchange {
-            command.seen = self.seen(caller, command.new_parent, &command.new_name);
+            command.seen = self.seen(caller, command.new_parent, &command.new_name)?;
         }
         let _arrival = self.arrive();
         match self

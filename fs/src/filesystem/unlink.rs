@@ -22,7 +22,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         parent: InodeId,
         name: FileName,
     ) -> Result<(), FilesystemError> {
-        let seen = self.seen(caller, parent, &name);
+        let seen = self.seen(caller, parent, &name)?;
         self.remove(caller, Operation::Rmdir(Rmdir { parent, name, seen }))
             .await
     }

@@ -318,9 +318,21 @@ fn a_directory_that_this_thread_has_not_seen_is_neither_removed_nor_replaced() {
         .unwrap();
     let gone = mounted.run(filesystem.lookup(caller, ROOT, b"a"));
     assert_eq!(errno(&gone.unwrap_err()), libc::ENOENT);
-    // Who found nothing there has nobody in mind.
+    // Who found nothing there has nobody in mind, nor who did not look.
     mounted.run(filesystem.mkdir(creation("a"))).unwrap();
     mounted
         .run(filesystem.rmdir(caller, ROOT, file_name("a")))
         .unwrap();
+}
+
+#[test]
+fn a_kernel_that_remembers_names_looks_again_before_it_removes_one() {
+    let mounted = Mounted::with(true);
+    let filesystem = &mounted.filesystem;
+    mounted.run(filesystem.mkdir(creation("a"))).unwrap();
+    let remove = || mounted.run(filesystem.rmdir(CALLER, ROOT, file_name("a")));
+    assert_eq!(errno(&remove().unwrap_err()), libc::ESTALE);
+    let found = mounted.run(filesystem.lookup(CALLER, ROOT, b"a"));
+    found.unwrap();
+    remove().unwrap();
 }

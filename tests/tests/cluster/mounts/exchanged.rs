@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -22,6 +23,36 @@ fn a_directory_that_another_mount_exchanges_for_a_removed_one_stays_usable() {
 #[test]
 fn a_directory_that_another_mount_exchanges_for_a_replaced_one_stays_usable() {
     race(|mount| fs::rename(mount.path("new"), mount.path("a")));
+}
+
+/// It looks them up again before it removes one.
+#[test]
+fn a_kernel_that_remembers_names_removes_the_directory_that_has_the_name() {
+    let cluster = Cluster::start(3);
+    let here = cluster.mount(1, "noatime,entry_timeout=60");
+    let there = cluster.mount(2, "noatime");
+    for name in ["a", "b", "new"] {
+        fs::create_dir(here.path(name)).unwrap();
+    }
+    let numbers = || ["a", "b"].map(|name| fs::metadata(there.path(name)).unwrap().ino());
+    let [first, _] = numbers();
+    let _used = ["a", "b"].map(|name| File::open(here.path(name)).unwrap());
+    let flags = RenameFlags::RENAME_EXCHANGE;
+    renameat2(
+        AT_FDCWD,
+        &there.path("a"),
+        AT_FDCWD,
+        &there.path("b"),
+        flags,
+    )
+    .unwrap();
+    assert_eq!(numbers()[1], first);
+    fs::remove_dir(here.path("a")).unwrap();
+    fs::create_dir(here.path("b/inside")).unwrap();
+    assert_eq!(fs::read_dir(there.path("b")).unwrap().count(), 1);
+    assert_eq!(fs::metadata(here.path("b")).unwrap().ino(), first);
+    here.unmount();
+    there.unmount();
 }
 
 fn race(change: impl Fn(&ClusterMount) -> io::Result<()>) {

@@ -148,6 +148,11 @@ pub(super) struct Mounted {
 
 impl Mounted {
     pub(super) fn new() -> Mounted {
+        Mounted::with(false)
+    }
+
+    /// A mount whose kernel may remember names, or not.
+    pub(super) fn with(kernel_remembers: bool) -> Mounted {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_time()
@@ -166,7 +171,10 @@ impl Mounted {
         let filesystem = Filesystem::new(
             Arc::clone(&cluster),
             Arc::clone(&known),
-            TreeUse::Shared(SeenDirectories::new()),
+            TreeUse::Shared(Sharing {
+                directories: SeenDirectories::new(),
+                kernel_remembers,
+            }),
             Arc::new(Atime::new(AtimeRules::of(&MountOptions::shared()))),
             Arc::default(),
             Some(Arc::new(Locks::new(pages))),
