@@ -122,13 +122,12 @@ fn operations_while_nodes_are_frozen_are_linearizable() {
                 round.work();
             }
             // Of all nodes, the last to come back are the followers.
-            let mut ids = round.cluster.ids();
+            let (mut ids, leader) = (round.cluster.ids(), round.cluster.leader());
             for id in &ids {
                 round.cluster.pause(*id);
             }
             last(LONG);
-            let leader = ids.iter().position(|id| *id == 1).unwrap_or_default();
-            ids.swap(0, leader);
+            ids.sort_by_key(|id| *id != leader);
             for id in ids {
                 round.cluster.resume(id);
             }

@@ -9,7 +9,7 @@
 //!
 //! What a kernel has looked up under a name, to remove or replace it, is the only directory that the cluster removes or
 //! replaces under that name: another that was moved there in between is left alone, with ESTALE. The kernel then begins
-//! anew, but once.
+//! anew, once: the call ends with ESTALE only if the name was moved again after it was found again.
 
 use nix::errno::Errno;
 
@@ -31,7 +31,7 @@ pub(super) fn may_be_busy(tree: &Tree, seen: &[Found]) -> bool {
     })
 }
 
-/// Whether `rmdir` would remove another directory than the one that was looked up last; `seen` came before.
+/// Whether `rmdir` removes another directory than the one that was looked up last; `seen` came before.
 pub(super) fn is_another(tree: &Tree, path: Path, seen: &[Found], last: Found) -> bool {
     let parent = match (path.directory, seen.last()) {
         (None, _) => Some(ARENA),
@@ -39,12 +39,7 @@ pub(super) fn is_another(tree: &Tree, path: Path, seen: &[Found], last: Found) -
         (Some(_), _) => None,
     };
     let there = parent.and_then(|parent| tree.lookup(parent, path.name));
-    match (last, there) {
-        (Some((found, Kind::Directory)), Some(there)) => {
-            found != there && tree.kind(there) == Some(Kind::Directory)
-        }
-        _ => false,
-    }
+    matches!(last, Some((found, Kind::Directory)) if there != Some(found))
 }
 
 /// The LOOKUP of the name that a call makes or removes. Where it decides nothing it is not a step of its own.

@@ -25,8 +25,17 @@ pub enum Namespace {}
 
 /// What LOOKUP found: the inode, and what it is.
 pub(super) type Found = Option<(u32, Kind)>;
-type Step = Next<Tree, Vec<Found>>;
+type Step = Next<Tree, Progress>;
 type Asked = Operation<Call, Outcome>;
+
+/// What a call under way has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Progress {
+    found: Vec<Found>,
+    /// Whether it has begun anew because of another directory, which the kernel does once. Noted if the answer is ESTALE: no
+    /// other depends on it.
+    is_anew: bool,
+}
 
 /// One LOOKUP.
 #[derive(Clone, Copy)]
@@ -43,55 +52,58 @@ impl Model for Namespace {
     type Call = Call;
     type Outcome = Outcome;
     type State = Tree;
-    type Progress = Vec<Found>;
+    type Progress = Progress;
 
-    fn step(tree: &Tree, asked: &Asked, progress: &Vec<Found>) -> Option<Step> {
+    fn step(tree: &Tree, asked: &Asked, progress: &Progress) -> Option<Step> {
+        let found = &progress.found;
+        let decide = |act| decide(tree, asked, progress, act);
         if let Call::Link(old, _) = asked.call
-            && let Some(None) = progress.get(usize::from(old.directory.is_some()))
+            && let Some(None) = found.get(usize::from(old.directory.is_some()))
         {
             // The second path is not looked at.
-            return decide(tree, asked, fails(Errno::ENOENT));
+            return decide(fails(Errno::ENOENT));
         }
         let mut looks = looks(asked);
         let needed = looks.len();
         if is_stale(asked) {
-            if may_be_busy(tree, progress) {
+            if may_be_busy(tree, found) {
                 return Some(Next::Ends);
             }
             looks.extend(last_look(asked.call, &looks));
         }
-        let Some(look) = looks.get(progress.len()) else {
-            let (seen, more) = progress.split_at_checked(needed).unwrap_or_default();
-            if let (Call::Rmdir(path), [last]) = (asked.call, more)
+        let Some(look) = looks.get(found.len()) else {
+            let (seen, more) = found.split_at_checked(needed).unwrap_or_default();
+            let act = act(tree, asked, seen);
+            if let (Act::Changes(_), Call::Rmdir(path), [last]) = (&act, asked.call, more)
                 && is_another(tree, path, seen, *last)
             {
-                return Some(Next::Ends);
+                return decide(Act::Another);
             }
-            return decide(tree, asked, act(tree, asked, seen));
+            return decide(act);
         };
         let (directory, name, is_last) = match look {
-            Look::Trap => return Some(goes(progress, trap(tree, asked.call, progress))),
+            Look::Trap => return Some(goes(progress, trap(tree, asked.call, found))),
             Look::Directory(name) => (ARENA, *name, false),
             Look::Last(None, name) => (ARENA, *name, true),
-            Look::Last(Some(earlier), name) => match progress.get(*earlier) {
+            Look::Last(Some(earlier), name) => match found.get(*earlier) {
                 Some(Some((ino, _))) => (*ino, *name, true),
                 _ => (ARENA, *name, true),
             },
         };
         if tree.node(directory).is_none() {
-            return decide(tree, asked, Act::Gone);
+            return decide(Act::Gone);
         }
-        let found = tree.lookup(directory, name);
-        let found = found.and_then(|ino| Some((ino, tree.kind(ino)?)));
+        let ino = tree.lookup(directory, name);
+        let found = ino.and_then(|ino| Some((ino, tree.kind(ino)?)));
         if !is_last {
             match found {
                 Some((_, Kind::Directory)) => {}
                 Some((_, Kind::File | Kind::Whiteout)) => {
-                    return decide(tree, asked, fails(Errno::ENOTDIR));
+                    return decide(fails(Errno::ENOTDIR));
                 }
                 // No symbolic link leads anywhere.
                 None | Some((_, Kind::Symlink)) => {
-                    return decide(tree, asked, fails(Errno::ENOENT));
+                    return decide(fails(Errno::ENOENT));
                 }
             }
         }
@@ -118,8 +130,12 @@ impl Model for Namespace {
     }
 }
 
-fn goes(progress: &[Found], found: Found) -> Step {
-    Next::Goes(progress.iter().copied().chain([found]).collect())
+fn goes(progress: &Progress, found: Found) -> Step {
+    let before = progress.found.iter().copied();
+    Next::Goes(Progress {
+        found: before.chain([found]).collect(),
+        is_anew: progress.is_anew,
+    })
 }
 
 /// The LOOKUPs of a call.
@@ -166,26 +182,31 @@ fn parent(looks: &mut Vec<Look>, path: Path) -> Option<usize> {
 }
 
 /// What may be if this comes of the step.
-fn decide(tree: &Tree, asked: &Asked, act: Act) -> Option<Step> {
+fn decide(tree: &Tree, asked: &Asked, progress: &Progress, act: Act) -> Option<Step> {
     let Some(outcome) = asked.outcome() else {
         return match act {
             Act::Changes(tree) => Some(Next::Changes(tree)),
-            Act::Gone | Act::Another => Some(Next::Goes(Vec::new())),
+            Act::Gone | Act::Another => Some(Next::Goes(Progress::default())),
             Act::Fails(_) | Act::Ends(_) => None,
         };
     };
+    let is_stale = is_stale(asked);
     let ends = is_full(tree, asked.call, outcome)
         || match (&act, outcome) {
             (Act::Fails(errors), Outcome::Failed(errno)) => errors.contains(errno),
             (Act::Ends(right), outcome) => right == outcome,
             (Act::Gone, outcome) => if_gone(asked.call, outcome),
-            (Act::Another, outcome) => *outcome == Outcome::Failed(Errno::ESTALE),
+            (Act::Another, _) => is_stale && progress.is_anew,
             (Act::Changes(_) | Act::Fails(_), _) => false,
         };
     match act {
         _ if ends => Some(Next::Ends),
         Act::Changes(tree) => (*outcome == Outcome::Done).then_some(Next::Changes(tree)),
-        Act::Gone | Act::Another => Some(Next::Goes(Vec::new())),
+        Act::Another => Some(Next::Goes(Progress {
+            is_anew: is_stale,
+            ..Progress::default()
+        })),
+        Act::Gone => Some(Next::Goes(Progress::default())),
         Act::Fails(_) | Act::Ends(_) => None,
     }
 }

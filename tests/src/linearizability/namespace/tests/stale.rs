@@ -97,39 +97,120 @@ fn a_directory_that_moves_before_the_answer_may_be_busy_and_after_it_not() {
         .explained();
 }
 
+fn exchange() -> Call {
+    Call::Rename(path("a"), path("b"), Exchange::Exchange)
+}
+
+/// What ends with ESTALE if `a` is another directory than the kernel has found.
+fn removals() -> [Call; 2] {
+    [Call::Rmdir(path("a")), rename("c", "a")]
+}
+
 /// Two directories, which are exchanged.
 fn exchanged() -> Planted {
-    let exchange = Call::Rename(path("a"), path("b"), Exchange::Exchange);
     Planted::default()
         .done((0, 5), mkdir("a"))
         .done((10, 15), mkdir("b"))
         .done((20, 25), mkdir("c"))
-        .done((30, 50), exchange)
+        .done((30, 50), exchange())
 }
 
 #[test]
 fn another_directory_than_the_one_that_was_found_is_neither_removed_nor_replaced() {
-    for call in [Call::Rmdir(path("a")), rename("c", "a")] {
-        exchanged().fails((40, 60), call, Errno::ESTALE).explained();
-        exchanged().done((40, 60), call).explained();
+    for call in removals() {
+        // The kernel looks again, and finds what is there.
+        exchanged().done((40, 70), call).explained();
         exchanged()
-            .fails((55, 60), call, Errno::ESTALE)
+            .fails((40, 70), call, Errno::ESTALE)
             .refuted_at(5);
+        // It does not look a third time.
+        let twice = || exchanged().done((55, 60), exchange());
+        twice().done((40, 70), call).explained();
+        twice().fails((40, 70), call, Errno::ESTALE).explained();
+        twice().fails((52, 70), call, Errno::ESTALE).refuted_at(6);
     }
-    // Nothing was replaced where something had been found.
+}
+
+#[test]
+fn a_directory_that_is_not_there_any_more_is_not_replaced_by_something_else() {
+    let replace = rename("c", "a");
     let moved = || {
         Planted::default()
             .done((0, 5), mkdir("a"))
             .done((10, 15), mkdir("c"))
             .done((30, 50), rename("a", "d"))
     };
-    let replace = rename("c", "a");
-    moved().fails((40, 60), replace, Errno::ESTALE).explained();
+    moved().done((40, 80), replace).explained();
     moved()
-        .fails((55, 60), replace, Errno::ESTALE)
+        .fails((40, 80), replace, Errno::ESTALE)
         .refuted_at(4);
+    let back = || moved().done((52, 54), rename("d", "a"));
+    back().fails((40, 80), replace, Errno::ESTALE).refuted_at(5);
+    let away_again = || back().done((56, 58), rename("a", "d"));
+    away_again()
+        .fails((40, 80), replace, Errno::ESTALE)
+        .explained();
+    // `rmdir` of what is not there is ENOENT.
     let remove = Call::Rmdir(path("a"));
-    moved().fails((40, 60), remove, Errno::ESTALE).refuted_at(4);
+    away_again()
+        .fails((40, 80), remove, Errno::ESTALE)
+        .refuted_at(6);
+}
+
+#[test]
+fn what_is_wrong_with_the_names_is_said_before_it_is_another_directory() {
+    for call in removals() {
+        let twice = || {
+            Planted::default()
+                .done((0, 5), mkdir("a"))
+                .done((10, 15), mkdir("b"))
+                .done((16, 18), create("b/x"))
+                .done((20, 25), mkdir("c"))
+                .done((30, 50), exchange())
+                .done((52, 54), exchange())
+        };
+        twice().fails((40, 80), call, Errno::ESTALE).refuted_at(7);
+        twice().fails((40, 80), call, Errno::ENOTEMPTY).explained();
+        twice()
+            .done((56, 58), exchange())
+            .done((60, 62), exchange())
+            .fails((40, 80), call, Errno::ESTALE)
+            .explained();
+    }
+}
+
+#[test]
+fn what_is_busy_or_gone_is_stale_also_after_one_move() {
+    for call in removals() {
+        // It is busy.
+        Planted::default()
+            .done((0, 5), mkdir("a"))
+            .done((10, 15), mkdir("b"))
+            .done((16, 18), mkdir("b/x"))
+            .done((20, 25), mkdir("c"))
+            .done(
+                (30, 50),
+                Call::Rename(path("a"), path("b/x"), Exchange::Exchange),
+            )
+            .fails((40, 80), call, Errno::ESTALE)
+            .explained();
+    }
+    // The directory that the names are in is gone.
+    let gone = |call| {
+        let exchange = Call::Rename(path("d/a"), path("d/b"), Exchange::Exchange);
+        Planted::default()
+            .done((0, 5), mkdir("d"))
+            .done((6, 8), mkdir("d/a"))
+            .done((10, 15), mkdir("d/b"))
+            .done((16, 18), mkdir("c"))
+            .done((30, 50), exchange)
+            .done((51, 52), Call::Rmdir(path("d/a")))
+            .done((53, 54), Call::Rmdir(path("d/b")))
+            .done((55, 56), Call::Rmdir(path("d")))
+            .fails((40, 80), call, Errno::ESTALE)
+    };
+    gone(Call::Rmdir(path("d/a"))).explained();
+    gone(rename("c", "d/a")).explained();
 }
 
 #[test]
