@@ -58,6 +58,7 @@ async fn strike(world: &mut World) -> Result<(), String> {
         }
         12 => {
             world.story.tell("all nodes lose power");
+            world.tally.count("power failures of all nodes");
             for number in 0..NODES as usize {
                 world.crash(number, Crash::PowerFailure).await;
             }
