@@ -22,6 +22,7 @@ const SEARCH: u64 = 40;
 const LINES_MAX: usize = 300;
 /// What happens once a seed or more often, and so in each run: one in which it does not proves little.
 const STRIKES: [&str; 30] = [
+    "appends lost in a crash",
     "changes of members",
     "clocks that jump",
     "crashes with loss of what was not synced",
@@ -48,7 +49,6 @@ const STRIKES: [&str; 30] = [
     "snapshots sent",
     "states written right before a crash",
     "tasks that stand still",
-    "torn writes",
     "walls",
     "walls around clients",
     "walls, one way",
