@@ -190,8 +190,9 @@ impl Node {
         drop(process);
         wait_until_closed(&machine).await;
         self.platter.lock().crash(how);
-        if how == Crash::PowerFailure {
-            filesystem.strike();
+        match how {
+            Crash::Kill => self.tally.count("kills"),
+            Crash::PowerFailure => filesystem.strike(),
         }
     }
 

@@ -132,8 +132,12 @@ impl Platter {
                 self.tally.count("crashes with loss of what was not synced");
             }
             if let Some(Write::Append(mut entries)) = torn {
-                self.tally.count("torn writes");
+                self.tally.count("appends lost in a crash");
                 entries.truncate(self.random.below(entries.len() as u64) as usize);
+                // An append of which nothing stays is not torn.
+                if !entries.is_empty() {
+                    self.tally.count("torn writes");
+                }
                 writes.push(Write::Append(entries));
             }
         }

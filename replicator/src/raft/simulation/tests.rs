@@ -21,22 +21,30 @@ const SEARCH: u64 = 40;
 /// Of a story, in the message of a failure; a seed that is replayed tells all of it.
 const LINES_MAX: usize = 300;
 /// What happens once a seed or more often, and so in each run: one in which it does not proves little.
-const STRIKES: [&str; 24] = [
+const STRIKES: [&str; 30] = [
+    "appends lost in a crash",
     "changes of members",
     "clocks that jump",
     "crashes with loss of what was not synced",
     "doubled",
     "evictions",
     "expiries",
+    "failed syncs",
+    "filesystems lost",
+    "hand-overs",
+    "kills",
     "late",
     "leaders cut off",
+    "leaders that lead again",
     "lost",
     "messages at a wall",
     "overtaking",
     "pauses longer than a lease",
+    "power failures of all nodes",
     "purges",
     "slow syncs",
     "snapshots",
+    "snapshots cut on their way",
     "snapshots installed",
     "snapshots sent",
     "states written right before a crash",
@@ -44,8 +52,6 @@ const STRIKES: [&str; 24] = [
     "walls",
     "walls around clients",
     "walls, one way",
-    "leaders that lead again",
-    "failed syncs",
 ];
 
 /// What came of a seed.

@@ -11,11 +11,15 @@ use super::*;
 
 const CASES: u64 = 6000;
 
-const FILES: [&str; 4] = [
-    "[node]\nid = 3\ndata = \"/d\"\nlisten = \"127.0.0.1:1\"\nadvertise = \"a:1\"\nmetrics = \"127.0.0.1:9\"\n",
+/// Together they say everything that can be said.
+const FILES: [&str; 6] = [
+    "[node]\nid = 3\ndata = \"/d\"\nlisten = \"127.0.0.1:1\"\nadvertise = \"a:1\"\nmetrics = \"127.0.0.1:9\"\n\
+     mount = [\"/m\", \"/n\"]\ninsecure_no_tls = false\nslow_operation_ms = 50\n",
     "[cluster]\nbootstrap = false\njoin = [\"a:1\", \"b:2\"]\nas_learner = true\nreads = \"lease\"\n",
+    "[tls]\ndirectory = \"/t\"\n",
     "[timing]\nheartbeat_ms = 100\nelection_min_ms = 500\nelection_max_ms = 1000\nsession_lease_ms = 10000\n",
     "[snapshots]\nentries = 100\ninterval_seconds = 60\nspacing_seconds = 1\nkeep = 10\n",
+    "[log]\nfilter = \"info,holdfast=debug\"\nformat = \"json\"\n",
 ];
 
 const NUMBERS: [&str; 8] = [
@@ -58,6 +62,26 @@ fn with_number(random: &mut Random, text: &str) -> String {
     format!("{before}{number}{after}")
 }
 
+/// What may stand below this line, as the refusal of what may not says it.
+fn known_below(line: &str) -> Vec<String> {
+    let refused = toml::from_str::<File>(&format!("{line}\nno_such_setting = 0\n")).unwrap_err();
+    let (_, expected) = refused.message().split_once("expected").unwrap();
+    let names = expected.split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_mutated_has_every_setting() {
+    let all: toml::Table = FILES.concat().parse().unwrap();
+    for section in known_below("") {
+        let settings = all.get(&section);
+        for setting in known_below(&format!("[{section}]")) {
+            let value = settings.and_then(|settings| settings.get(&setting));
+            assert!(value.is_some(), "{section}.{setting}");
+        }
+    }
+}
+
 #[test]
 fn settings_are_understood_and_said_again_or_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -69,7 +93,7 @@ fn settings_are_understood_and_said_again_or_refused() {
         let mutated = if case % 2 == 0 {
             with_number(&mut random, &all)
         } else {
-            let input = FILES[random.below(4) as usize];
+            let input = FILES[random.below(FILES.len() as u64) as usize];
             let mutated = mutate(&mut random, input.as_bytes(), all.as_bytes());
             String::from_utf8_lossy(&mutated).into_owned()
         };
