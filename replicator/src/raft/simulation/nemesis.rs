@@ -326,7 +326,9 @@ async fn tear(world: &mut World, number: usize) -> Result<(), String> {
     let slow = (400_000, 600_000);
     let platter = Arc::clone(&world.nodes[number].platter);
     let speed = std::mem::replace(&mut platter.lock().sync_micros, slow);
-    let time = world.random.millis(20, 400);
+    // During the first sync, or while what has gathered meanwhile is written as one.
+    let (least, most) = *world.random.pick(&[(20, 400), (600, 1300)]);
+    let time = world.random.millis(least, most);
     let told = format!("a sync of node {} takes {slow:?} us", number + 1);
     world.story.tell(&told);
     world.pass(time).await?;
