@@ -36,7 +36,7 @@ fn a_kernel_that_remembers_names_removes_the_directory_that_has_the_name() {
     }
     let numbers = || ["a", "b"].map(|name| fs::metadata(there.path(name)).unwrap().ino());
     let [first, _] = numbers();
-    let _used = ["a", "b"].map(|name| File::open(here.path(name)).unwrap());
+    let used = ["a", "b"].map(|name| File::open(here.path(name)).unwrap());
     let flags = RenameFlags::RENAME_EXCHANGE;
     renameat2(
         AT_FDCWD,
@@ -51,6 +51,7 @@ fn a_kernel_that_remembers_names_removes_the_directory_that_has_the_name() {
     fs::create_dir(here.path("b/inside")).unwrap();
     assert_eq!(fs::read_dir(there.path("b")).unwrap().count(), 1);
     assert_eq!(fs::metadata(here.path("b")).unwrap().ino(), first);
+    drop(used);
     here.unmount();
     there.unmount();
 }
