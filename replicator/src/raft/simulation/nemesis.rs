@@ -21,6 +21,10 @@ const CHAOS: Duration = Duration::from_secs(20);
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
 /// To hand over, or to hear that one leads.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// An append of several entries is waited for so long.
+const GATHERED: Duration = Duration::from_secs(2);
+/// Between two looks at what a node writes.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Until it is over, or a rule is broken.
 pub(super) async fn rage(world: &mut World) -> Result<(), String> {
@@ -326,12 +330,15 @@ async fn tear(world: &mut World, number: usize) -> Result<(), String> {
     let slow = (400_000, 600_000);
     let platter = Arc::clone(&world.nodes[number].platter);
     let speed = std::mem::replace(&mut platter.lock().sync_micros, slow);
-    // During the first sync, or while what has gathered meanwhile is written as one.
-    let (least, most) = *world.random.pick(&[(20, 400), (600, 1300)]);
-    let time = world.random.millis(least, most);
+    let (time, gathers) = (world.random.millis(20, 400), world.random.percent(50));
     let told = format!("a sync of node {} takes {slow:?} us", number + 1);
     world.story.tell(&told);
     world.pass(time).await?;
+    // What comes during a sync is written as one after it.
+    let until = Instant::now() + GATHERED;
+    while gathers && Instant::now() < until && !platter.lock().writes_several() {
+        world.pass(MOMENT).await?;
+    }
     world.crash(number, Crash::PowerFailure).await;
     platter.lock().sync_micros = speed;
     Ok(())

@@ -113,6 +113,12 @@ impl Platter {
         takes
     }
 
+    /// Whether an append of several entries is not synced.
+    pub(super) fn writes_several(&self) -> bool {
+        let mut appends = self.unsynced.iter();
+        appends.any(|write| matches!(write, Write::Append(entries) if entries.len() > 1))
+    }
+
     /// Everything that was written is durable.
     pub(super) fn synced(&mut self) {
         for write in std::mem::take(&mut self.unsynced) {
