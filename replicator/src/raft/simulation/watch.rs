@@ -64,6 +64,13 @@ pub(crate) struct Receiver<T> {
     waiting: Waiting,
 }
 
+impl<T> Receiver<T> {
+    fn has_changed(&mut self) -> Option<Result<(), RecvError>> {
+        let changed = self.values.changed().now_or_never()?;
+        Some(changed.map_err(|_| RecvError(())))
+    }
+}
+
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
         Receiver {
@@ -123,11 +130,12 @@ impl<T: OptionalSend + OptionalSync> watch::WatchSender<OrderedWatch, T> for Sen
 impl<T: OptionalSend + OptionalSync> watch::WatchReceiver<OrderedWatch, T> for Receiver<T> {
     async fn changed(&mut self) -> Result<(), RecvError> {
         poll_fn(|context| {
-            if let Some(changed) = self.values.changed().now_or_never() {
-                return Poll::Ready(changed.map_err(|_| RecvError(())));
+            if let Some(changed) = self.has_changed() {
+                return Poll::Ready(changed);
             }
             self.waiting.add(context.waker());
-            Poll::Pending
+            // Outside a simulation another thread may have sent something in between.
+            self.has_changed().map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
