@@ -6,21 +6,28 @@
 //!
 //! The kernel looks a name up, and opens what it found a moment later. Should the name be gone by then, the inode is still
 //! there: it stays until this mount has said, when the cluster asked, that it has no use for it. From then on it is not opened.
+//! A mount does not say so of what its kernel was told of just now.
 //!
 //! **Invariant.** An inode is in the map exactly when the kernel may still name it; the mark of an
 //! orphan is set while it is in use, so that what ends that knows what to do next.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use holdfast_metadata::InodeId;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// Event loops seldom meet in one shard.
 const SHARDS: usize = 64;
+/// The kernel opens within this time what it looked up to open it, unless it is held up; then it is told ESTALE and looks again,
+/// once.
+const OPENS_WITHIN: Duration = Duration::from_secs(1);
 
 /// The counts of one mount.
 #[derive(Debug)]
 pub(crate) struct LookupCounts {
+    began: Instant,
     shards: Vec<Mutex<HashMap<InodeId, Count>>>,
 }
 
@@ -29,6 +36,9 @@ struct Count {
     lookups: u64,
     /// How often it is open; not counted where nobody else removes names.
     open: u64,
+    /// When the kernel was told of it last, in milliseconds that begin anew after 49 days: whoever lies so far back is waited for
+    /// once more.
+    told: u32,
     orphan: bool,
     /// In use until it is forgotten, open or not.
     until_forgotten: bool,
@@ -45,13 +55,18 @@ impl Count {
 impl LookupCounts {
     pub(crate) fn new() -> LookupCounts {
         LookupCounts {
+            began: Instant::now(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
     /// The kernel is about to be told of the inode.
     pub(crate) fn remember(&self, ino: InodeId) {
-        self.shard(ino, |shard| shard.entry(ino).or_default().lookups += 1);
+        self.shard(ino, |shard| {
+            let count = shard.entry(ino).or_default();
+            count.lookups += 1;
+            count.told = self.clock();
+        });
     }
 
     /// The same, of one that the kernel opens without asking.
@@ -72,6 +87,16 @@ impl LookupCounts {
                 shard.entry(ino).or_default().open += 1;
             }
             may_open
+        })
+    }
+
+    /// How long the kernel may still be about to open it, having just looked it up.
+    pub(crate) fn may_be_opened_for(&self, ino: InodeId) -> Option<Duration> {
+        self.shard(ino, |shard| {
+            let count = shard.get(&ino).filter(|count| !count.is_in_use())?;
+            let ago = self.clock().wrapping_sub(count.told);
+            let left = OPENS_WITHIN.checked_sub(Duration::from_millis(ago.into()));
+            left.filter(|_| !count.given_up)
         })
     }
 
@@ -137,6 +162,10 @@ impl LookupCounts {
             }
             None => true,
         })
+    }
+
+    fn clock(&self) -> u32 {
+        self.began.elapsed().as_millis() as u32
     }
 
     #[expect(

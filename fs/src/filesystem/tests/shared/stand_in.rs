@@ -245,8 +245,14 @@ impl Mounted {
         at_once(self.cluster.replicate(command)).unwrap().unwrap();
     }
 
+    /// What the mount says after as long as it likes.
     pub(super) fn keeps(&self, ino: InodeId) -> bool {
-        at_once(self.known.keep(vec![ino])) == [ino]
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(self.known.keep(vec![ino])) == [ino]
     }
 
     pub(super) async fn setlk(
