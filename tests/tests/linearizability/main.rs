@@ -17,3 +17,4 @@ mod found_out;
 mod judge;
 mod nemeses;
 mod round;
+mod sessions;

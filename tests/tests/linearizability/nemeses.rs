@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 
 use crate::round::{APART, Round, last, run};
 
-/// Mounts that are silent for three seconds lose their locks.
-const SETTINGS: &str = "[timing]\nsession_lease_ms = 3000\n";
+/// Mounts that are silent for three seconds lose their locks; others after ten.
+const SOON_LOST: &str = "[timing]\nsession_lease_ms = 3000\n";
 /// A quarter of that: whoever falls silent now has renewed its lease, and has so much of it left at least.
 const RENEWED: Duration = Duration::from_millis(750);
 /// Longer than elections.
@@ -24,10 +24,6 @@ const OPTIONS: &str = "noatime";
 const NEMESES: u32 = 7;
 /// What each has without it.
 const SHARE: Duration = Duration::from_secs(20);
-
-fn setup() -> ClusterSetup {
-    ClusterSetup::default().settings(SETTINGS)
-}
 
 /// One nemesis at a time: who waits for another does not use its time.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -60,7 +56,7 @@ fn follower(cluster: &Cluster) -> u64 {
 #[test]
 fn operations_without_faults_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().start(3);
+        let mut cluster = Cluster::start(3);
         for _ in 0..2 {
             let calm = |round: &mut Round<'_>| {
                 for _ in 0..5 {
@@ -76,7 +72,7 @@ fn operations_without_faults_are_linearizable() {
 #[test]
 fn operations_while_nodes_are_killed_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().start(3);
+        let mut cluster = Cluster::start(3);
         let kill = |round: &mut Round<'_>| {
             for victim in [round.cluster.leader(), follower(round.cluster)] {
                 round.work();
@@ -112,7 +108,7 @@ fn operations_while_nodes_are_killed_are_linearizable() {
 #[test]
 fn operations_while_nodes_are_frozen_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().start(3);
+        let mut cluster = Cluster::start(3);
         let freeze = |round: &mut Round<'_>| {
             for victim in [round.cluster.leader(), follower(round.cluster)] {
                 round.work();
@@ -142,7 +138,10 @@ fn operations_while_nodes_are_frozen_are_linearizable() {
 #[test]
 fn operations_while_nodes_are_cut_off_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().namespaces().start(3);
+        let mut cluster = ClusterSetup::default()
+            .settings(SOON_LOST)
+            .namespaces()
+            .start(3);
         let cut = |round: &mut Round<'_>| {
             for way in 0..4 {
                 round.work();
@@ -179,7 +178,7 @@ fn operations_while_nodes_are_cut_off_are_linearizable() {
 #[test]
 fn operations_while_members_change_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().start(3);
+        let mut cluster = Cluster::start(3);
         let change = |round: &mut Round<'_>| {
             round.work();
             let next = follower(round.cluster).to_string();
@@ -205,7 +204,7 @@ fn operations_while_members_change_are_linearizable() {
 fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
     let mut refused = 0;
     again_and_again(|random| {
-        let mut cluster = setup().disks(DISK_MEBIBYTES).start(3);
+        let mut cluster = ClusterSetup::default().disks(DISK_MEBIBYTES).start(3);
         let fill = |round: &mut Round<'_>| {
             round.work();
             let leader = round.cluster.leader();
@@ -226,7 +225,7 @@ fn operations_while_the_disk_of_the_leader_is_full_are_linearizable() {
 #[test]
 fn operations_while_mounts_are_frozen_or_killed_are_linearizable() {
     again_and_again(|random| {
-        let mut cluster = setup().start(3);
+        let mut cluster = ClusterSetup::default().settings(SOON_LOST).start(3);
         let harm = |round: &mut Round<'_>| {
             round.work();
             round.may_expire(1, RENEWED);

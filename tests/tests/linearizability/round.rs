@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use holdfast_metadata::SessionId;
 use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::linearizability::{
     Disk, Ending, LockCall, LockTable, Moment, Namespace, Operation, Tree,
@@ -22,6 +21,7 @@ use nix::sys::stat::{Mode, umask};
 
 use crate::clients::{Client, LockOperation, NameOperation, Shared};
 use crate::judge::judge;
+use crate::sessions::{Sessions, of_process};
 
 pub(crate) const MOUNTS: usize = 3;
 /// The mount that can be cut off alone.
@@ -39,13 +39,22 @@ const FULL: Duration = Duration::from_secs(20);
 /// So many operations are enough before a fault, and after one.
 const ENOUGH: u32 = 300;
 
+/// That the session of a mount may end.
+#[derive(Debug, Clone, Copy)]
+struct SessionEnd {
+    mount: usize,
+    /// From when on.
+    from: Moment,
+    /// What was asked for before and answered after this may have been given in the old session, too.
+    asked_again: Moment,
+}
+
 /// What a nemesis may touch.
 pub(crate) struct Round<'a> {
     pub(crate) cluster: &'a mut Cluster,
     mounts: &'a Mutex<Vec<Option<ClusterMount>>>,
     shared: &'a Shared,
-    /// From when on the sessions of which mounts may end.
-    endings: Vec<(usize, Moment)>,
+    endings: Vec<SessionEnd>,
     /// Whether a disk was ever full.
     disk: Disk,
     /// Mounts that were killed.
@@ -112,20 +121,16 @@ impl Round<'_> {
     ) {
         let client = self.cluster.client();
         let pid = self.mounts.lock().unwrap()[mount].as_ref().unwrap().pid();
-        let sessions = || -> Vec<SessionId> {
-            let open = client.sessions().into_iter();
-            let of_mount = open.filter(|session| session.process == pid);
-            of_mount.map(|session| session.session).collect()
-        };
-        let mut lost = Vec::new();
+        let mut lost = None;
         wait_until("the mount has a session", PATIENCE, || {
-            lost = sessions();
-            !lost.is_empty()
+            lost = of_process(pid, &client.sessions()).map(|open| open.session);
+            lost.is_some()
         });
         self.may_expire(mount, later);
         harm(self);
         wait_until("the session of the mount has ended", PATIENCE, || {
-            sessions().iter().all(|open| !lost.contains(open))
+            let open = client.sessions();
+            open.iter().all(|open| Some(open.session) != lost)
         });
         client.close();
     }
@@ -133,7 +138,27 @@ impl Round<'_> {
     /// From so much later on the cluster may end the session of a mount.
     pub(crate) fn may_expire(&mut self, mount: usize, later: Duration) {
         let moment = self.shared.recorder.moment(later);
-        self.endings.push((mount, moment));
+        self.endings.push(SessionEnd {
+            mount,
+            from: moment,
+            asked_again: moment,
+        });
+    }
+
+    /// On a machine that stands still for longer than a lease sessions end that nobody harms.
+    #[track_caller]
+    fn note_lost_sessions(&mut self, sessions: &Sessions) {
+        let meant: Vec<usize> = self.endings.iter().map(|end| end.mount).collect();
+        for (mount, ago) in sessions.lost(self.cluster, &meant) {
+            let now = self.shared.recorder.moment(Duration::ZERO);
+            let ago = ago.as_nanos() as Moment;
+            println!("the session of mount {mount} ended by itself");
+            self.endings.push(SessionEnd {
+                mount,
+                from: 0,
+                asked_again: now.saturating_sub(ago),
+            });
+        }
     }
 }
 
@@ -166,6 +191,11 @@ pub(crate) fn run(
     let mounts: Vec<_> = (0..MOUNTS).map(mount).collect();
     make(&mounts[0].path(&name));
     let roots: Vec<PathBuf> = mounts.iter().map(|mount| mount.path(&name)).collect();
+    for (mount, root) in roots.iter().enumerate() {
+        // A mount has a session from its first change on.
+        fs::write(root.join(format!("mount-{mount}")), "").unwrap();
+    }
+    let sessions = Sessions::of(cluster, &mounts);
     let mounts = Mutex::new(mounts.into_iter().map(Some).collect());
     let shared = Shared::default();
     let mut round = Round {
@@ -185,6 +215,7 @@ pub(crate) fn run(
         shared.recorder.without_mount()
     );
     round.assert_answered(what);
+    round.note_lost_sessions(&sessions);
     let (endings, disk) = (round.endings, round.disk);
     // A mount that lives sees what has become of everything.
     let living = mounts.lock().unwrap().iter().position(Option::is_some);
@@ -194,8 +225,8 @@ pub(crate) fn run(
     }
     drop(mounts);
     for operations in &mut locks {
-        for (ending, (mount, moment)) in endings.iter().enumerate() {
-            end_session(operations, &shared, (*mount, *moment), ending);
+        for (number, ending) in endings.iter().enumerate() {
+            end_session(operations, &shared, *ending, number);
         }
     }
     for (arena, operations) in names.into_iter().enumerate() {
@@ -214,11 +245,11 @@ pub(crate) fn run(
     }
 }
 
-/// From that moment on the session of the mount may end; what was asked for before and answered after may have been given.
+/// Adds to what was recorded that the session of a mount may end.
 fn end_session(
     operations: &mut Vec<LockOperation>,
     shared: &Shared,
-    (mount, moment): (usize, Moment),
+    end: SessionEnd,
     ending: Ending,
 ) {
     let unknown = |call: LockCall, invoked: Moment| Operation {
@@ -230,10 +261,11 @@ fn end_session(
     };
     let spanning = operations.iter().filter(|one| {
         let returned = one.returned();
+        let moment = end.asked_again;
         one.invoked <= moment && returned.is_some_and(|returned| returned > moment)
     });
     let unheard = spanning.filter_map(|one| match one.call {
-        LockCall::Try(owner, mode) | LockCall::Wait(owner, mode) if owner.mount == mount => {
+        LockCall::Try(owner, mode) | LockCall::Wait(owner, mode) if owner.mount == end.mount => {
             let call = LockCall::Unheard(owner, mode, ending);
             Some(unknown(call, one.invoked))
         }
@@ -245,7 +277,7 @@ fn end_session(
     });
     let unheard: Vec<_> = unheard.collect();
     operations.extend(unheard);
-    operations.push(unknown(LockCall::Expire(mount, ending), moment));
+    operations.push(unknown(LockCall::Expire(end.mount, ending), end.from));
 }
 
 /// Makes the directory of a round on one mount.
