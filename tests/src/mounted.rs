@@ -33,7 +33,7 @@ impl Default for Setup {
         Setup {
             options: vec!["allow_other".to_owned()],
             data: None,
-            limit: Duration::from_mins(2),
+            limit: Duration::from_mins(8),
             log: "info".to_owned(),
         }
     }

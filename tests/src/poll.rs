@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(5);
 
-/// Returns once `reached` is true; false if that does not happen within the time limit.
+/// Returns once `reached` is true; false if that does not happen within the time limit. What a tick takes longer than it is to, on
+/// a machine that is busy or stands still, does not count.
 pub fn becomes_true(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limit;
     loop {
         if reached() {
             return true;
         }
-        if Instant::now() >= deadline {
+        let tick = Instant::now();
+        if tick >= deadline {
             return false;
         }
         thread::sleep(TICK);
+        deadline += tick.elapsed().saturating_sub(TICK);
     }
 }
 

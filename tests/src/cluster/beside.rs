@@ -13,7 +13,7 @@ use crate::watchdog::Watchdog;
 use crate::{mount_table, place};
 
 /// How long a test may take: then its system calls end, whatever they wait for.
-const TEST_LIMIT: Duration = Duration::from_mins(4);
+const TEST_LIMIT: Duration = Duration::from_mins(8);
 
 /// A directory where a node mounts.
 #[derive(Debug)]

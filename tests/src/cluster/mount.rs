@@ -18,7 +18,7 @@ use crate::{mount_table, place, process};
 /// How long mounting and unmounting may take on a loaded machine of two cores.
 const MOUNT_LIMIT: Duration = Duration::from_secs(40);
 /// How long a test may take: then its system calls end, whatever they wait for.
-const TEST_LIMIT: Duration = Duration::from_mins(3);
+const TEST_LIMIT: Duration = Duration::from_mins(8);
 
 /// A `holdfast mount --cluster`.
 #[derive(Debug)]

@@ -29,8 +29,8 @@ use super::standpoint::Standpoint;
 
 /// How long a node may take to say how it is.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long it may take to read all of its state.
-const DIGEST: Duration = Duration::from_secs(30);
+/// How long it may take to read all of its state, and to take a stream.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs questions to nodes from where they can be reached.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Speaker {
         let answer = self.run(async move {
             let mut client = AdminClient::new(channel(&address));
             let request = headers(DigestRequest { group });
-            tokio::time::timeout(DIGEST, client.digest(request)).await
+            tokio::time::timeout(PATIENCE, client.digest(request)).await
         });
         let answer = answer.map_err(|_| Status::deadline_exceeded("digest"))??;
         let answer = answer.into_inner();
@@ -93,7 +93,7 @@ impl Speaker {
         let answers = self.run(async move {
             let mut client = ClientClient::new(channel(&address));
             let request = headers(ReceiverStream::new(outgoing));
-            let opened = tokio::time::timeout(ANSWER, client.call(request)).await;
+            let opened = tokio::time::timeout(PATIENCE, client.call(request)).await;
             opened.unwrap().unwrap().into_inner()
         });
         Calls {
@@ -119,7 +119,7 @@ impl Speaker {
             mountpoint: "none".to_owned(),
         }));
         let call = calls.send_command(volume, &open, true);
-        let said = calls.answers(self, DIGEST).unwrap().remove(&call);
+        let said = calls.answers(self, PATIENCE).unwrap().remove(&call);
         assert_eq!(said, Some(Said::Outcome(Ok(Answer::Done))));
         calls
     }

@@ -10,7 +10,7 @@ use holdfast_tests::{Cluster, ClusterMount, wait_until};
 
 use self::shell::{Shell, ask};
 
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_mins(4);
 const WRITERS: u32 = 4;
 /// Of each writer.
 const TRANSACTIONS: u32 = 30;

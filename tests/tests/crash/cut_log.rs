@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use holdfast_tests::{Random, Setup, run};
 
@@ -52,7 +51,7 @@ fn after_a_cut_of_the_log_a_prefix_is_there_and_only_lost_synced_bytes_are_refus
     let mut random = Random::announced();
     let (mut recovered, mut refused) = (0, 0);
     for _ in 0..ROUNDS {
-        let mut mounted = Setup::default().limit(Duration::from_mins(2)).mount();
+        let mut mounted = Setup::default().mount();
         let (mut tree, mut steps, mut synced) = (Tree::new(), Vec::new(), 0);
         let mut synced_bytes = Synced::of(mounted.data());
         for number in 0..STEPS {

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use holdfast_tests::{Mounted, Random, Setup, place, run};
 
@@ -62,7 +61,7 @@ fn one_of_each_kind(directory: &Path, prefix: &str, kinds: &mut BTreeMap<String,
 
 /// A data directory with everything in it that the store can hold, and what it shows.
 fn filled(random: &mut Random, crashed: bool) -> (Mounted, Tree) {
-    let mut mounted = Setup::default().limit(Duration::from_mins(8)).mount();
+    let mut mounted = Setup::default().mount();
     let mut tree = Tree::new();
     for number in 0..300 {
         // Half of the work is in tables and blobs, the rest in the log.

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
 
 use holdfast_tests::{Mounted, Setup, errno};
 use nix::errno::Errno;
 
 #[test]
 fn a_file_has_65001_names() {
-    let mut mounted = Setup::default().limit(Duration::from_mins(4)).mount();
+    let mut mounted = Setup::default().mount();
     let before = mounted.usage();
     fs::create_dir(mounted.path("names")).unwrap();
     fs::write(mounted.path("names/0"), "shared").unwrap();
