@@ -51,13 +51,24 @@ struct Place<S, P> {
 }
 
 /// Searches for an order of the steps of all operations that begins with this state and explains each outcome.
+///
+/// Who is frozen for seconds has mostly seen what it saw just before or just after that: an order is looked for first in which all have.
+/// Any order explains the history; only if there is none like that everything is tried.
 pub fn check<M: Model>(
     history: &History<M::Call, M::Outcome>,
     initial: &M::State,
     limits: Limits,
 ) -> Verdict<M::State> {
-    Search::<M>::new(history, limits).run(initial)
+    match Search::<M>::new(history, limits, AT_ITS_ENDS).run(initial) {
+        Verdict::Refuted { .. } | Verdict::Undecided { .. } => {
+            Search::<M>::new(history, limits, Moment::MAX).run(initial)
+        }
+        explained @ Verdict::Explained(_) => explained,
+    }
 }
+
+/// 250 ms: so long after it was invoked, and before it returns.
+const AT_ITS_ENDS: Moment = 250_000_000;
 
 struct Search<'a, M: Model> {
     history: &'a History<M::Call, M::Outcome>,
@@ -65,6 +76,8 @@ struct Search<'a, M: Model> {
     /// At each event: what was invoked before it and has not returned before it.
     open: Vec<Vec<usize>>,
     limits: Limits,
+    /// An operation sees something only so soon after it was invoked, and so shortly before it returns.
+    at_its_ends: Moment,
     began: Instant,
     seen: HashSet<Place<M::State, M::Progress>>,
     /// At each event: the states of the places that came there, and whether nothing was ahead.
@@ -101,7 +114,11 @@ const STATES_MAX: usize = 4;
 const STEPS_MAX: usize = 16;
 
 impl<'a, M: Model> Search<'a, M> {
-    fn new(history: &'a History<M::Call, M::Outcome>, limits: Limits) -> Search<'a, M> {
+    fn new(
+        history: &'a History<M::Call, M::Outcome>,
+        limits: Limits,
+        at_its_ends: Moment,
+    ) -> Search<'a, M> {
         let events = history.events();
         let mut open = Vec::with_capacity(events.len());
         let mut now: Vec<usize> = Vec::new();
@@ -131,6 +148,7 @@ impl<'a, M: Model> Search<'a, M> {
             events,
             open,
             limits,
+            at_its_ends,
             began: Instant::now(),
             seen: HashSet::new(),
             deepest: 0,
@@ -295,6 +313,9 @@ impl<'a, M: Model> Search<'a, M> {
             let Some(operation) = self.history.operations.get(other.index) else {
                 continue;
             };
+            if !self.may_see(operation, place.event) {
+                continue;
+            }
             let mut variants = Vec::new();
             for pair in other.seen.windows(2) {
                 let [before, after] = pair else { continue };
@@ -307,6 +328,23 @@ impl<'a, M: Model> Search<'a, M> {
             nexts = variants;
         }
         places.append(&mut nexts);
+    }
+
+    /// Whether the search is to try that the operation has seen something before this event, and not later.
+    fn may_see(&self, operation: &Operation<M::Call, M::Outcome>, event: usize) -> bool {
+        let now = match self.events.get(event) {
+            Some(Event::Invoked(index)) => {
+                self.history.operations.get(*index).map(|one| one.invoked)
+            }
+            Some(Event::Returned(index)) => Some(self.returned(*index)),
+            None => None,
+        };
+        let now = now.unwrap_or(Moment::MAX);
+        let before_end = operation
+            .returned()
+            .unwrap_or(Moment::MAX)
+            .saturating_sub(now);
+        now.saturating_sub(operation.invoked).min(before_end) <= self.at_its_ends
     }
 
     /// The operation whose return the search never got past.
