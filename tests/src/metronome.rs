@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::place;
 const BEAT: Duration = Duration::from_millis(20);
 /// What a beat may be late without counting: a disk and a scheduler at work.
 const LATE: Duration = Duration::from_millis(30);
+/// Who is later than this stood still; a slow disk and a busy machine are not.
+const STILL: Duration = Duration::from_millis(200);
 
 /// How late the beats of a [`Metronome`] were, all in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,12 +60,42 @@ impl Metronome {
             synced: self.late.synced.take(),
         }
     }
+
+    /// How long the machine stood still since this was last asked, in the worst so long a time.
+    pub fn stood_still(&self, within: Duration) -> Duration {
+        let standstills = self.late.standstills.lock();
+        let standstills = std::mem::take(&mut *standstills.unwrap_or_else(PoisonError::into_inner));
+        worst(&standstills, within)
+    }
+}
+
+fn worst(standstills: &[(Instant, Duration)], within: Duration) -> Duration {
+    let from = |first: usize, begin: Instant| -> Duration {
+        let later = standstills.iter().skip(first);
+        let near = later.take_while(|(end, _)| end.duration_since(begin) <= within);
+        near.map(|(_, late)| *late).sum()
+    };
+    let firsts = standstills.iter().enumerate();
+    let sums = firsts.map(|(first, (begin, _))| from(first, *begin));
+    sums.max().unwrap_or_default()
 }
 
 #[derive(Debug, Default)]
 struct Late {
     woken: Sum,
     synced: Sum,
+    /// When each standstill ended, and how long it was.
+    standstills: Mutex<Vec<(Instant, Duration)>>,
+}
+
+impl Late {
+    fn note(&self, late: Duration) {
+        if late > STILL {
+            let standstills = self.standstills.lock();
+            let mut standstills = standstills.unwrap_or_else(PoisonError::into_inner);
+            standstills.push((Instant::now(), late));
+        }
+    }
 }
 
 /// In nanoseconds.
@@ -87,11 +119,31 @@ fn beat(is_wound: &Receiver<()>, late: &Late) {
     let file = File::create(scratch.path().join("beat")).unwrap();
     let mut begin = Instant::now();
     while is_wound.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-        late.woken.add(begin.elapsed().saturating_sub(BEAT));
+        let woken = begin.elapsed().saturating_sub(BEAT);
+        late.woken.add(woken);
+        late.note(woken);
         begin = Instant::now();
         file.write_all_at(b"beat", 0).unwrap();
         file.sync_data().unwrap();
-        late.synced.add(begin.elapsed());
+        let synced = begin.elapsed();
+        late.synced.add(synced);
+        late.note(synced);
         begin = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standstills_count_together_that_are_near_each_other() {
+        let begin = Instant::now();
+        let seconds = Duration::from_secs;
+        let stood = [(0, 1), (2, 1), (10, 2), (11, 1), (13, 3)];
+        let stood = stood.map(|(at, late)| (begin + seconds(at), seconds(late)));
+        assert_eq!(worst(&stood, seconds(2)), seconds(4));
+        assert_eq!(worst(&stood, seconds(3)), seconds(6));
+        assert_eq!(worst(&[], seconds(3)), seconds(0));
     }
 }

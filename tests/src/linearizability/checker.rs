@@ -53,7 +53,7 @@ struct Place<S, P> {
 /// Searches for an order of the steps of all operations that begins with this state and explains each outcome.
 ///
 /// Who is frozen for seconds has mostly seen what it saw just before or just after that: an order is looked for first in which all have.
-/// Any order explains the history; only if there is none like that everything is tried.
+/// Any order explains the history; only if there is none like that everything is tried, within the same limits once more.
 pub fn check<M: Model>(
     history: &History<M::Call, M::Outcome>,
     initial: &M::State,
@@ -76,7 +76,7 @@ struct Search<'a, M: Model> {
     /// At each event: what was invoked before it and has not returned before it.
     open: Vec<Vec<usize>>,
     limits: Limits,
-    /// An operation sees something only so soon after it was invoked, and so shortly before it returns.
+    /// An operation sees something only so soon after it was invoked, or so shortly before it returns.
     at_its_ends: Moment,
     began: Instant,
     seen: HashSet<Place<M::State, M::Progress>>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::history::{Moment, Operation};
 use super::system_calls::Known;
@@ -13,6 +13,8 @@ use super::system_calls::Known;
 #[derive(Debug)]
 pub struct Recorder {
     began: Instant,
+    /// The same by the clock of the machine.
+    began_at: SystemTime,
     next: AtomicU32,
     under_way: Mutex<BTreeMap<u32, String>>,
     unknown: Mutex<BTreeMap<String, u32>>,
@@ -23,6 +25,7 @@ impl Default for Recorder {
     fn default() -> Recorder {
         Recorder {
             began: Instant::now(),
+            began_at: SystemTime::now(),
             next: AtomicU32::new(1),
             under_way: Mutex::default(),
             unknown: Mutex::default(),
@@ -45,6 +48,12 @@ impl Recorder {
     /// Now, or so much later.
     pub fn moment(&self, later: Duration) -> Moment {
         (self.began.elapsed() + later).as_nanos() as Moment
+    }
+
+    /// What the clock of the machine tells.
+    pub fn moment_of(&self, time: SystemTime) -> Moment {
+        let since = time.duration_since(self.began_at);
+        since.unwrap_or_default().as_nanos() as Moment
     }
 
     /// Does something, and notes when it began and ended. The second is false if the mount is gone.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::linearizability::{
@@ -149,14 +149,13 @@ impl Round<'_> {
     #[track_caller]
     fn note_lost_sessions(&mut self, sessions: &Sessions) {
         let meant: Vec<usize> = self.endings.iter().map(|end| end.mount).collect();
-        for (mount, ago) in sessions.lost(self.cluster, &meant) {
-            let now = self.shared.recorder.moment(Duration::ZERO);
-            let ago = ago.as_nanos() as Moment;
+        for (mount, next) in sessions.lost(self.cluster, &meant) {
             println!("the session of mount {mount} ended by itself");
+            let next = next.unwrap_or_else(SystemTime::now);
             self.endings.push(SessionEnd {
                 mount,
                 from: 0,
-                asked_again: now.saturating_sub(ago),
+                asked_again: self.shared.recorder.moment_of(next),
             });
         }
     }

@@ -6,7 +6,9 @@ use holdfast_metadata::{SessionId, SessionInfo};
 use holdfast_tests::cluster::ClusterMount;
 use holdfast_tests::{Cluster, Metronome};
 
-/// Who is kept from renewing for a lease was late by more than this, all in all.
+/// The shortest lease of a round.
+const LEASE: Duration = Duration::from_secs(3);
+/// Who was kept from renewing for so long stood still for that much of it at least.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Of each mount its process, and the session that it had at first.
@@ -31,9 +33,13 @@ impl Sessions {
         }
     }
 
-    /// Which other mounts than those have lost their session, and how long ago they had got another one.
+    /// Which other mounts than those have lost their session, and when they got another one, by the clock of the machine.
     #[track_caller]
-    pub(crate) fn lost(&self, cluster: &Cluster, meant: &[usize]) -> Vec<(usize, Duration)> {
+    pub(crate) fn lost(
+        &self,
+        cluster: &Cluster,
+        meant: &[usize],
+    ) -> Vec<(usize, Option<SystemTime>)> {
         let open = open(cluster);
         let others = self.first.iter().enumerate();
         let lost = others.filter_map(|(mount, (process, first))| {
@@ -41,13 +47,13 @@ impl Sessions {
                 return None;
             }
             let next = of_process(*process, &open);
-            Some((mount, next.map_or(Duration::ZERO, age)))
+            Some((mount, next.map(opened)))
         });
         let lost: Vec<_> = lost.collect();
-        let stood_still = self.metronome.stalled().excuses(STANDSTILL);
+        let stood_still = self.metronome.stood_still(LEASE);
         assert!(
             lost.is_empty() || stood_still >= STANDSTILL,
-            "sessions ended by themselves, of mount and before: {lost:?}"
+            "sessions ended by themselves, and the machine stood still for {stood_still:?}: {lost:?}"
         );
         lost
     }
@@ -66,9 +72,7 @@ fn open(cluster: &Cluster) -> Vec<SessionInfo> {
     open
 }
 
-fn age(session: &SessionInfo) -> Duration {
+fn opened(session: &SessionInfo) -> SystemTime {
     let opened = session.opened;
-    let opened = Duration::new(opened.seconds.unsigned_abs(), opened.nanoseconds);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.saturating_sub(opened)
+    UNIX_EPOCH + Duration::new(opened.seconds.unsigned_abs(), opened.nanoseconds)
 }

@@ -204,3 +204,26 @@ fn what_a_directory_is_in_while_a_rename_begins_may_not_be_replaced_or_moved() {
         .fails((25, 70), rename("b", "a/x"), Errno::EINVAL)
         .refuted_at(5);
 }
+
+/// A call that takes two seconds looks at `a` after almost one; what it makes is not there for another one.
+fn looks_in_the_middle(between: Call) -> Planted {
+    let ms = |from: u64, to: u64| (from * 1_000_000, to * 1_000_000);
+    Planted::default()
+        .done(ms(0, 10), mkdir("b"))
+        .done(ms(20, 2000), create("a/x"))
+        .done(ms(800, 801), between)
+        .done(ms(900, 901), rename("a", "c"))
+        .says(ms(1000, 1001), Call::List(Some(Name(b'c'))), names(&[]))
+        .says(
+            ms(2010, 2020),
+            Call::List(Some(Name(b'c'))),
+            names(&[("x", Kind::File)]),
+        )
+}
+
+#[test]
+fn what_was_seen_in_the_middle_of_a_long_call_is_tried_if_nothing_else_explains_it() {
+    looks_in_the_middle(rename("b", "a")).explained();
+    looks_in_the_middle(mkdir("a")).explained();
+    looks_in_the_middle(create("a")).refuted_at(5);
+}
