@@ -64,9 +64,12 @@ fn a_volume_is_deleted_and_made_anew_while_another_is_used() {
         cluster
             .holdfast(&["volume", "delete", "other", "--yes"])
             .success();
-        let options = RemoteOptions::new(cluster.addresses(), "other");
-        let gone = Client::try_connect(&Standpoint::default(), options);
-        assert!(gone.is_err_and(|error| error.contains("other")));
+        // A node that follows hears of it a moment later.
+        wait_until("no node has it", SETTLED, || {
+            let options = RemoteOptions::new(cluster.addresses(), "other");
+            let gone = Client::try_connect(&Standpoint::default(), options);
+            gone.is_err_and(|error| error.contains("other"))
+        });
         load.wait_for(20);
     }
     load.stop().assert_is_all_of(&first.names(InodeId::ROOT));
