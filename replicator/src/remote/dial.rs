@@ -20,6 +20,9 @@ use crate::call::{CONNECT_MAX, CallStream, Here, transport};
 use crate::refusal::{Endpoint, Refusal};
 use crate::tls::{self, Tls};
 
+/// Where nobody stays to answer.
+const CLOSED: &str = "the connection was closed: is that a holdfast node?";
+
 /// What is asked of every node.
 #[derive(Debug)]
 pub(super) struct Dialer {
@@ -209,6 +212,8 @@ fn refused(status: &Status) -> FailureReason {
         Code::Unimplemented => FailureReason::OtherProtocol("not a holdfast node".to_owned()),
         // The node says what is wrong with the certificate.
         Code::PermissionDenied | Code::Unauthenticated => FailureReason::Other(message),
+        // The connection ended with the call under way, without an error of its own.
+        Code::Cancelled if status.source().is_some() => FailureReason::Other(CLOSED.to_owned()),
         code if status.source().is_none() => {
             FailureReason::Other(format!("{}: {message}", code.description()))
         }
@@ -232,7 +237,7 @@ fn cause(error: &(dyn Error + 'static)) -> FailureReason {
             io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::UnexpectedEof,
-        ) => FailureReason::Other("the connection was closed: is that a holdfast node?".to_owned()),
+        ) => FailureReason::Other(CLOSED.to_owned()),
         Some(_) => FailureReason::Other(innermost.to_string()),
         // It was not the network: somebody who speaks something else listens there.
         None => FailureReason::OtherProtocol("not a holdfast node".to_owned()),

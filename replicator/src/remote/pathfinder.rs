@@ -108,7 +108,8 @@ impl Pathfinder {
     /// Tries all nodes until one opens; `None` when there is no use any more.
     async fn find(&mut self, leader: Option<Endpoint>) -> Option<Opened> {
         let mut leader = leader.filter(|leader| self.nodes.lock().is_trusted(&leader.address));
-        let mut is_told = false;
+        // Each reason of each node is told once: the first may be of a node that matters least.
+        let mut told: Vec<NodeFailure> = Vec::new();
         loop {
             if self.nodes.lock().most_miss_the_volume() {
                 tracing::error!("the volume does not exist any more: every operation fails");
@@ -128,9 +129,10 @@ impl Pathfinder {
             for failure in failures {
                 // Waiting does not mend this: it is told also while nobody waits.
                 if let FailureReason::OtherProtocol(_) = failure.reason
-                    && !mem::replace(&mut is_told, true)
+                    && !told.contains(&failure)
                 {
                     tracing::error!("a node does not take this mount: {failure}");
+                    told.push(failure.clone());
                 }
                 self.nodes.lock().fail(failure);
             }

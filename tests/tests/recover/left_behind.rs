@@ -1,6 +1,11 @@
 //! What belonged to the old cluster: its nodes, its mounts, and what those held.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use holdfast_tests::cluster::{ClusterSetup, SETTLED};
 use holdfast_tests::{Cluster, wait_until};
@@ -24,6 +29,12 @@ fn nodes_and_mounts_of_the_old_cluster_are_refused_and_hear_why() {
     for id in [1, 2, 3] {
         cluster.kill(id);
     }
+    // What one address says hides nothing of what another will say.
+    let somebody = Somebody::at(cluster.node(3).address());
+    wait_until("the mount meets somebody else", SETTLED, || {
+        mount.log().contains("not a holdfast node")
+    });
+    drop(somebody);
     cluster.force_new_cluster(1, None).success();
     cluster.restart(1);
     wait_alone(&cluster);
@@ -60,6 +71,49 @@ fn nodes_and_mounts_of_the_old_cluster_are_refused_and_hear_why() {
     // Closing a file of the old mount would wait for its cluster.
     mount.kill();
     drop((nameless, locked));
+}
+
+/// A server of something else, where a node was.
+struct Somebody {
+    address: String,
+    is_over: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Somebody {
+    fn at(address: &str) -> Somebody {
+        let listener = TcpListener::bind(address).unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let thread = thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                // Who has gone already has heard enough.
+                stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    .and_then(|()| stream.shutdown(std::net::Shutdown::Write))
+                    .and_then(|()| stream.read_to_end(&mut Vec::new()))
+                    .ok();
+            }
+        });
+        Somebody {
+            address: address.to_owned(),
+            is_over,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Somebody {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        TcpStream::connect(&self.address).ok();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
 }
 
 /// Who votes for the first volume, as node 1 knows it.

@@ -1,6 +1,8 @@
 //! The first contact with a cluster, and what is said when there is none.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use tonic::Status;
@@ -56,6 +58,51 @@ fn every_node_that_cannot_be_used_is_named_with_its_reason() {
     );
     assert!(shown.contains("no answer within 300 ms"), "{shown}");
     assert!(shown.contains(protocol), "{shown}");
+}
+
+/// What is said of a node where this happens to each connection.
+fn reason_where(served: impl Fn(TcpStream) + Send + 'static) -> FailureReason {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        listener.incoming().flatten().for_each(served);
+    });
+    let ConnectError::Unreachable { mut nodes } = failure(vec![address]) else {
+        panic!("it is not there");
+    };
+    nodes.remove(0).reason
+}
+
+#[test]
+fn a_node_that_is_killed_while_it_is_asked_is_not_taken_for_somebody_else() {
+    // An empty frame of the kind SETTINGS, with which HTTP/2 begins.
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for reads in [0, 1, 24, 64, 200] {
+        for settings in [&[][..], SETTINGS] {
+            let reason = reason_where(move |mut stream| {
+                // Who has gone already is no failure of this test.
+                let _ = stream.write_all(settings);
+                let _ = stream.set_read_timeout(Some(Duration::from_millis(50)));
+                let _ = stream.read_exact(&mut vec![0; reads]);
+            });
+            let text = reason.to_string();
+            assert!(
+                matches!(reason, FailureReason::Other(_)) && text.contains("closed"),
+                "after {reads} bytes, settings {settings:?}: {reason:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_speaks_something_else_may_be_no_node() {
+    let reason = reason_where(|mut stream| {
+        let answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(answer.as_bytes());
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    // HTTP/2 tells only sometimes that the connection ended for what was said on it.
+    assert!(reason.to_string().contains("a holdfast node"), "{reason:?}");
 }
 
 #[test]
