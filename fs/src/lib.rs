@@ -12,6 +12,7 @@ mod adapter;
 mod arrivals;
 mod atime;
 mod errno;
+mod event_loops;
 mod filesystem;
 mod ioctl;
 mod known_inodes;

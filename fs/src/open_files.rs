@@ -75,6 +75,8 @@ struct Table {
     last_handle: u64,
     /// The session of now, as far as it is known here.
     epoch: u64,
+    /// How often a file was closed through which something was locked.
+    closings: u64,
 }
 
 impl OpenFiles {
@@ -104,8 +106,17 @@ impl OpenFiles {
 
     /// A file is closed for good: what was locked through it, and through no other, is to be given up.
     pub(crate) fn close(&self, ino: InodeId, handle: Handle) -> Vec<Release> {
-        self.change(ino, |file| file.close(ino, handle))
-            .unwrap_or_default()
+        let releases = self.change(ino, |file| file.close(ino, handle));
+        let releases = releases.unwrap_or_default();
+        if !releases.is_empty() {
+            self.table.lock().closings += 1;
+        }
+        releases
+    }
+
+    /// Grows with each close that gives up a lock.
+    pub(crate) fn closings(&self) -> u64 {
+        self.table.lock().closings
     }
 
     /// A descriptor is closed by this owner, which gives up all its locks of bytes (POSIX).
@@ -180,6 +191,20 @@ impl OpenFiles {
                 Settled::Failing => return false,
                 Settled::NotYet => changed.await,
             }
+        }
+    }
+
+    /// Waits until what was locked through files that are closed by now is given up, unless the cluster does not take it.
+    ///
+    /// The kernel does not wait for the answer to a last close: without this, a program that asks for a lock
+    /// right after it would meet one that nobody has any more.
+    pub(crate) async fn closed(&self, ino: InodeId) {
+        let closing = {
+            let table = self.table.lock();
+            table.files.get(&ino).map(File::closing)
+        };
+        for holder in closing.unwrap_or_default() {
+            self.settled(ino, holder).await;
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) async fn lock_space(thread: u32) -> Option<LockSpace> {
 }
 
 /// The first field; a process that runs has none.
-fn number(call: &str) -> Option<i64> {
+pub(crate) fn number(call: &str) -> Option<i64> {
     call.split_ascii_whitespace().next()?.parse().ok()
 }
 

@@ -13,7 +13,7 @@ use super::close::AGAIN;
 use super::{Caller, Filesystem, FilesystemError, now};
 use crate::locks::Locks;
 use crate::open_files::{Handle, Holder, NO_HANDLE, Unlocking, Use};
-use crate::{signals, system_call};
+use crate::{event_loops, signals, system_call};
 
 /// What `setlk` is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         &self,
         request: LockRequest,
     ) -> Result<Option<Obstacle>, FilesystemError> {
-        let (Some((_, volume)), Some(mode)) = (self.sharing(), request.mode) else {
+        let (Some((locks, volume)), Some(mode)) = (self.sharing(), request.mode) else {
             return Err(PosixError::InvalidArgument.into());
         };
         let session = volume.session();
@@ -90,16 +90,26 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             range: request.range,
             mode,
         };
+        let closings = locks.files.closings();
+        locks.files.closed(request.ino).await;
+        let mut found = self.test_lock(test).await?;
+        if found.is_some() && closed_before(locks, request.ino, closings).await {
+            found = self.test_lock(test).await?;
+        }
+        Ok(found.map(|lock| Obstacle {
+            range: lock.range,
+            mode: lock.mode,
+            process: if lock.session == session {
+                lock.process
+            } else {
+                0
+            },
+        }))
+    }
+
+    async fn test_lock(&self, test: TestLock) -> Result<Option<LockInfo>, FilesystemError> {
         match self.query(Query::TestLock(test)).await? {
-            Reply::Lock(found) => Ok(found.map(|lock: LockInfo| Obstacle {
-                range: lock.range,
-                mode: lock.mode,
-                process: if lock.session == session {
-                    lock.process
-                } else {
-                    0
-                },
-            })),
+            Reply::Lock(found) => Ok(found),
             _ => Err(FilesystemError::UnexpectedAnswer),
         }
     }
@@ -115,7 +125,6 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         let space = system_call::lock_space(caller.pid).await;
         let holder = (space.unwrap_or(LockSpace::Posix), request.owner);
         enter(locks, volume);
-        let interrupted = || interrupted(locks, caller.pid, request.wait);
         match request.mode {
             None => {
                 let Some(unlocking) = locks.files.unlock(request.ino, holder) else {
@@ -131,14 +140,6 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                 }
             }
             Some(mode) => {
-                let is_settled = tokio::select! {
-                    biased;
-                    is_settled = locks.files.settled(request.ino, holder) => is_settled,
-                    () = interrupted() => return Err(FilesystemError::Interrupted),
-                };
-                if !is_settled {
-                    return Err(ReplicateError::TimedOut.into());
-                }
                 let lock = SetLock {
                     ino: request.ino,
                     space: holder.0,
@@ -148,10 +149,50 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                     process: request.process,
                     wait: request.wait,
                 };
-                self.lock(locks, volume, (request.handle, lock), caller)
-                    .await
+                self.take_lock((request.handle, lock), caller).await
             }
         }
+    }
+
+    /// Takes a lock, unless somebody has one in its way that has not closed the file before.
+    async fn take_lock(
+        &self,
+        (handle, lock): (Handle, SetLock),
+        caller: Caller,
+    ) -> Result<(), FilesystemError> {
+        let Some((locks, volume)) = self.sharing() else {
+            return Err(PosixError::NotSupported.into());
+        };
+        let interrupted = || interrupted(locks, caller.pid, lock.wait);
+        let closings = locks.files.closings();
+        let settled = async {
+            locks.files.closed(lock.ino).await;
+            locks
+                .files
+                .settled(lock.ino, (lock.space, lock.owner))
+                .await
+        };
+        let is_settled = tokio::select! {
+            biased;
+            is_settled = settled => is_settled,
+            () = interrupted() => return Err(FilesystemError::Interrupted),
+        };
+        if !is_settled {
+            return Err(ReplicateError::TimedOut.into());
+        }
+        let taken = self.lock(locks, volume, (handle, lock), caller).await;
+        let Err(FilesystemError::Posix(PosixError::WouldBlock)) = taken else {
+            return taken;
+        };
+        let is_closed = tokio::select! {
+            biased;
+            is_closed = closed_before(locks, lock.ino, closings) => is_closed,
+            () = interrupted() => return Err(FilesystemError::Interrupted),
+        };
+        if is_closed {
+            return self.lock(locks, volume, (handle, lock), caller).await;
+        }
+        taken
     }
 
     async fn lock(
@@ -261,6 +302,16 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(super) fn sharing(&self) -> Option<(&Locks, &dyn SharedVolume)> {
         Some((self.locks.as_deref()?, self.replicator.shared()?))
     }
+}
+
+/// Whether a file was closed, since `closings` were, that may have been in the way of a lock that was asked for later; it is not
+/// any more.
+async fn closed_before(locks: &Locks, ino: InodeId, closings: u64) -> bool {
+    // The kernel told of it first, perhaps to a thread that has not said so yet.
+    event_loops::caught_up().await;
+    let is_closed = locks.files.closings() != closings;
+    locks.files.closed(ino).await;
+    is_closed
 }
 
 /// Says what a new session of the mount means for its files.

@@ -22,6 +22,8 @@ pub(super) struct File {
 struct Releasing {
     count: usize,
     is_failing: bool,
+    /// One of them is because the file was closed, which nobody waits for.
+    is_closed: bool,
 }
 
 /// The locks of one owner.
@@ -90,7 +92,7 @@ impl File {
             }
         }
         for release in &releases {
-            self.begin_to_release(release.holder);
+            self.begin_to_release(release.holder).is_closed = true;
         }
         self.locks.retain(|_, lock| !lock.is_idle());
         releases
@@ -142,8 +144,10 @@ impl File {
         self.locks.retain(|_, lock| !lock.is_idle());
     }
 
-    fn begin_to_release(&mut self, holder: Holder) {
-        self.releasing.entry(holder).or_default().count += 1;
+    fn begin_to_release(&mut self, holder: Holder) -> &mut Releasing {
+        let releasing = self.releasing.entry(holder).or_default();
+        releasing.count += 1;
+        releasing
     }
 
     pub(super) fn released(&mut self, holder: Holder) {
@@ -158,6 +162,14 @@ impl File {
         if let Some(releasing) = self.releasing.get_mut(&holder) {
             releasing.is_failing = true;
         }
+    }
+
+    /// Whose locks are being given up because a file was closed.
+    pub(super) fn closing(&self) -> Vec<Holder> {
+        let releasing = self.releasing.iter();
+        releasing
+            .filter_map(|(holder, releasing)| releasing.is_closed.then_some(*holder))
+            .collect()
     }
 
     pub(super) fn is_settled(&self, holder: Holder) -> Settled {

@@ -1,5 +1,8 @@
 //! What is to be given up when, and which files have lost their locks.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use super::*;
 
 const INO: InodeId = InodeId::new(9);
@@ -172,4 +175,24 @@ fn a_new_lock_waits_until_the_old_one_is_given_up() {
     files.released(INO, PROCESS);
     assert_eq!(files.close(INO, handle), []);
     assert!(is_empty(&files));
+}
+
+#[test]
+fn who_asks_after_a_close_waits_for_it_and_not_for_who_unlocks() {
+    let files = OpenFiles::default();
+    let (first, second) = (files.open(INO), files.open(INO));
+    take(&files, OPEN_FILE, first, 1);
+    take(&files, PROCESS, second, 1);
+    let settled = |files: &OpenFiles| {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(files.closed(INO)).poll(&mut context).is_ready()
+    };
+    files.unlock(INO, PROCESS).unwrap();
+    assert!(settled(&files), "nothing was closed");
+    assert_eq!(files.close(INO, first), [release(OPEN_FILE, 1)]);
+    assert!(!settled(&files));
+    files.release_failed(INO, OPEN_FILE);
+    assert!(settled(&files), "the cluster does not take it");
+    files.released(INO, OPEN_FILE);
+    assert!(settled(&files));
 }

@@ -6,8 +6,11 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use holdfast_metadata::LockMode;
 use holdfast_tests::cluster::ClusterSetup;
+use holdfast_tests::locking::{Bytes, LockKind, set_lock};
 use holdfast_tests::{Cluster, ClusterMount, wait_until};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
 
 use self::agent::Agent;
@@ -153,6 +156,42 @@ fn a_signal_ends_a_wait_with_eintr_and_leaves_no_lock() {
         assert_eq!(here.call(&format!("{kind} file exclusive")), "ok", "{kind}");
     }
     scene.end();
+}
+
+#[test]
+fn what_a_program_has_closed_is_free_for_the_next_one_on_its_machine() {
+    let cluster = Cluster::start(3);
+    let mount = cluster.mount(1, "noatime");
+    fs::write(mount.path("file"), "").unwrap();
+    let open = || {
+        File::options()
+            .read(true)
+            .write(true)
+            .open(mount.path("file"))
+    };
+    let lock =
+        |file: &File, kind| set_lock(file, kind, Bytes::ALL, Some(LockMode::Exclusive), false);
+    for round in 0..50 {
+        for kind in [LockKind::Ofd, LockKind::Flock, LockKind::Fcntl] {
+            let (first, second) = (open().unwrap(), open().unwrap());
+            lock(&first, kind).unwrap();
+            drop(first);
+            assert_eq!(lock(&second, kind), Ok(()), "{kind:?}, round {round}");
+            drop(second);
+            let third = open().unwrap();
+            let mut question = libc::flock {
+                l_type: libc::F_WRLCK as i16,
+                l_whence: libc::SEEK_SET as i16,
+                l_start: 0,
+                l_len: 0,
+                l_pid: 0,
+            };
+            fcntl(&third, FcntlArg::F_OFD_GETLK(&mut question)).unwrap();
+            let found = i32::from(question.l_type);
+            assert_eq!(found, libc::F_UNLCK, "{kind:?}, round {round}");
+        }
+    }
+    mount.unmount();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod stand_in;
 
 use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use holdfast_metadata::{LockMode, LockOwner, LockRange, LockSpace, Rename, RenameFlags};
@@ -190,6 +191,66 @@ fn an_unlocking_that_nobody_waits_for_any_more_goes_on_before_the_next_lock() {
     let forgotten = Event::PagesForgotten(file.0);
     let order = [forgotten, unlocked(), Event::Locked(1), forgotten];
     assert_eq!(mounted.events(), order);
+}
+
+/// Asks a hundred times whether it is over, while others go on.
+async fn waits<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
+    for _ in 0..100 {
+        if poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_ready())).await {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
+}
+
+#[test]
+fn who_asks_after_a_close_does_not_meet_the_lock_of_the_closed_file() {
+    let mounted = Mounted::new();
+    let closed = mounted.open("file");
+    let next = (closed.0, mounted.reopen(closed.0).unwrap());
+    mounted.lock(closed).unwrap();
+    mounted.events();
+    let held_back = mounted.cluster.unlockings.forget_permits(1000);
+    mounted.run(async {
+        // The kernel does not wait for this.
+        let releases = mounted.filesystem.release(closed.0, closed.1);
+        tokio::spawn(Arc::clone(&mounted.filesystem).give_up(releases));
+        let (mut test, mut lock) = (pin!(mounted.getlk(next)), pin!(mounted.try_lock(next)));
+        assert!(waits(&mut test).await && waits(&mut lock).await);
+        mounted.cluster.unlockings.add_permits(held_back);
+        assert_eq!(test.await.unwrap(), None);
+        lock.await.unwrap();
+    });
+    let forgotten = Event::PagesForgotten(closed.0);
+    assert_eq!(mounted.events(), [unlocked(), Event::Locked(1), forgotten]);
+}
+
+#[test]
+fn a_close_that_is_heard_of_after_who_asked_next_is_no_refusal() {
+    let mounted = Mounted::new();
+    let closed = mounted.open("file");
+    let next = (closed.0, mounted.reopen(closed.0).unwrap());
+    mounted.lock(closed).unwrap();
+    mounted.events();
+    let held_back = mounted.cluster.refusals.forget_permits(1000);
+    *mounted.cluster.refusal.lock() = Some(Ok(Err(PosixError::WouldBlock)));
+    mounted.run(async {
+        let mut lock = pin!(mounted.try_lock(next));
+        assert!(waits(&mut lock).await);
+        mounted.cluster.refusing.notified().await;
+        let releases = mounted.filesystem.release(closed.0, closed.1);
+        mounted.cluster.refusals.add_permits(held_back);
+        assert!(waits(&mut lock).await, "it is not given up yet");
+        tokio::spawn(Arc::clone(&mounted.filesystem).give_up(releases));
+        lock.await.unwrap();
+    });
+    let forgotten = Event::PagesForgotten(closed.0);
+    assert_eq!(mounted.events(), [unlocked(), Event::Locked(1), forgotten]);
+    // Where nothing was closed a refusal stays one.
+    *mounted.cluster.refusal.lock() = Some(Ok(Err(PosixError::WouldBlock)));
+    let refused = mounted.run(mounted.try_lock(next));
+    assert_eq!(errno(&refused.unwrap_err()), libc::EAGAIN);
 }
 
 #[test]

@@ -45,6 +45,10 @@ pub(super) struct Cluster {
     pub(super) unlockings: Semaphore,
     /// An unlocking has come.
     pub(super) unlocking: Notify,
+    /// Each refusal takes one.
+    pub(super) refusals: Semaphore,
+    /// A refusal is about to be given.
+    pub(super) refusing: Notify,
 }
 
 impl Cluster {
@@ -116,7 +120,10 @@ impl SharedVolume for Cluster {
         _interrupted: Pending<'a, ()>,
     ) -> Pending<'a, Result<Outcome, ReplicateError>> {
         Box::pin(async move {
-            if let Some(refusal) = self.refusal.lock().take() {
+            let refusal = self.refusal.lock().take();
+            if let Some(refusal) = refusal {
+                self.refusing.notify_one();
+                self.refusals.acquire().await.unwrap().forget();
                 return refusal;
             }
             self.note(Event::Locked(epoch));
@@ -138,6 +145,23 @@ impl PageCache for Cluster {
 }
 
 pub(super) const OWNER: LockOwner = LockOwner(5);
+const OTHER_OWNER: LockOwner = LockOwner(6);
+
+fn request(
+    (ino, handle): (InodeId, Handle),
+    owner: LockOwner,
+    mode: Option<LockMode>,
+) -> LockRequest {
+    LockRequest {
+        ino,
+        handle,
+        owner,
+        range: LockRange::WHOLE,
+        mode,
+        process: 1,
+        wait: true,
+    }
+}
 
 pub(super) struct Mounted {
     pub(super) filesystem: Arc<Filesystem<Cluster>>,
@@ -165,6 +189,8 @@ impl Mounted {
             refusal: Mutex::default(),
             unlockings: Semaphore::new(1000),
             unlocking: Notify::new(),
+            refusals: Semaphore::new(1000),
+            refusing: Notify::new(),
         });
         let known = Arc::new(KnownInodes::new());
         let pages = Arc::<Cluster>::clone(&cluster);
@@ -257,20 +283,30 @@ impl Mounted {
 
     pub(super) async fn setlk(
         &self,
-        (ino, handle): (InodeId, Handle),
+        file: (InodeId, Handle),
         mode: Option<LockMode>,
     ) -> Result<(), FilesystemError> {
+        let filesystem = Arc::clone(&self.filesystem);
+        filesystem.setlk(CALLER, request(file, OWNER, mode)).await
+    }
+
+    /// As somebody else, who does not wait.
+    pub(super) async fn try_lock(&self, file: (InodeId, Handle)) -> Result<(), FilesystemError> {
         let request = LockRequest {
-            ino,
-            handle,
-            owner: OWNER,
-            range: LockRange::WHOLE,
-            mode,
-            process: 1,
-            wait: true,
+            wait: false,
+            ..request(file, OTHER_OWNER, Some(LockMode::Exclusive))
         };
         let filesystem = Arc::clone(&self.filesystem);
         filesystem.setlk(CALLER, request).await
+    }
+
+    /// What is in the way of somebody else.
+    pub(super) async fn getlk(
+        &self,
+        file: (InodeId, Handle),
+    ) -> Result<Option<Obstacle>, FilesystemError> {
+        let request = request(file, OTHER_OWNER, Some(LockMode::Exclusive));
+        self.filesystem.getlk(request).await
     }
 
     pub(super) fn set_lock(
