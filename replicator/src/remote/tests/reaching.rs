@@ -13,8 +13,12 @@ use super::fixture::{State, options, timing};
 use crate::call::testing::free_address;
 
 fn failure(addresses: Vec<String>) -> ConnectError {
+    failure_within(Duration::from_millis(300), addresses)
+}
+
+fn failure_within(dial_max: Duration, addresses: Vec<String>) -> ConnectError {
     let timing = Timing {
-        dial_max: Duration::from_millis(300),
+        dial_max,
         ..timing()
     };
     RemoteReplicator::connect_with(RemoteOptions::new(addresses, "volume"), timing, None)
@@ -67,8 +71,10 @@ fn reason_where(served: impl Fn(TcpStream) + Send + 'static) -> FailureReason {
     thread::spawn(move || {
         listener.incoming().flatten().for_each(served);
     });
-    let ConnectError::Unreachable { mut nodes } = failure(vec![address]) else {
-        panic!("it is not there");
+    // Nothing here waits for it to be over.
+    let failure = failure_within(Duration::from_mins(1), vec![address]);
+    let ConnectError::Unreachable { mut nodes } = failure else {
+        panic!("{failure}");
     };
     nodes.remove(0).reason
 }
@@ -81,9 +87,11 @@ fn a_node_that_is_killed_while_it_is_asked_is_not_taken_for_somebody_else() {
         for settings in [&[][..], SETTINGS] {
             let reason = reason_where(move |mut stream| {
                 // Who has gone already is no failure of this test.
-                let _ = stream.write_all(settings);
-                let _ = stream.set_read_timeout(Some(Duration::from_millis(50)));
-                let _ = stream.read_exact(&mut vec![0; reads]);
+                stream.write_all(settings).ok();
+                stream
+                    .set_read_timeout(Some(Duration::from_millis(50)))
+                    .ok();
+                stream.read_exact(&mut vec![0; reads]).ok();
             });
             let text = reason.to_string();
             assert!(
@@ -98,8 +106,8 @@ fn a_node_that_is_killed_while_it_is_asked_is_not_taken_for_somebody_else() {
 fn who_speaks_something_else_may_be_no_node() {
     let reason = reason_where(|mut stream| {
         let answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
-        let _ = stream.write_all(answer.as_bytes());
-        let _ = stream.read_to_end(&mut Vec::new());
+        stream.write_all(answer.as_bytes()).ok();
+        stream.read_to_end(&mut Vec::new()).ok();
     });
     // HTTP/2 tells only sometimes that the connection ended for what was said on it.
     assert!(reason.to_string().contains("a holdfast node"), "{reason:?}");
