@@ -89,9 +89,9 @@ mod tests {
         let builder = thread::Builder::new().name(format!("{NAME}7"));
         let busy = builder.spawn(busy).unwrap();
         started.recv().unwrap();
-        let caught = tokio::spawn(caught_up());
-        tokio::time::sleep(TICK * 10).await;
-        assert!(!caught.is_finished());
+        let mut caught = tokio::spawn(caught_up());
+        let early = tokio::time::timeout(TICK * 10, &mut caught);
+        assert!(early.await.is_err(), "not waited for");
         goes_on.store(true, Ordering::Relaxed);
         // It reads, and there is nothing to read.
         caught.await.unwrap();
