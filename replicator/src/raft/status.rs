@@ -81,6 +81,9 @@ fn replica(group: &Group, state: &CatalogState) -> GroupStatus {
             matched_index: index(matched),
             silent_milliseconds: silent(id).unwrap_or(u64::MAX),
         });
+    // Raft's own numbers come a moment after what they count, and whoever was answered knows what was applied for it.
+    let applied = group.store().on_applied().borrow().0;
+    let committed = index(&metrics.cluster_committed).max(applied);
     let fault = metrics.running_state.as_ref().err();
     GroupStatus {
         group: group.id().0,
@@ -95,9 +98,9 @@ fn replica(group: &Group, state: &CatalogState) -> GroupStatus {
         .to_owned(),
         leader: metrics.current_leader.unwrap_or(0),
         term: metrics.current_term,
-        last_log_index: metrics.last_log_index.unwrap_or(0),
-        committed_index: index(&metrics.cluster_committed),
-        applied_index: index(&metrics.last_applied),
+        last_log_index: metrics.last_log_index.unwrap_or(0).max(committed),
+        committed_index: committed,
+        applied_index: applied,
         snapshot_index: index(&metrics.snapshot),
         purged_index: index(&metrics.purged),
         voters: voters.iter().copied().collect(),
