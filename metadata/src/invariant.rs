@@ -11,19 +11,23 @@ mod dentries;
 mod directories;
 mod extents;
 mod locks;
+mod mend;
 mod names;
 mod orphans;
 mod owners;
 mod quotas;
 mod reachability;
 mod records;
+mod repair;
 mod report;
+mod rescue;
 mod sessions;
 #[cfg(test)]
 mod testing;
 mod xattrs;
 
 pub(crate) use records::is_sound_record;
+pub use repair::{Repair, repair};
 pub use report::{Progress, Rule, Violation};
 #[cfg(test)]
 pub(crate) use testing::State;

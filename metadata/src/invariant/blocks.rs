@@ -3,9 +3,10 @@
 //! Keeps 16 bytes an extent, sorted by block.
 
 use super::cursor::{Cursor, Entry};
+use super::mend::Mend;
 use super::report::Report;
 use crate::fault::Fault;
-use crate::keys::{self, Prefix};
+use crate::keys::{self, BlockId, Prefix};
 use crate::record::{Extent, ExtentHome, Shared};
 use crate::store::View;
 
@@ -18,7 +19,7 @@ struct Reference {
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
-    let references = collect(view, report)?;
+    let (references, are_all) = collect(view, report)?;
     let mut rest = references.as_slice();
     let mut blocks = Cursor::new(view, Prefix::Block);
     let mut shared = Cursor::new(view, Prefix::Shared);
@@ -34,17 +35,20 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         missing(before, report);
         without_block(&mut shared, Some(block), report)?;
         let note = shared.next_of(block, report)?;
-        compare(block, value.len(), own, note.as_ref(), report);
+        compare(block, (value.len(), are_all), own, note.as_ref(), report);
     }
     missing(rest, report);
     without_block(&mut shared, None, report)
 }
 
-fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<Vec<Reference>, Fault> {
-    let mut references = Vec::new();
+/// Who refers to blocks, and whether that is all of them: an extent that does not decode may be another.
+fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<(Vec<Reference>, bool), Fault> {
+    let (mut references, mut are_all) = (Vec::new(), true);
     let mut extents = Cursor::new(view, Prefix::Extent);
     while let Some((_, value)) = extents.next(report)? {
-        if let Ok(extent) = Extent::decode(&value)
+        let extent = Extent::decode(&value);
+        are_all &= extent.is_ok();
+        if let Ok(extent) = extent
             && let ExtentHome::Block { block, start } = extent.home
         {
             let end = start.saturating_add(extent.length);
@@ -55,7 +59,7 @@ fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<Vec<Reference>, F
         }
     }
     references.sort_unstable();
-    Ok(references)
+    Ok((references, are_all))
 }
 
 fn missing(references: &[Reference], report: &mut Report<'_>) {
@@ -79,14 +83,17 @@ fn without_block(
         && block.is_none_or(|block| number < block)
     {
         shared.next(report)?;
-        report.add(|| format!("block {number} is noted as shared but does not exist"));
+        let note = keys::shared(BlockId(number));
+        report.add_mendable(Some(Mend::Forget(note)), || {
+            format!("block {number} is noted as shared but does not exist")
+        });
     }
     Ok(())
 }
 
 fn compare(
     block: u64,
-    bytes: usize,
+    (bytes, are_all): (usize, bool),
     references: &[Reference],
     note: Option<&Entry>,
     report: &mut Report<'_>,
@@ -101,7 +108,14 @@ fn compare(
         Some((_, value)) => Shared::decode(value).map_or(found, |shared| shared.extents),
     };
     if found > 0 && noted != found {
-        report.add(|| format!("block {block} has {found} extents but {noted} are noted"));
+        let note = keys::shared(BlockId(block));
+        let mend = match found {
+            1 => Mend::Forget(note),
+            extents => Mend::Put(note, Shared { extents }.encode()),
+        };
+        report.add_mendable(are_all.then_some(mend), || {
+            format!("block {block} has {found} extents but {noted} are noted")
+        });
     }
     if let Some(last) = references.iter().max_by_key(|reference| reference.end)
         && last.end as usize > bytes

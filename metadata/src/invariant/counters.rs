@@ -1,6 +1,7 @@
 //! The counters of the volume add up, and no number it will give out is in use.
 
 use super::cursor::Cursor;
+use super::mend::{Counter, Mend};
 use super::report::Report;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -21,35 +22,54 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         && last >= volume.next_block
     {
         let next = volume.next_block;
-        report.add(|| format!("the next block is {next} but block {last} exists"));
+        report.add_mendable(Some(Mend::Volume(Counter::Block(last))), || {
+            format!("the next block is {next} but block {last} exists")
+        });
     }
     Ok(())
 }
 
 fn inodes(view: &dyn View, volume: &Volume, report: &mut Report<'_>) -> Result<(), Fault> {
-    let (mut count, mut allocated) = (0_u64, 0_u64);
+    let (mut count, mut allocated) = (0_u64, Some(0_u64));
     let mut inodes = Cursor::new(view, Prefix::Inode);
     while let Some((key, value)) = inodes.next(report)? {
         count += 1;
-        if let Ok(inode) = Inode::decode(&value) {
-            allocated = allocated.saturating_add(inode.allocated);
-        }
+        let inode = Inode::decode(&value).ok();
+        allocated = allocated
+            .zip(inode)
+            .map(|(sum, inode)| sum.saturating_add(inode.allocated));
         let ino = keys::first_number(&key).unwrap_or_default();
         let next = InodeId::in_shard(InodeId::ROOT.shard(), volume.next_inode);
         if next.is_some_and(|next| ino >= next.get()) {
             let next = volume.next_inode;
-            report.add(|| format!("the next inode is {next} but inode {ino} exists"));
+            let mend = sequence_of(ino).map(|used| Mend::Volume(Counter::Inode(used)));
+            report.add_mendable(mend, || {
+                format!("the next inode is {next} but inode {ino} exists")
+            });
         }
     }
     if count != volume.inodes {
         let said = volume.inodes;
-        report.add(|| format!("the volume has {count} inodes but says {said}"));
+        report.add_mendable(Some(Mend::Volume(Counter::Inodes(count))), || {
+            format!("the volume has {count} inodes but says {said}")
+        });
     }
-    if allocated != volume.allocated {
+    // What one holds that does not decode is not known.
+    if let Some(allocated) = allocated
+        && allocated != volume.allocated
+    {
         let said = volume.allocated;
-        report.add(|| format!("the inodes hold {allocated} bytes but the volume says {said}"));
+        report.add_mendable(Some(Mend::Volume(Counter::Allocated(allocated))), || {
+            format!("the inodes hold {allocated} bytes but the volume says {said}")
+        });
     }
     Ok(())
+}
+
+/// The number of an inode in its shard, if that is the one that gives out numbers.
+fn sequence_of(ino: u64) -> Option<u64> {
+    let is_ours = InodeId::new(ino).shard() == InodeId::ROOT.shard();
+    is_ours.then_some(ino)
 }
 
 fn last_block(view: &dyn View) -> Result<Option<u64>, Fault> {

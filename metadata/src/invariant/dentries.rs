@@ -6,12 +6,13 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cursor::{Cursor, Entry};
+use super::mend::Mend;
 use super::report::{Report, quoted};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, OrderEntry};
+use crate::record::{Dentry, Inode, InodeBody, OrderEntry};
 use crate::store::View;
-use crate::types::{Cookie, FileKind, InodeId};
+use crate::types::{Cookie, FileKind, FileName, InodeId};
 
 /// Compares the sums of all entries of a directory first, which needs no memory and no look-up, and
 /// looks at each entry only where the sums differ.
@@ -63,6 +64,27 @@ impl Line {
         bytes.extend_from_slice(&self.cookie.0.to_be_bytes());
         xxh3_64(&bytes)
     }
+
+    /// The record in the listing, unless that is no place for a name.
+    fn place(&self, parent: InodeId) -> Option<Mend> {
+        let order = OrderEntry {
+            ino: self.ino,
+            kind: self.kind,
+            name: FileName::new(&self.name).ok()?,
+        };
+        let key = keys::order(parent, self.cookie);
+        (self.cookie >= Cookie::FIRST).then(|| Mend::Put(key, order.encode()))
+    }
+
+    /// The record of the name.
+    fn name(&self, parent: InodeId) -> Mend {
+        let dentry = Dentry {
+            ino: self.ino,
+            kind: self.kind,
+            cookie: self.cookie,
+        };
+        Mend::Put(keys::dentry(parent, &self.name), dentry.encode())
+    }
 }
 
 fn by_name((key, value): &Entry) -> Option<Line> {
@@ -92,12 +114,13 @@ fn compare(view: &dyn View, parent: InodeId, report: &mut Report<'_>) -> Result<
         let Some(line) = by_name(&entry) else {
             return Ok(ControlFlow::Continue(()));
         };
-        let other_key = keys::order(parent, line.cookie);
-        let other = view
-            .get(&other_key)?
-            .and_then(|value| by_cookie(&(other_key, value)));
+        let other = at_place(view, parent, line.cookie)?;
         if other.as_ref() != Some(&line) {
-            report.add(|| tell(parent, &line, "has no matching place in the listing"));
+            // Another name that is listed at the same place is left there.
+            let mend = other.is_none().then(|| line.place(parent)).flatten();
+            report.add_mendable(mend, || {
+                tell(parent, &line, "has no matching place in the listing")
+            });
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -112,10 +135,41 @@ fn compare(view: &dyn View, parent: InodeId, report: &mut Report<'_>) -> Result<
             .get(&other_key)?
             .and_then(|value| by_name(&(other_key, value)));
         if other.as_ref() != Some(&line) {
-            report.add(|| tell(parent, &line, "is listed but has no matching name"));
+            let mend = match other {
+                None => is_in(view, parent, &line)?.then(|| line.name(parent)),
+                // Listed twice, and the name says at which place it is.
+                Some(other) if at_place(view, parent, other.cookie)?.as_ref() == Some(&other) => {
+                    let is_again = (other.ino, other.kind) == (line.ino, line.kind);
+                    is_again.then(|| Mend::Forget(keys::order(parent, line.cookie)))
+                }
+                Some(_) => None,
+            };
+            report.add_mendable(mend, || {
+                tell(parent, &line, "is listed but has no matching name")
+            });
         }
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// What is listed there, if it decodes.
+fn at_place(view: &dyn View, parent: InodeId, cookie: Cookie) -> Result<Option<Line>, Fault> {
+    let key = keys::order(parent, cookie);
+    let value = view.get(&key)?;
+    Ok(value.and_then(|value| by_cookie(&(key, value))))
+}
+
+/// Whether the inode can have the name: a name that was removed is not to come back and lead nowhere.
+fn is_in(view: &dyn View, parent: InodeId, line: &Line) -> Result<bool, Fault> {
+    let value = view.get(&keys::inode(line.ino))?;
+    let inode = value.and_then(|value| Inode::decode(&value).ok());
+    Ok(inode.is_some_and(|inode| {
+        let is_here = match &inode.body {
+            InodeBody::Directory(body) => body.parent == parent,
+            _ => true,
+        };
+        is_here && inode.kind() == line.kind && inode.nlink > 0 && line.cookie >= Cookie::FIRST
+    }))
 }
 
 fn tell(parent: InodeId, line: &Line, what: &str) -> String {

@@ -1,6 +1,7 @@
 //! A directory holds as many entries and subdirectories as it says, at cookies it has given out.
 
 use super::cursor::{Entry, Item, beside_inodes};
+use super::mend::{Field, Mend};
 use super::report::{Report, quoted};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -12,6 +13,8 @@ use crate::types::{Cookie, FileKind, InodeId};
 struct Found {
     entries: u64,
     subdirectories: u64,
+    /// Entries that do not decode may be subdirectories.
+    is_unreadable: bool,
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -44,6 +47,7 @@ impl Found {
     ) {
         self.entries += 1;
         let Ok(dentry) = Dentry::decode(value) else {
+            self.is_unreadable = true;
             return;
         };
         if dentry.kind == FileKind::Directory {
@@ -53,7 +57,9 @@ impl Found {
             return;
         };
         if dentry.cookie < Cookie::FIRST || dentry.cookie >= body.next_cookie {
-            report.add(|| {
+            let mend = Mend::Inode(ino, Field::Cookie(dentry.cookie));
+            let is_cookie = dentry.cookie >= Cookie::FIRST;
+            report.add_mendable(is_cookie.then_some(mend), || {
                 format!(
                     "name {} in directory {ino} has cookie {}, outside of {} to {}",
                     quoted(keys::name_part(key).unwrap_or_default()),
@@ -78,7 +84,8 @@ impl Found {
             return;
         }
         if inode.size != self.entries {
-            report.add(|| {
+            let mend = Mend::Inode(ino, Field::Entries(self.entries));
+            report.add_mendable(Some(mend), || {
                 format!(
                     "directory {ino} holds {} names but has size {}",
                     self.entries, inode.size
@@ -92,7 +99,10 @@ impl Found {
             2 + self.subdirectories
         };
         if u64::from(inode.nlink) != expected {
-            report.add(|| {
+            let links = u32::try_from(expected).ok();
+            let mend = links.filter(|_| !self.is_unreadable);
+            let mend = mend.map(|links| Mend::Inode(ino, Field::Links(links)));
+            report.add_mendable(mend, || {
                 format!(
                     "directory {ino} has {} subdirectories but link count {}",
                     self.subdirectories, inode.nlink

@@ -2,6 +2,7 @@
 //! file there is no data, or it would show when the file grows.
 
 use super::cursor::{Entry, Item, beside_inodes};
+use super::mend::{Field, Mend};
 use super::report::Report;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -18,6 +19,8 @@ struct Found {
     end: u64,
     /// Where the last extent of a block ended.
     data_end: u64,
+    /// One does not decode, or they overlap: what they add up to proves nothing.
+    are_doubtful: bool,
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -44,7 +47,10 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
                     });
                 }
                 if found.bytes != inode.allocated {
-                    report.add(|| {
+                    let is_fit = found.extents == 0 || inode.kind() == FileKind::Regular;
+                    let is_sound = is_fit && !found.are_doubtful;
+                    let mend = Mend::Inode(ino, Field::Allocated(found.bytes));
+                    report.add_mendable(is_sound.then_some(mend), || {
                         format!(
                             "inode {ino} has extents of {} bytes but says {}",
                             found.bytes, inode.allocated
@@ -60,9 +66,11 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
 impl Found {
     fn count(&mut self, ino: InodeId, (key, value): &Entry, report: &mut Report<'_>) {
         let (Some(offset), Ok(extent)) = (keys::second_number(key), Extent::decode(value)) else {
+            self.are_doubtful = true;
             return;
         };
         if offset < self.end {
+            self.are_doubtful = true;
             let end = self.end;
             report.add(|| {
                 format!("inode {ino} has an extent at {offset} before the last one ends at {end}")

@@ -3,7 +3,9 @@
 //! Keeps 24 bytes a name, sorted by where it leads.
 
 use super::cursor::Cursor;
+use super::mend::{Field, Mend};
 use super::report::Report;
+use super::rescue;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{Dentry, Inode, InodeBody};
@@ -30,7 +32,7 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         rest = after;
         missing(before, report);
         if let Ok(inode) = Inode::decode(&value) {
-            compare(InodeId::new(ino), &inode, own, report);
+            compare(view, InodeId::new(ino), &inode, own, report)?;
         }
     }
     missing(rest, report);
@@ -65,7 +67,13 @@ fn missing(names: &[Name], report: &mut Report<'_>) {
     }
 }
 
-fn compare(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
+fn compare(
+    view: &dyn View,
+    ino: InodeId,
+    inode: &Inode,
+    names: &[Name],
+    report: &mut Report<'_>,
+) -> Result<(), Fault> {
     for name in names.iter().filter(|name| name.kind != inode.kind()) {
         report.add(|| {
             format!(
@@ -78,7 +86,12 @@ fn compare(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>)
     }
     let InodeBody::Directory(body) = &inode.body else {
         if names.len() as u64 != u64::from(inode.nlink) {
-            report.add(|| {
+            let mend = match u32::try_from(names.len()) {
+                Ok(0) => rescue(view, ino, inode)?,
+                Ok(links) => Some(Mend::Inode(ino, Field::Links(links))),
+                Err(_) => None,
+            };
+            report.add_mendable(mend, || {
                 format!(
                     "inode {ino} has {} names but link count {}",
                     names.len(),
@@ -86,25 +99,45 @@ fn compare(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>)
                 )
             });
         }
-        return;
+        return Ok(());
     };
     let expected = usize::from(ino != InodeId::ROOT && inode.nlink > 0);
     if names.len() != expected {
-        report.add(|| {
+        let mend = match (names.len(), inode.nlink) {
+            (0, _) => rescue(view, ino, inode)?,
+            // It was empty, or the rule of directories had told of its link count.
+            (1, 0) if ino != InodeId::ROOT => Some(Mend::Inode(ino, Field::Links(2))),
+            _ => None,
+        };
+        report.add_mendable(mend, || {
             format!(
                 "directory {ino} has {} names instead of {expected}",
                 names.len()
             )
         });
     }
+    if ino == InodeId::ROOT && body.parent != ino {
+        let mend = Mend::Inode(ino, Field::Parent(ino));
+        report.add_mendable(Some(mend), || {
+            format!("the root directory says it is in {}", body.parent)
+        });
+    }
     for name in names.iter().filter(|name| name.parent != body.parent.get()) {
-        report.add(|| {
+        let parent = InodeId::new(name.parent);
+        let mend = (names.len() == 1).then_some(Mend::Inode(ino, Field::Parent(parent)));
+        report.add_mendable(mend, || {
             format!(
                 "directory {ino} is in directory {} but says it is in {}",
                 name.parent, body.parent
             )
         });
     }
+    Ok(())
+}
+
+/// A name for one that has none, if it can have one where it counts as it did.
+fn rescue(view: &dyn View, ino: InodeId, inode: &Inode) -> Result<Option<Mend>, Fault> {
+    Ok(rescue::takes(view, inode.tree)?.then_some(Mend::Rescue(ino)))
 }
 
 #[cfg(test)]
@@ -145,6 +178,18 @@ mod tests {
             });
         });
         state.expect("names: directory 3 is in directory 1 but says it is in 3");
+    }
+
+    #[test]
+    fn a_root_that_is_in_another_directory_is_reported() {
+        let mut state = State::sound();
+        state.change(InodeId::ROOT, |inode| {
+            inode.body = InodeBody::Directory(DirectoryBody {
+                parent: DIRECTORY,
+                next_cookie: Cookie(6),
+            });
+        });
+        state.expect("names: the root directory says it is in 3");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The orphan records are exactly the inodes without a name.
 
 use super::cursor::{Item, beside_inodes};
+use super::mend::Mend;
 use super::report::Report;
 use crate::fault::Fault;
-use crate::keys::Prefix;
+use crate::keys::{self, Prefix};
+use crate::record::Orphan;
 use crate::store::View;
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -12,18 +14,24 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         match item {
             Item::Entry(..) => noted = true,
             Item::Stray(ino, _) => {
-                report.add(|| format!("inode {ino} is noted as an orphan but does not exist"));
+                report.add_mendable(Some(Mend::Forget(keys::orphan(ino))), || {
+                    format!("inode {ino} is noted as an orphan but does not exist")
+                });
             }
             Item::End(ino, inode) => {
                 let noted = std::mem::take(&mut noted);
                 match inode.map(|inode| inode.nlink) {
                     Some(0) if !noted => {
-                        report
-                            .add(|| format!("inode {ino} has no name but is not noted as orphan"));
+                        let note = Orphan::default().encode();
+                        report.add_mendable(Some(Mend::Put(keys::orphan(ino), note)), || {
+                            format!("inode {ino} has no name but is not noted as orphan")
+                        });
                     }
-                    Some(nlink) if nlink > 0 && noted => report.add(|| {
-                        format!("inode {ino} is noted as an orphan but has link count {nlink}")
-                    }),
+                    Some(nlink) if nlink > 0 && noted => {
+                        report.add_mendable(Some(Mend::Forget(keys::orphan(ino))), || {
+                            format!("inode {ino} is noted as an orphan but has link count {nlink}")
+                        });
+                    }
                     Some(_) | None => {}
                 }
             }

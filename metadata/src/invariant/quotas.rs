@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::cursor::Cursor;
+use super::mend::Mend;
 use super::report::{Report, quoted};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -17,10 +18,12 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
     let mut trees = Trees::default();
     let mut quotas = Cursor::new(view, Prefix::Quota);
     while let Some((key, value)) = quotas.next(report)? {
-        if let Ok(quota) = Quota::decode(&value) {
-            let root = keys::first_number(&key).unwrap_or_default();
-            trees.quotas.insert(root, quota);
-        }
+        let Ok(quota) = Quota::decode(&value) else {
+            trees.are_doubtful = true;
+            continue;
+        };
+        let root = keys::first_number(&key).unwrap_or_default();
+        trees.quotas.insert(root, quota);
     }
     trees.count_inodes(view, report)?;
     trees.compare(report);
@@ -38,6 +41,8 @@ struct Trees {
     found: BTreeMap<u64, Amounts>,
     /// Inodes and their trees, in the order of inodes.
     members: Vec<(u64, u64)>,
+    /// Something is wrong with who is in which tree: what is found in one proves nothing.
+    are_doubtful: bool,
 }
 
 impl Trees {
@@ -46,17 +51,20 @@ impl Trees {
         while let Some((key, value)) = inodes.next(report)? {
             let ino = keys::first_number(&key).unwrap_or_default();
             let Ok(inode) = Inode::decode(&value) else {
+                self.are_doubtful = true;
                 continue;
             };
             let tree = inode.tree.map(InodeId::get);
             let is_directory = matches!(inode.body, InodeBody::Directory(_));
             if self.quotas.contains_key(&ino) && (tree != Some(ino) || !is_directory) {
+                self.are_doubtful = true;
                 report.add(|| format!("inode {ino} has a quota but is not its root"));
             }
             let Some(tree) = tree else {
                 continue;
             };
             if !self.quotas.contains_key(&tree) {
+                self.are_doubtful = true;
                 report.add(|| format!("inode {ino} is in tree {tree}, which has no quota"));
             }
             let found = self.found.entry(tree).or_default();
@@ -68,7 +76,7 @@ impl Trees {
     }
 
     /// What each tree says with what was found in it and in those inside of it.
-    fn compare(&self, report: &mut Report<'_>) {
+    fn compare(&mut self, report: &mut Report<'_>) {
         let mut sums: BTreeMap<u64, Amounts> = BTreeMap::new();
         for (tree, found) in &self.found {
             let mut next = Some(*tree);
@@ -84,23 +92,36 @@ impl Trees {
                 next = quota.outer.map(InodeId::get);
             }
             if next.is_some_and(|root| self.quotas.contains_key(&root)) {
+                self.are_doubtful = true;
                 report.add(|| format!("tree {tree} is inside of too many others"));
             }
         }
+        let outer = |quota: &Quota| quota.outer.map(InodeId::get);
+        let is_lost = |quota| outer(quota).is_some_and(|outer| !self.quotas.contains_key(&outer));
+        self.are_doubtful |= self.quotas.values().any(is_lost);
         for (root, quota) in &self.quotas {
             let sum = sums.get(root).copied().unwrap_or_default();
+            let used = Quota {
+                used: sum,
+                ..*quota
+            };
+            let mend = Mend::Put(keys::quota(InodeId::new(*root)), used.encode());
+            let mend = Some(mend).filter(|_| !self.are_doubtful && sum.inodes > 0);
             if sum.inodes != quota.used.inodes || sum.inodes == 0 {
                 let said = quota.used.inodes;
                 let there = sum.inodes;
-                report.add(|| format!("tree {root} has {there} inodes but says {said}"));
+                report.add_mendable(mend.clone(), || {
+                    format!("tree {root} has {there} inodes but says {said}")
+                });
             }
             if sum.bytes != quota.used.bytes {
                 let said = quota.used.bytes;
                 let there = sum.bytes;
-                report.add(|| format!("tree {root} has {there} bytes but says {said}"));
+                report.add_mendable(mend, || {
+                    format!("tree {root} has {there} bytes but says {said}")
+                });
             }
-            let outer = quota.outer.map(InodeId::get);
-            if let Some(outer) = outer.filter(|outer| !self.quotas.contains_key(outer)) {
+            if let Some(outer) = outer(quota).filter(|outer| !self.quotas.contains_key(outer)) {
                 report.add(|| format!("tree {root} is in tree {outer}, which has no quota"));
             }
         }

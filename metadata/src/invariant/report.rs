@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::VIOLATIONS_MAX;
+use super::mend::Mend;
 
 /// The rules, in the order they are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,12 +115,17 @@ pub struct Progress {
 
 const PROGRESS_RECORDS: u64 = 4096;
 
+/// Most that is mended before all is checked again.
+const MENDS_MAX: usize = 100_000;
+
 /// Collects violations, a bounded number of them, and passes on progress.
 pub(super) struct Report<'a> {
     progress: &'a mut dyn FnMut(Progress),
     now: Progress,
-    violations: Vec<Violation>,
+    violations: Vec<(Violation, Option<Mend>)>,
     unlisted: u64,
+    /// What cannot be mended is passed over.
+    only_mends: bool,
 }
 
 impl<'a> Report<'a> {
@@ -134,7 +140,14 @@ impl<'a> Report<'a> {
             },
             violations: Vec::new(),
             unlisted: 0,
+            only_mends: false,
         }
+    }
+
+    /// For who mends and does not list.
+    pub(super) fn of_mends(mut self) -> Report<'a> {
+        self.only_mends = true;
+        self
     }
 
     /// Goes on to the next rule.
@@ -155,25 +168,49 @@ impl<'a> Report<'a> {
 
     /// Notes a breach of the rule at hand.
     pub(super) fn add(&mut self, detail: impl FnOnce() -> String) {
-        if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(Violation {
+        self.add_mendable(None, detail);
+    }
+
+    /// The same, with what mends it if something does.
+    pub(super) fn add_mendable(&mut self, mend: Option<Mend>, detail: impl FnOnce() -> String) {
+        if self.only_mends && mend.is_none() {
+            return;
+        }
+        let most = if self.only_mends {
+            MENDS_MAX
+        } else {
+            VIOLATIONS_MAX
+        };
+        if self.violations.len() < most {
+            let violation = Violation {
                 rule: self.now.rule,
                 detail: detail(),
-            });
+            };
+            self.violations.push((violation, mend));
         } else {
             self.unlisted += 1;
         }
     }
 
+    /// What can be mended of what was noted since this was last asked.
+    pub(super) fn take_mendable(&mut self) -> Vec<(Violation, Mend)> {
+        let noted = std::mem::take(&mut self.violations).into_iter();
+        noted
+            .filter_map(|(violation, mend)| Some((violation, mend?)))
+            .collect()
+    }
+
     /// Everything that was noted.
-    pub(super) fn finish(mut self) -> Vec<Violation> {
+    pub(super) fn finish(self) -> Vec<Violation> {
+        let noted = self.violations.into_iter();
+        let mut violations: Vec<Violation> = noted.map(|(violation, _)| violation).collect();
         if self.unlisted > 0 {
-            self.violations.push(Violation {
+            violations.push(Violation {
                 rule: Rule::More,
                 detail: format!("{} more violations", self.unlisted),
             });
         }
-        self.violations
+        violations
     }
 }
 

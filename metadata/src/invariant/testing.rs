@@ -119,6 +119,10 @@ impl State {
         self.put(keys::volume(), &volume.encode());
     }
 
+    pub(super) fn volume(&self) -> Volume {
+        Volume::decode(&self.get(&keys::volume())).unwrap()
+    }
+
     /// Session 2 is open and waits for the outcomes from 7 on; session 1 is closed.
     fn put_session(&mut self) {
         let session = SessionRecord {
@@ -161,7 +165,14 @@ impl State {
         self.put(keys::inode(ino), &inode.encode());
     }
 
-    fn put_name(&mut self, parent: InodeId, name: &str, ino: InodeId, kind: FileKind, cookie: u64) {
+    pub(super) fn put_name(
+        &mut self,
+        parent: InodeId,
+        name: &str,
+        ino: InodeId,
+        kind: FileKind,
+        cookie: u64,
+    ) {
         let name = FileName::new(name.as_bytes()).unwrap();
         let cookie = Cookie(cookie);
         let dentry = Dentry { ino, kind, cookie };

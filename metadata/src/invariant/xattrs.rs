@@ -1,6 +1,7 @@
 //! Extended attributes belong to inodes, as many as the inode says, within limits.
 
 use super::cursor::{Item, beside_inodes};
+use super::mend::{Field, Mend};
 use super::report::{Report, quoted};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
@@ -19,7 +20,11 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
                 let found = std::mem::take(&mut found);
                 let said = inode.map_or(found, |inode| u64::from(inode.xattrs));
                 if found != said {
-                    report.add(|| format!("inode {ino} has {found} attributes but says {said}"));
+                    let count = u32::try_from(found).ok();
+                    let mend = count.map(|count| Mend::Inode(ino, Field::Xattrs(count)));
+                    report.add_mendable(mend, || {
+                        format!("inode {ino} has {found} attributes but says {said}")
+                    });
                 }
             }
         }

@@ -4,12 +4,14 @@
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
 //! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate
 //! changes nothing; who holds a lock and who waits is what the model says; a listing that goes on while its directory changes misses nothing and shows nothing
-//! twice.
+//! twice; what is spoilt of records that follow from others, a repair makes as it was.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
 
 #[cfg(test)]
 mod compare;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
@@ -206,6 +208,14 @@ fn a_snapshot_restores_the_same_digest() {
         let restored = StateMachine::open(restored, run::FORMAT).unwrap();
         prop_assert_eq!(restored.applied(), machine.applied());
         Ok(())
+    });
+}
+
+#[test]
+fn a_repair_undoes_the_damage_of_records_that_follow_from_others() {
+    let damaged = (generate::commands(60), damage::choices());
+    check(256, &damaged, |(commands, choices)| {
+        damage::is_undone(&commands, &choices)
     });
 }
 

@@ -93,6 +93,14 @@ impl DataDirectory {
         DataDirectory::load(path, lock)
     }
 
+    /// Opens it to change its store, when no process serves or reads it; makes nothing. For `fsck --repair`.
+    pub fn open_to_repair(path: &Path) -> Result<DataDirectory, OpenError> {
+        // With its errors, before anything of a lock is written.
+        drop(DataDirectory::open_read_only(path)?);
+        let lock = LockFile::exclusive(path, None)?;
+        DataDirectory::load(path, lock)
+    }
+
     /// Where the store is: open it with [`RocksEngine::open_read_only`].
     pub fn store(&self) -> PathBuf {
         self.path.join(STORE)

@@ -24,6 +24,9 @@ fn the_volumes_of_a_node_that_does_not_run_are_checked() {
     cluster.stop(node);
     let clean = cluster.holdfast(&check).success();
     assert!(clean.contains("is clean"), "{clean}");
+    let repair = cluster.holdfast(&["fsck", "--repair", check[1], check[2]]);
+    assert_eq!(repair.status.code(), Some(2), "{repair:?}");
+    assert!(repair.stderr.contains("is replaced by"), "{repair:?}");
 
     let current = data.join("groups").join(VOLUME.to_string()).join("CURRENT");
     let state = fs::read_to_string(&current).unwrap();

@@ -1,6 +1,7 @@
 //! The `holdfast` command: who was called, with what, and how it ended.
 
 mod cli;
+mod clock;
 mod cluster;
 mod colours;
 mod command;

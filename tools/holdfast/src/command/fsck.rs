@@ -1,5 +1,6 @@
 //! `holdfast fsck`: of a data directory that is not in use, or of a cluster that is.
 
+mod repair;
 mod replicas;
 
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ const EXIT_VIOLATIONS: u8 = 1;
 /// Nothing is known: the data could not be read.
 const EXIT_UNCHECKED: u8 = 2;
 
-/// Check a cluster that is in use, or a data directory that is not, without changing anything.
+/// Check a cluster that is in use, or a data directory that is not.
 ///
 /// Every record is read and every rule of the format is checked: link counts, reachability, extents,
 /// counters, quotas. What is wrong is listed, one line each.
@@ -34,6 +35,9 @@ const EXIT_UNCHECKED: u8 = 2;
 /// With --data DIR, the directory of a mount or of a node: it must not be mounted, and the node not run; what only its
 /// log has is not looked at.
 ///
+/// Nothing is changed, but for --repair, which mends in the directory of a mount what the other records prove: counts, link counts, the lost half of a name. It removes
+/// no name and no data: files without a name come to /lost+found, and what would cost something stays as it is and is listed.
+///
 /// Exit code: 0 all is well, 1 something is wrong, 2 could not check, or not all of it.
 #[derive(Debug, Args)]
 pub(crate) struct FsckArguments {
@@ -43,6 +47,10 @@ pub(crate) struct FsckArguments {
     /// A data directory that is not in use, instead of a cluster
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
+
+    /// Mend in the data directory of a mount what can be mended without losing anything
+    #[arg(long, conflicts_with = "volume")]
+    repair: bool,
 
     /// Only this volume of the cluster
     #[arg(long, value_name = "NAME", conflicts_with = "data")]
@@ -64,6 +72,9 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clean: Option<bool>,
     violations: &'a [Finding],
+    /// What was wrong and was mended; missing when nothing was to be mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<&'a [Finding]>,
     /// Replicas of a cluster, and what could not be checked of it.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     checked: &'a [String],
@@ -128,7 +139,9 @@ pub(crate) fn run(arguments: &FsckArguments) -> ExitCode {
 /// What is wrong; an error when that cannot be known.
 fn check(arguments: &FsckArguments) -> anyhow::Result<Checked> {
     let findings = match &arguments.data {
+        Some(data) if arguments.repair => return repair::repair(data),
         Some(data) => check_directory(data)?,
+        None if arguments.repair => return Err(repair::not_in_a_cluster("a cluster")),
         None if arguments.cluster.cluster.is_empty() => {
             bail!("check what? Say --cluster HOST:PORT, or --data DIR")
         }
@@ -148,16 +161,25 @@ fn check_directory(given: &Path) -> anyhow::Result<Vec<Finding>> {
         return check_node(&node).with_context(cannot);
     }
     let open = || DataDirectory::open_read_only(&data);
+    match opened(open).with_context(cannot)? {
+        Ok(directory) => check_store(&directory.store()).with_context(cannot),
+        Err(damage) => Ok(damage),
+    }
+}
+
+/// A data directory of which nothing durable is missing, or what of it is damaged.
+fn opened(
+    open: impl FnMut() -> Result<DataDirectory, OpenError>,
+) -> anyhow::Result<Result<DataDirectory, Vec<Finding>>> {
     let opened = takeover::open(open, || true).and_then(|directory| {
         directory.check_durable()?;
         Ok(directory)
     });
-    let directory = match opened {
-        Ok(directory) => directory,
-        Err(OpenError::Corrupt { what, detail, .. }) => return Ok(store_damaged(&what, &detail)),
-        Err(error) => return Err(advise(error).context(cannot())),
-    };
-    check_store(&directory.store()).with_context(cannot)
+    match opened {
+        Ok(directory) => Ok(Ok(directory)),
+        Err(OpenError::Corrupt { what, detail, .. }) => Ok(Err(store_damaged(&what, &detail))),
+        Err(error) => Err(advise(error)),
+    }
 }
 
 /// What is wrong with the volumes of a node.
@@ -219,12 +241,17 @@ fn advise(error: OpenError) -> anyhow::Error {
 
 fn check_records(store: &Path) -> Result<Vec<Violation>, Fault> {
     let engine = RocksEngine::open_read_only(store)?;
+    with_progress(|progress| invariant::check(&engine.view(), progress))
+}
+
+/// Draws a bar while it works.
+fn with_progress<T>(work: impl FnOnce(&mut dyn FnMut(Progress)) -> T) -> T {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed})");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let violations = invariant::check(&engine.view(), &mut |progress| show(&bar, progress));
+    let done = work(&mut |progress| show(&bar, progress));
     bar.finish_and_clear();
-    violations
+    done
 }
 
 fn store_damaged(what: &str, detail: &str) -> Vec<Finding> {
@@ -252,6 +279,9 @@ fn print_lines(arguments: &FsckArguments, checked: &Checked) -> io::Result<()> {
     for line in &checked.looked_at {
         writeln!(output, "checked {line}")?;
     }
+    for finding in &checked.repaired {
+        writeln!(output, "repaired {}: {}", finding.rule, finding.detail)?;
+    }
     for finding in &checked.findings {
         writeln!(output, "{}: {}", finding.rule, finding.detail)?;
     }
@@ -262,11 +292,16 @@ fn print_lines(arguments: &FsckArguments, checked: &Checked) -> io::Result<()> {
         Some(data) => data.display().to_string(),
         None => "the cluster".to_owned(),
     };
+    let left = if checked.repaired.is_empty() {
+        ""
+    } else {
+        " left"
+    };
     match checked.findings.len() {
         0 if checked.unknown.is_empty() => writeln!(output, "{what} is clean"),
         0 => writeln!(output, "{what}: nothing is wrong in what was checked"),
-        1 => writeln!(output, "{what}: 1 violation"),
-        count => writeln!(output, "{what}: {count} violations"),
+        1 => writeln!(output, "{what}: 1 violation{left}"),
+        count => writeln!(output, "{what}: {count} violations{left}"),
     }
 }
 
@@ -281,6 +316,9 @@ fn print_json(arguments: &FsckArguments, checked: &anyhow::Result<Checked>) -> i
         cluster,
         clean: known.and_then(Checked::verdict),
         violations: known.map_or(&[], |checked| &checked.findings),
+        repaired: known
+            .filter(|_| arguments.repair)
+            .map(|checked| checked.repaired.as_slice()),
         checked: known.map_or(&[], |checked| &checked.looked_at),
         unchecked: known.map_or(&[], |checked| &checked.unknown),
         error: checked.as_ref().err().map(one_line),

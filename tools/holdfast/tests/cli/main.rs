@@ -16,6 +16,7 @@ mod install;
 mod lifecycle;
 mod output;
 mod quota;
+mod repair;
 mod scene;
 mod serve;
 mod user;

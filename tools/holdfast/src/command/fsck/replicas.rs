@@ -30,6 +30,8 @@ const STORE: &str = "store";
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
+    /// What was wrong and was mended; never of a cluster.
+    pub(super) repaired: Vec<Finding>,
     /// What could not be looked at, a line each.
     pub(super) unknown: Vec<String>,
     /// What was looked at, a line each.

@@ -1,16 +1,15 @@
 //! What the clients of one connection ask of a volume, and how it is emptied again.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use holdfast_metadata::{
     Answer, Attributes, Command, Cookie, Credentials, DirectoryEntry, FileKind, FileName, InodeId,
-    Mkdir, Mode, Operation, PosixError, Query, Reply, Rmdir, Timestamp, Unlink,
+    Mkdir, Mode, Operation, PosixError, Query, Reply, Rmdir, Unlink,
 };
 use holdfast_replicator::{PosixMetadataReplicator, ReplicateError};
 use tokio::sync::Semaphore;
 
 use super::connect::PATIENCE;
+use crate::clock;
 
 /// Untimed calls that are under way at the same time.
 const ROOM: usize = 64;
@@ -77,7 +76,7 @@ impl<R: PosixMetadataReplicator> Volume<R> {
     pub(super) async fn change(&self, operation: Operation) -> Result<Answer, VolumeError> {
         let command = Command {
             request: None,
-            now: now(),
+            now: clock::now(),
             credentials: self.credentials.clone(),
             operation,
         };
@@ -212,14 +211,4 @@ pub(super) fn mkdir(parent: InodeId, name: FileName) -> Operation {
 
 pub(super) fn file_name(name: &str) -> Result<FileName, VolumeError> {
     Ok(FileName::new(name.as_bytes())?)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp {
-        seconds: since.as_secs() as i64,
-        nanoseconds: since.subsec_nanos(),
-    }
 }

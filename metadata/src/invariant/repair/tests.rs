@@ -1,0 +1,360 @@
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use super::repair;
+use crate::invariant::testing::{BLOCK, DIRECTORY, FILE, ORPHAN, SYMLINK, State, part, zeros};
+use crate::keys::{self, BlockId};
+use crate::record::{
+    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Quota, Shared,
+};
+use crate::store::{Engine, View};
+use crate::types::{Amounts, Cookie, FileKind, FileName, InodeId, Owner, OwnerCount, Timestamp};
+
+const NOW: Timestamp = Timestamp {
+    seconds: 7,
+    nanoseconds: 0,
+};
+
+/// What was mended, and what is left.
+fn repaired(state: &State) -> (Vec<String>, Vec<String>) {
+    let repair = repair(state.engine(), NOW, &mut |_| ()).unwrap();
+    let told = |violations: Vec<_>| violations.iter().map(ToString::to_string).collect();
+    (told(repair.mended), told(repair.left))
+}
+
+/// Everything is as it was before the damage, to the byte.
+#[track_caller]
+fn assert_undone(damage: impl FnOnce(&mut State)) {
+    assert_undone_in(State::sound(), damage);
+}
+
+#[track_caller]
+fn assert_undone_in(mut state: State, damage: impl FnOnce(&mut State)) {
+    assert_eq!(state.violations(), Vec::<String>::new());
+    let before = state.entries();
+    damage(&mut state);
+    assert_ne!(state.entries(), before);
+    let (mended, left) = repaired(&state);
+    assert_eq!(left, Vec::<String>::new(), "mended: {mended:#?}");
+    assert!(!mended.is_empty());
+    let after = state.entries();
+    let differ = before.symmetric_difference(&after).collect::<Vec<_>>();
+    assert!(differ.is_empty(), "{differ:?}, mended: {mended:#?}");
+}
+
+/// What is wrong cannot be mended, and nothing is touched.
+#[track_caller]
+fn assert_left(damage: impl FnOnce(&mut State)) {
+    let mut state = State::sound();
+    damage(&mut state);
+    let (before, found) = (state.entries(), state.violations());
+    assert!(!found.is_empty());
+    assert_eq!(repaired(&state), (Vec::new(), found));
+    assert_eq!(state.entries(), before);
+}
+
+fn body(parent: InodeId, next_cookie: u64) -> InodeBody {
+    InodeBody::Directory(DirectoryBody {
+        parent,
+        next_cookie: Cookie(next_cookie),
+    })
+}
+
+#[test]
+fn a_sound_state_is_not_touched() {
+    let state = State::sound();
+    let before = state.entries();
+    assert_eq!(repaired(&state), (Vec::new(), Vec::new()));
+    assert_eq!(state.entries(), before);
+}
+
+#[test]
+fn counters_are_counted() {
+    assert_undone(|state| state.change_volume(|volume| volume.inodes = 9));
+    assert_undone(|state| state.change_volume(|volume| volume.allocated = 1));
+    assert_undone(|state| state.change(FILE, |inode| inode.xattrs = 4));
+    assert_undone(|state| state.change(FILE, |inode| inode.allocated = 4));
+    let mut state = State::sound();
+    state.change_volume(|volume| {
+        volume.next_inode = 3;
+        volume.next_block = 0;
+    });
+    assert_eq!(repaired(&state).1, Vec::<String>::new());
+    let volume = state.volume();
+    assert_eq!((volume.next_inode, volume.next_block), (6, 2));
+}
+
+#[test]
+fn directories_are_counted() {
+    assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.size = 0));
+    assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.nlink = 2));
+    assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.nlink = 0));
+    assert_undone(|state| state.change(DIRECTORY, |inode| inode.nlink = 0));
+    assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.body = body(InodeId::ROOT, 3)));
+}
+
+#[test]
+fn a_directory_is_where_its_name_is() {
+    assert_undone(|state| state.change(DIRECTORY, |inode| inode.body = body(DIRECTORY, 4)));
+    assert_undone(|state| state.change(DIRECTORY, |inode| inode.body = body(InodeId::new(99), 4)));
+}
+
+#[test]
+fn a_name_that_is_there_only_once_is_there_twice_again() {
+    assert_undone(|state| state.delete(keys::order(InodeId::ROOT, Cookie(3))));
+    assert_undone(|state| state.delete(keys::dentry(InodeId::ROOT, b"file")));
+    assert_undone(|state| state.delete(keys::dentry(InodeId::ROOT, b"directory")));
+    assert_undone(|state| state.put(keys::dentry(InodeId::ROOT, b"link"), &[99]));
+    assert_undone(|state| state.put(keys::order(InodeId::ROOT, Cookie(4)), &[99]));
+}
+
+#[test]
+fn a_name_that_is_listed_twice_is_listed_where_it_says() {
+    let again = OrderEntry {
+        ino: FILE,
+        kind: FileKind::Regular,
+        name: FileName::new(b"file").unwrap(),
+    };
+    assert_undone(|state| state.put(keys::order(InodeId::ROOT, Cookie(9)), &again.encode()));
+}
+
+#[test]
+fn a_link_count_follows_the_names() {
+    assert_undone(|state| state.change(FILE, |inode| inode.nlink = 3));
+    assert_undone(|state| state.change(FILE, |inode| inode.nlink = 1));
+    assert_undone(|state| state.change(FILE, |inode| inode.nlink = 0));
+}
+
+#[test]
+fn orphans_are_those_without_a_name() {
+    assert_undone(|state| state.delete(keys::orphan(ORPHAN)));
+    assert_undone(|state| state.put(keys::orphan(FILE), b""));
+    assert_undone(|state| state.put(keys::orphan(InodeId::new(50)), b""));
+}
+
+#[test]
+fn shared_blocks_are_counted() {
+    assert_undone(|state| state.delete(keys::shared(BLOCK)));
+    assert_undone(|state| state.put(keys::shared(BLOCK), &Shared { extents: 7 }.encode()));
+    assert_undone(|state| state.put(keys::shared(BlockId(9)), &Shared { extents: 2 }.encode()));
+}
+
+#[test]
+fn quotas_are_counted() {
+    let mut state = State::sound();
+    let tree = Some(DIRECTORY);
+    state.change(DIRECTORY, |inode| inode.tree = tree);
+    state.change(SYMLINK, |inode| inode.tree = tree);
+    let quota = |inodes, bytes| Quota {
+        outer: None,
+        limits: Amounts::UNLIMITED,
+        used: Amounts { bytes, inodes },
+    };
+    state.put(keys::quota(DIRECTORY), &quota(2, 0).encode());
+    assert_undone_in(state, |state| {
+        state.put(keys::quota(DIRECTORY), &quota(3, 5).encode());
+    });
+}
+
+#[test]
+fn owners_are_counted() {
+    let uses = |inodes, bytes| {
+        let limits = Amounts::UNLIMITED;
+        let used = Amounts { bytes, inodes };
+        OwnerQuota { limits, used }.encode()
+    };
+    let counted = || {
+        let mut state = State::sound();
+        state.change_volume(|volume| volume.owners = OwnerCount::ALL);
+        for owner in [Owner::User(0), Owner::Group(0)] {
+            state.put(keys::owner(owner), &uses(5, 250));
+        }
+        state
+    };
+    let root = || keys::owner(Owner::User(0));
+    assert_undone_in(counted(), |state| state.delete(root()));
+    assert_undone_in(counted(), |state| state.put(root(), &uses(4, 9)));
+    let nobody = keys::owner(Owner::User(9));
+    assert_undone_in(counted(), |state| state.put(nobody, &uses(0, 9)));
+    assert_undone(|state| state.put(root(), &uses(5, 250)));
+}
+
+#[test]
+fn what_is_wrong_in_many_ways_is_mended_in_the_order_of_the_rules() {
+    assert_undone(|state| {
+        state.delete(keys::dentry(InodeId::ROOT, b"file"));
+        state.delete(keys::order(InodeId::ROOT, Cookie(5)));
+        state.delete(keys::orphan(ORPHAN));
+        state.change(FILE, |inode| {
+            (inode.nlink, inode.xattrs, inode.allocated) = (1, 0, 1);
+        });
+        state.change(InodeId::ROOT, |inode| {
+            (inode.nlink, inode.size, inode.body) = (9, 2, body(DIRECTORY, 4));
+        });
+        state.change_volume(|volume| (volume.inodes, volume.allocated) = (0, 0));
+    });
+}
+
+#[test]
+fn an_inode_that_has_lost_its_names_gets_one() {
+    let mut state = State::sound();
+    for (name, cookie) in [("file", 3), ("directory", 4), ("link", 5)] {
+        state.delete(keys::dentry(InodeId::ROOT, name.as_bytes()));
+        state.delete(keys::order(InodeId::ROOT, Cookie(cookie)));
+    }
+    let (mended, left) = repaired(&state);
+    assert_eq!(left, Vec::<String>::new(), "mended: {mended:#?}");
+    let root = state.inode(InodeId::ROOT);
+    assert_eq!((root.size, root.nlink), (1, 3));
+    let place = state.dentry(InodeId::ROOT, "lost+found").ino;
+    let inode = state.inode(place);
+    assert_eq!((inode.mode.bits(), inode.uid, inode.size), (0o700, 0, 2));
+    assert_eq!(state.dentry(place, "#2").ino, FILE);
+    assert_eq!(state.inode(FILE).nlink, 1);
+    assert_eq!(state.dentry(place, "#3").ino, DIRECTORY);
+    assert_eq!(state.dentry(DIRECTORY, "symlink").ino, SYMLINK);
+    assert_eq!(state.inode(DIRECTORY).body, body(place, 4));
+    // The same directory takes what is lost later, and the name was taken.
+    for (name, cookie) in [("#2", 3), ("#3", 4)] {
+        state.delete(keys::order(place, Cookie(cookie)));
+        let value = state.get(&keys::dentry(place, name.as_bytes()));
+        state.delete(keys::dentry(place, name.as_bytes()));
+        assert_eq!(Dentry::decode(&value).unwrap().cookie, Cookie(cookie));
+    }
+    let other = state.dentry(DIRECTORY, "symlink");
+    state.put_name(place, "#2", other.ino, other.kind, 3);
+    state.change(SYMLINK, |inode| inode.nlink = 2);
+    assert_eq!(repaired(&state).1, Vec::<String>::new());
+    assert_eq!(state.dentry(place, "#2").ino, SYMLINK);
+    assert_eq!(state.dentry(place, "#2~").ino, FILE);
+    assert_eq!(state.dentry(place, "#3").ino, DIRECTORY);
+}
+
+#[test]
+fn what_cannot_be_given_a_name_is_left() {
+    // There is something else of that name.
+    assert_left(|state| {
+        state.delete(keys::dentry(DIRECTORY, b"symlink"));
+        state.delete(keys::order(DIRECTORY, Cookie(3)));
+        state.change(DIRECTORY, |inode| inode.size = 0);
+        state.put_name(InodeId::ROOT, "lost+found", FILE, FileKind::Regular, 6);
+        state.change(InodeId::ROOT, |inode| {
+            (inode.size, inode.body) = (4, body(InodeId::ROOT, 7));
+        });
+        state.change(FILE, |inode| inode.nlink = 3);
+    });
+    // It would leave its quota tree.
+    let mut state = State::sound();
+    state.delete(keys::dentry(DIRECTORY, b"symlink"));
+    state.delete(keys::order(DIRECTORY, Cookie(3)));
+    state.change(SYMLINK, |inode| inode.tree = Some(DIRECTORY));
+    let (_, left) = repaired(&state);
+    let lost = "names: inode 5 has 0 names but link count 1".to_owned();
+    assert!(left.contains(&lost), "{left:#?}");
+}
+
+#[test]
+fn what_would_lose_something_is_left() {
+    assert_left(|state| state.put(keys::block(BlockId(3)), b"lost"));
+    assert_left(|state| state.put(keys::extent(InodeId::new(60), 7), &zeros(1)));
+    assert_left(|state| state.put(keys::xattr(InodeId::new(60), b"user.x"), &[1]));
+    assert_left(|state| state.change(FILE, |inode| inode.size = 99));
+    assert_left(|state| state.put(b"Fx".to_vec(), b""));
+    // A second name of a directory: which one is it?
+    let mut state = State::sound();
+    state.put_name(InodeId::ROOT, "again", DIRECTORY, FileKind::Directory, 6);
+    let (_, left) = repaired(&state);
+    let twice = "names: directory 3 has 2 names instead of 1".to_owned();
+    assert!(left.contains(&twice), "{left:#?}");
+    assert_eq!(state.dentry(InodeId::ROOT, "again").ino, DIRECTORY);
+    // A name that leads nowhere.
+    let mut state = State::sound();
+    state.delete(keys::inode(SYMLINK));
+    let (_, left) = repaired(&state);
+    let nowhere = "names: a name in directory 3 leads to inode 5, which does not exist".to_owned();
+    assert!(left.contains(&nowhere), "{left:#?}");
+    assert_eq!(state.dentry(DIRECTORY, "symlink").ino, SYMLINK);
+}
+
+#[test]
+fn what_may_be_wrong_itself_proves_nothing() {
+    // The extents overlap: neither sum is right.
+    assert_left(|state| {
+        state.put(keys::extent(FILE, 99), &zeros(1));
+    });
+    // One that does not decode may refer to the block, or be as long as what is missing.
+    let mut state = State::sound();
+    state.put(keys::extent(FILE, 0), &[99]);
+    let (mended, left) = repaired(&state);
+    assert_eq!(mended, Vec::<String>::new());
+    let blocks = "blocks: block 1 has 1 extents but 2 are noted".to_owned();
+    assert!(left.contains(&blocks), "{left:#?}");
+    // Two names claim one place.
+    let mut state = State::sound();
+    let dentry = state.dentry(InodeId::ROOT, "file");
+    state.put(keys::dentry(InodeId::ROOT, b"other"), &dentry.encode());
+    let (_, left) = repaired(&state);
+    assert_eq!(left.len(), 1, "{left:#?}");
+    assert!(left[0].contains("has no matching place"), "{left:#?}");
+}
+
+#[test]
+fn a_name_does_not_come_back_for_what_is_gone() {
+    let mut state = State::sound();
+    let ghost = OrderEntry {
+        ino: InodeId::new(44),
+        kind: FileKind::Regular,
+        name: FileName::new(b"ghost").unwrap(),
+    };
+    state.put(keys::order(InodeId::ROOT, Cookie(2)), &ghost.encode());
+    let orphan = OrderEntry {
+        ino: ORPHAN,
+        ..ghost
+    };
+    state.put(keys::order(DIRECTORY, Cookie(2)), &orphan.encode());
+    let (mended, left) = repaired(&state);
+    assert_eq!((mended.len(), left.len()), (0, 2), "{left:#?}");
+}
+
+#[test]
+fn there_is_no_end_to_what_is_mended_at_once() {
+    let mut state = State::sound();
+    for number in 0..3000 {
+        state.put(keys::orphan(InodeId::new(1000 + number)), b"");
+    }
+    let (mended, left) = repaired(&state);
+    assert_eq!((mended.len(), left.len()), (3000, 0));
+}
+
+#[test]
+fn an_extent_of_a_shared_block_that_came_back_is_counted() {
+    let mut state = State::sound();
+    state.put(keys::extent(FILE, 150), &part(BLOCK, 0, 50));
+    state.change(FILE, |inode| inode.size = 200);
+    assert_eq!(repaired(&state).1, Vec::<String>::new());
+    let shared = state.get(&keys::shared(BLOCK));
+    assert_eq!(Shared::decode(&shared).unwrap().extents, 3);
+    assert_eq!(state.inode(FILE).allocated, 200);
+    assert_eq!(state.volume().allocated, 300);
+}
+
+impl State {
+    fn entries(&self) -> BTreeSet<(Vec<u8>, Vec<u8>)> {
+        let mut entries = BTreeSet::new();
+        let view = self.engine().view();
+        let all = view.scan(&[], &[0xff; 300], &mut |key, value| {
+            entries.insert((key.to_vec(), value.to_vec()));
+            Ok(ControlFlow::Continue(()))
+        });
+        all.unwrap();
+        entries
+    }
+
+    fn inode(&self, ino: InodeId) -> Inode {
+        Inode::decode(&self.get(&keys::inode(ino))).unwrap()
+    }
+
+    fn dentry(&self, parent: InodeId, name: &str) -> Dentry {
+        Dentry::decode(&self.get(&keys::dentry(parent, name.as_bytes()))).unwrap()
+    }
+}
