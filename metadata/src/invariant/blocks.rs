@@ -19,7 +19,7 @@ struct Reference {
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
-    let (references, are_all) = collect(view, report)?;
+    let references = collect(view, report)?;
     let mut rest = references.as_slice();
     let mut blocks = Cursor::new(view, Prefix::Block);
     let mut shared = Cursor::new(view, Prefix::Shared);
@@ -35,20 +35,17 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         missing(before, report);
         without_block(&mut shared, Some(block), report)?;
         let note = shared.next_of(block, report)?;
-        compare(block, (value.len(), are_all), own, note.as_ref(), report);
+        compare(block, value.len(), own, note.as_ref(), report);
     }
     missing(rest, report);
     without_block(&mut shared, None, report)
 }
 
-/// Who refers to blocks, and whether that is all of them: an extent that does not decode may be another.
-fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<(Vec<Reference>, bool), Fault> {
-    let (mut references, mut are_all) = (Vec::new(), true);
+fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<Vec<Reference>, Fault> {
+    let mut references = Vec::new();
     let mut extents = Cursor::new(view, Prefix::Extent);
     while let Some((_, value)) = extents.next(report)? {
-        let extent = Extent::decode(&value);
-        are_all &= extent.is_ok();
-        if let Ok(extent) = extent
+        if let Ok(extent) = Extent::decode(&value)
             && let ExtentHome::Block { block, start } = extent.home
         {
             let end = start.saturating_add(extent.length);
@@ -59,7 +56,7 @@ fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<(Vec<Reference>, 
         }
     }
     references.sort_unstable();
-    Ok((references, are_all))
+    Ok(references)
 }
 
 fn missing(references: &[Reference], report: &mut Report<'_>) {
@@ -93,7 +90,7 @@ fn without_block(
 
 fn compare(
     block: u64,
-    (bytes, are_all): (usize, bool),
+    bytes: usize,
     references: &[Reference],
     note: Option<&Entry>,
     report: &mut Report<'_>,
@@ -113,7 +110,7 @@ fn compare(
             1 => Mend::Forget(note),
             extents => Mend::Put(note, Shared { extents }.encode()),
         };
-        report.add_mendable(are_all.then_some(mend), || {
+        report.add_mendable(Some(mend), || {
             format!("block {block} has {found} extents but {noted} are noted")
         });
     }

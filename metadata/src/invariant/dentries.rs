@@ -1,33 +1,36 @@
 //! Each name is stored once under itself and once under its cookie, and both say the same.
 
+mod odd;
+
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::odd::Odd;
 use super::cursor::{Cursor, Entry};
-use super::mend::Mend;
-use super::report::{Report, quoted};
+use super::report::Report;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, Inode, InodeBody, OrderEntry};
+use crate::record::{Dentry, OrderEntry};
 use crate::store::View;
-use crate::types::{Cookie, FileKind, FileName, InodeId};
+use crate::types::{Cookie, FileKind, InodeId};
 
 /// Compares the sums of all entries of a directory first, which needs no memory and no look-up, and
 /// looks at each entry only where the sums differ.
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
     let mut dentries = Cursor::new(view, Prefix::Dentry);
     let mut orders = Cursor::new(view, Prefix::Order);
+    let mut odd = Vec::new();
     loop {
         let parents = [dentries.peek_number()?, orders.peek_number()?];
         let Some(parent) = parents.into_iter().flatten().min() else {
-            return Ok(());
+            return odd::tell(&odd, view, report);
         };
         let names = sum(&mut dentries, parent, report, by_name)?;
         let places = sum(&mut orders, parent, report, by_cookie)?;
         if names != places {
-            compare(view, InodeId::new(parent), report)?;
+            odd.push(compare(view, InodeId::new(parent))?);
         }
     }
 }
@@ -64,27 +67,6 @@ impl Line {
         bytes.extend_from_slice(&self.cookie.0.to_be_bytes());
         xxh3_64(&bytes)
     }
-
-    /// The record in the listing, unless that is no place for a name.
-    fn place(&self, parent: InodeId) -> Option<Mend> {
-        let order = OrderEntry {
-            ino: self.ino,
-            kind: self.kind,
-            name: FileName::new(&self.name).ok()?,
-        };
-        let key = keys::order(parent, self.cookie);
-        (self.cookie >= Cookie::FIRST).then(|| Mend::Put(key, order.encode()))
-    }
-
-    /// The record of the name.
-    fn name(&self, parent: InodeId) -> Mend {
-        let dentry = Dentry {
-            ino: self.ino,
-            kind: self.kind,
-            cookie: self.cookie,
-        };
-        Mend::Put(keys::dentry(parent, &self.name), dentry.encode())
-    }
 }
 
 fn by_name((key, value): &Entry) -> Option<Line> {
@@ -107,78 +89,44 @@ fn by_cookie((key, value): &Entry) -> Option<Line> {
     })
 }
 
-fn compare(view: &dyn View, parent: InodeId, report: &mut Report<'_>) -> Result<(), Fault> {
+/// The entries of a directory that are there only once, or differ.
+fn compare(view: &dyn View, parent: InodeId) -> Result<Odd, Fault> {
+    let mut odd = Odd::of(parent);
     let (start, end) = keys::dentries_of(parent);
     view.scan(&start, &end, &mut |key, value| {
         let entry = (key.to_vec(), Bytes::copy_from_slice(value));
-        let Some(line) = by_name(&entry) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let other = at_place(view, parent, line.cookie)?;
-        if other.as_ref() != Some(&line) {
-            // Another name that is listed at the same place is left there.
-            let mend = other.is_none().then(|| line.place(parent)).flatten();
-            report.add_mendable(mend, || {
-                tell(parent, &line, "has no matching place in the listing")
-            });
+        if let Some(line) = by_name(&entry)
+            && at_place(view, parent, line.cookie)?.as_ref() != Some(&line)
+        {
+            odd.names.push(line);
         }
         Ok(ControlFlow::Continue(()))
     })?;
     let (start, end) = keys::order_after(parent, Cookie::START);
     view.scan(&start, &end, &mut |key, value| {
         let entry = (key.to_vec(), Bytes::copy_from_slice(value));
-        let Some(line) = by_cookie(&entry) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let other_key = keys::dentry(parent, &line.name);
-        let other = view
-            .get(&other_key)?
-            .and_then(|value| by_name(&(other_key, value)));
-        if other.as_ref() != Some(&line) {
-            let mend = match other {
-                None => is_in(view, parent, &line)?.then(|| line.name(parent)),
-                // Listed twice, and the name says at which place it is.
-                Some(other) if at_place(view, parent, other.cookie)?.as_ref() == Some(&other) => {
-                    let is_again = (other.ino, other.kind) == (line.ino, line.kind);
-                    is_again.then(|| Mend::Forget(keys::order(parent, line.cookie)))
-                }
-                Some(_) => None,
-            };
-            report.add_mendable(mend, || {
-                tell(parent, &line, "is listed but has no matching name")
-            });
+        if let Some(line) = by_cookie(&entry)
+            && of_name(view, parent, &line.name)?.as_ref() != Some(&line)
+        {
+            odd.places.push(line);
         }
         Ok(ControlFlow::Continue(()))
-    })
+    })?;
+    Ok(odd)
 }
 
-/// What is listed there, if it decodes.
+/// What is listed there.
 fn at_place(view: &dyn View, parent: InodeId, cookie: Cookie) -> Result<Option<Line>, Fault> {
     let key = keys::order(parent, cookie);
     let value = view.get(&key)?;
     Ok(value.and_then(|value| by_cookie(&(key, value))))
 }
 
-/// Whether the inode can have the name: a name that was removed is not to come back and lead nowhere.
-fn is_in(view: &dyn View, parent: InodeId, line: &Line) -> Result<bool, Fault> {
-    let value = view.get(&keys::inode(line.ino))?;
-    let inode = value.and_then(|value| Inode::decode(&value).ok());
-    Ok(inode.is_some_and(|inode| {
-        let is_here = match &inode.body {
-            InodeBody::Directory(body) => body.parent == parent,
-            _ => true,
-        };
-        is_here && inode.kind() == line.kind && inode.nlink > 0 && line.cookie >= Cookie::FIRST
-    }))
-}
-
-fn tell(parent: InodeId, line: &Line, what: &str) -> String {
-    format!(
-        "name {} in directory {parent} (inode {}, cookie {}) {what}",
-        quoted(&line.name),
-        line.ino,
-        line.cookie.0
-    )
+/// What the name says.
+fn of_name(view: &dyn View, parent: InodeId, name: &[u8]) -> Result<Option<Line>, Fault> {
+    let key = keys::dentry(parent, name);
+    let value = view.get(&key)?;
+    Ok(value.and_then(|value| by_name(&(key, value))))
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use crate::record::{Dentry, Inode, InodeBody};
 use crate::store::View;
 use crate::types::{Cookie, FileKind, InodeId};
 
+/// Beyond it something else is wrong than a counter that is behind.
+pub(super) const COOKIE_MAX: Cookie = Cookie(1 << 62);
+
 #[derive(Default)]
 struct Found {
     entries: u64,
     subdirectories: u64,
-    /// Entries that do not decode may be subdirectories.
-    is_unreadable: bool,
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -47,7 +48,6 @@ impl Found {
     ) {
         self.entries += 1;
         let Ok(dentry) = Dentry::decode(value) else {
-            self.is_unreadable = true;
             return;
         };
         if dentry.kind == FileKind::Directory {
@@ -58,8 +58,8 @@ impl Found {
         };
         if dentry.cookie < Cookie::FIRST || dentry.cookie >= body.next_cookie {
             let mend = Mend::Inode(ino, Field::Cookie(dentry.cookie));
-            let is_cookie = dentry.cookie >= Cookie::FIRST;
-            report.add_mendable(is_cookie.then_some(mend), || {
+            let is_fit = (Cookie::FIRST..COOKIE_MAX).contains(&dentry.cookie);
+            report.add_mendable(is_fit.then_some(mend), || {
                 format!(
                     "name {} in directory {ino} has cookie {}, outside of {} to {}",
                     quoted(keys::name_part(key).unwrap_or_default()),
@@ -93,15 +93,15 @@ impl Found {
             });
         }
         // A removed directory is empty and has no link to itself any more.
-        let expected = if inode.nlink == 0 && self.entries == 0 {
+        let is_removed = inode.nlink == 0 && ino != InodeId::ROOT;
+        let expected = if is_removed && self.entries == 0 {
             0
         } else {
             2 + self.subdirectories
         };
         if u64::from(inode.nlink) != expected {
             let links = u32::try_from(expected).ok();
-            let mend = links.filter(|_| !self.is_unreadable);
-            let mend = mend.map(|links| Mend::Inode(ino, Field::Links(links)));
+            let mend = links.map(|links| Mend::Inode(ino, Field::Links(links)));
             report.add_mendable(mend, || {
                 format!(
                     "directory {ino} has {} subdirectories but link count {}",
@@ -131,6 +131,13 @@ mod tests {
         let mut state = State::sound();
         state.change(InodeId::ROOT, |inode| inode.nlink = 2);
         state.expect("directories: directory 1 has 1 subdirectories but link count 2");
+    }
+
+    #[test]
+    fn a_root_without_a_link_count_is_reported() {
+        let mut state = State::empty_tree();
+        state.change(InodeId::ROOT, |inode| inode.nlink = 0);
+        state.expect("directories: directory 1 has 0 subdirectories but link count 0");
     }
 
     #[test]

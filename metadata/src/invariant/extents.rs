@@ -19,8 +19,6 @@ struct Found {
     end: u64,
     /// Where the last extent of a block ended.
     data_end: u64,
-    /// One does not decode, or they overlap: what they add up to proves nothing.
-    are_doubtful: bool,
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -47,10 +45,8 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
                     });
                 }
                 if found.bytes != inode.allocated {
-                    let is_fit = found.extents == 0 || inode.kind() == FileKind::Regular;
-                    let is_sound = is_fit && !found.are_doubtful;
                     let mend = Mend::Inode(ino, Field::Allocated(found.bytes));
-                    report.add_mendable(is_sound.then_some(mend), || {
+                    report.add_mendable(Some(mend), || {
                         format!(
                             "inode {ino} has extents of {} bytes but says {}",
                             found.bytes, inode.allocated
@@ -66,11 +62,9 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
 impl Found {
     fn count(&mut self, ino: InodeId, (key, value): &Entry, report: &mut Report<'_>) {
         let (Some(offset), Ok(extent)) = (keys::second_number(key), Extent::decode(value)) else {
-            self.are_doubtful = true;
             return;
         };
         if offset < self.end {
-            self.are_doubtful = true;
             let end = self.end;
             report.add(|| {
                 format!("inode {ino} has an extent at {offset} before the last one ends at {end}")

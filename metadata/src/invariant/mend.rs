@@ -50,6 +50,15 @@ pub(super) enum Counter {
 }
 
 impl Mend {
+    /// The record that this makes anew or takes away, and what of it there is then.
+    pub(super) fn whole(&self) -> Option<(&[u8], Option<&Bytes>)> {
+        match self {
+            Mend::Put(key, value) => Some((key, Some(value))),
+            Mend::Forget(key) => Some((key, None)),
+            Mend::Inode(..) | Mend::Volume(_) | Mend::Rescue(_) => None,
+        }
+    }
+
     /// Makes the change.
     pub(super) fn write(self, state: &mut dyn Transaction, now: Timestamp) -> Result<(), Fault> {
         match self {
@@ -101,8 +110,12 @@ impl Counter {
         match self {
             Counter::Inodes(count) => volume.inodes = count,
             Counter::Allocated(bytes) => volume.allocated = bytes,
-            Counter::Inode(used) => volume.next_inode = volume.next_inode.max(used + 1),
-            Counter::Block(used) => volume.next_block = volume.next_block.max(used + 1),
+            Counter::Inode(used) => {
+                volume.next_inode = volume.next_inode.max(used.saturating_add(1));
+            }
+            Counter::Block(used) => {
+                volume.next_block = volume.next_block.max(used.saturating_add(1));
+            }
         }
     }
 }

@@ -87,7 +87,7 @@ fn compare(
     let InodeBody::Directory(body) = &inode.body else {
         if names.len() as u64 != u64::from(inode.nlink) {
             let mend = match u32::try_from(names.len()) {
-                Ok(0) => rescue(view, ino, inode)?,
+                Ok(0) => rescue::mend(view, report, ino, inode)?,
                 Ok(links) => Some(Mend::Inode(ino, Field::Links(links))),
                 Err(_) => None,
             };
@@ -104,9 +104,9 @@ fn compare(
     let expected = usize::from(ino != InodeId::ROOT && inode.nlink > 0);
     if names.len() != expected {
         let mend = match (names.len(), inode.nlink) {
-            (0, _) => rescue(view, ino, inode)?,
-            // It was empty, or the rule of directories had told of its link count.
-            (1, 0) if ino != InodeId::ROOT => Some(Mend::Inode(ino, Field::Links(2))),
+            (0, _) => rescue::mend(view, report, ino, inode)?,
+            // It is empty, or the rule of directories had told of its link count.
+            (1, 0) => Some(Mend::Inode(ino, Field::Links(2))),
             _ => None,
         };
         report.add_mendable(mend, || {
@@ -133,11 +133,6 @@ fn compare(
         });
     }
     Ok(())
-}
-
-/// A name for one that has none, if it can have one where it counts as it did.
-fn rescue(view: &dyn View, ino: InodeId, inode: &Inode) -> Result<Option<Mend>, Fault> {
-    Ok(rescue::takes(view, inode.tree)?.then_some(Mend::Rescue(ino)))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::cursor::{Item, beside_inodes};
 use super::mend::Mend;
 use super::report::Report;
+use super::rescue;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::Orphan;
 use crate::store::View;
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -20,14 +20,16 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
             }
             Item::End(ino, inode) => {
                 let noted = std::mem::take(&mut noted);
-                match inode.map(|inode| inode.nlink) {
-                    Some(0) if !noted => {
-                        let note = Orphan::default().encode();
-                        report.add_mendable(Some(Mend::Put(keys::orphan(ino), note)), || {
+                match inode {
+                    Some(inode) if inode.nlink == 0 && !noted => {
+                        // With the note its data would go.
+                        let mend = rescue::mend(view, report, ino, inode)?;
+                        report.add_mendable(mend, || {
                             format!("inode {ino} has no name but is not noted as orphan")
                         });
                     }
-                    Some(nlink) if nlink > 0 && noted => {
+                    Some(inode) if inode.nlink > 0 && noted => {
+                        let nlink = inode.nlink;
                         report.add_mendable(Some(Mend::Forget(keys::orphan(ino))), || {
                             format!("inode {ino} is noted as an orphan but has link count {nlink}")
                         });

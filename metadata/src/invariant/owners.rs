@@ -28,53 +28,47 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
     if count == OwnerCount::Forgetting {
         return Ok(());
     }
-    let (mut found, are_all) = count_inodes(view, count, report)?;
+    let mut found = count_inodes(view, count, report)?;
     let mut quotas = Cursor::new(view, Prefix::Owner);
     while let Some((key, value)) = quotas.next(report)? {
         let owner = keys::first_number(&key).and_then(Owner::from_number);
         if let (Some(owner), Ok(quota)) = (owner, OwnerQuota::decode(&value)) {
             let there = found.remove(&owner).unwrap_or_default();
-            compare(owner, (there, are_all), &quota, count, report);
+            compare(owner, there, &quota, count, report);
         }
     }
     for (owner, there) in found {
         let inodes = there.inodes;
         let mend = Mend::Put(keys::owner(owner), uses(&OwnerQuota::NOTHING, there));
-        report.add_mendable(are_all.then_some(mend), || {
+        report.add_mendable(Some(mend), || {
             format!("{owner} has {inodes} inodes but no record")
         });
     }
     Ok(())
 }
 
-/// What each has, and whether that is all: whose an inode is that does not decode is not known.
 fn count_inodes(
     view: &dyn View,
     count: OwnerCount,
     report: &mut Report<'_>,
-) -> Result<(BTreeMap<Owner, Amounts>, bool), Fault> {
+) -> Result<BTreeMap<Owner, Amounts>, Fault> {
     let mut found: BTreeMap<Owner, Amounts> = BTreeMap::new();
-    let mut are_all = true;
     if count == OwnerCount::Off {
-        return Ok((found, are_all));
+        return Ok(found);
     }
     let mut inodes = Cursor::new(view, Prefix::Inode);
     while let Some((key, value)) = inodes.next(report)? {
         let ino = InodeId::new(keys::first_number(&key).unwrap_or_default());
-        let Ok(inode) = Inode::decode(&value) else {
-            are_all = false;
+        let Some(inode) = Inode::decode(&value).ok().filter(|_| count.counts(ino)) else {
             continue;
         };
-        if !count.counts(ino) {
-            continue;
-        }
         for owner in owners::of(&inode) {
             let sum = found.entry(owner).or_default();
             sum.bytes = sum.bytes.saturating_add(inode.allocated);
             sum.inodes += 1;
         }
     }
-    Ok((found, are_all))
+    Ok(found)
 }
 
 fn uses(quota: &OwnerQuota, used: Amounts) -> Bytes {
@@ -83,20 +77,22 @@ fn uses(quota: &OwnerQuota, used: Amounts) -> Bytes {
 
 fn compare(
     owner: Owner,
-    (there, are_all): (Amounts, bool),
+    there: Amounts,
     quota: &OwnerQuota,
     count: OwnerCount,
     report: &mut Report<'_>,
 ) {
     if count == OwnerCount::Off {
-        let mend = Mend::Forget(keys::owner(owner));
-        report.add_mendable(Some(mend), || {
+        // Limits that somebody has set are not forgotten.
+        let is_usage = quota.limits == OwnerQuota::NOTHING.limits;
+        let mend = is_usage.then(|| Mend::Forget(keys::owner(owner)));
+        report.add_mendable(mend, || {
             format!("{owner} has a record but owners are not counted")
         });
         return;
     }
     let said = quota.used;
-    let mend = are_all.then(|| Mend::Put(keys::owner(owner), uses(quota, there)));
+    let mend = Some(Mend::Put(keys::owner(owner), uses(quota, there)));
     if there.inodes != said.inodes {
         let (there, said) = (there.inodes, said.inodes);
         report.add_mendable(mend.clone(), || {
@@ -105,13 +101,14 @@ fn compare(
     }
     if there.bytes != said.bytes {
         let (there, said) = (there.bytes, said.bytes);
-        report.add_mendable(mend, || {
+        report.add_mendable(mend.clone(), || {
             format!("{owner} has {there} bytes but its record says {said}")
         });
     }
     if *quota == OwnerQuota::NOTHING {
-        // One that is to say something is mended first.
-        let mend = (there == said).then(|| Mend::Forget(keys::owner(owner)));
+        // One that ought to say something is mended by that.
+        let nothing = Some(Mend::Forget(keys::owner(owner)));
+        let mend = if there == said { nothing } else { mend };
         report.add_mendable(mend, || format!("{owner} has a record that says nothing"));
     }
 }

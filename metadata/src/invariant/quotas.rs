@@ -18,12 +18,10 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
     let mut trees = Trees::default();
     let mut quotas = Cursor::new(view, Prefix::Quota);
     while let Some((key, value)) = quotas.next(report)? {
-        let Ok(quota) = Quota::decode(&value) else {
-            trees.are_doubtful = true;
-            continue;
-        };
-        let root = keys::first_number(&key).unwrap_or_default();
-        trees.quotas.insert(root, quota);
+        if let Ok(quota) = Quota::decode(&value) {
+            let root = keys::first_number(&key).unwrap_or_default();
+            trees.quotas.insert(root, quota);
+        }
     }
     trees.count_inodes(view, report)?;
     trees.compare(report);
@@ -41,8 +39,6 @@ struct Trees {
     found: BTreeMap<u64, Amounts>,
     /// Inodes and their trees, in the order of inodes.
     members: Vec<(u64, u64)>,
-    /// Something is wrong with who is in which tree: what is found in one proves nothing.
-    are_doubtful: bool,
 }
 
 impl Trees {
@@ -51,20 +47,17 @@ impl Trees {
         while let Some((key, value)) = inodes.next(report)? {
             let ino = keys::first_number(&key).unwrap_or_default();
             let Ok(inode) = Inode::decode(&value) else {
-                self.are_doubtful = true;
                 continue;
             };
             let tree = inode.tree.map(InodeId::get);
             let is_directory = matches!(inode.body, InodeBody::Directory(_));
             if self.quotas.contains_key(&ino) && (tree != Some(ino) || !is_directory) {
-                self.are_doubtful = true;
                 report.add(|| format!("inode {ino} has a quota but is not its root"));
             }
             let Some(tree) = tree else {
                 continue;
             };
             if !self.quotas.contains_key(&tree) {
-                self.are_doubtful = true;
                 report.add(|| format!("inode {ino} is in tree {tree}, which has no quota"));
             }
             let found = self.found.entry(tree).or_default();
@@ -76,7 +69,7 @@ impl Trees {
     }
 
     /// What each tree says with what was found in it and in those inside of it.
-    fn compare(&mut self, report: &mut Report<'_>) {
+    fn compare(&self, report: &mut Report<'_>) {
         let mut sums: BTreeMap<u64, Amounts> = BTreeMap::new();
         for (tree, found) in &self.found {
             let mut next = Some(*tree);
@@ -92,13 +85,9 @@ impl Trees {
                 next = quota.outer.map(InodeId::get);
             }
             if next.is_some_and(|root| self.quotas.contains_key(&root)) {
-                self.are_doubtful = true;
                 report.add(|| format!("tree {tree} is inside of too many others"));
             }
         }
-        let outer = |quota: &Quota| quota.outer.map(InodeId::get);
-        let is_lost = |quota| outer(quota).is_some_and(|outer| !self.quotas.contains_key(&outer));
-        self.are_doubtful |= self.quotas.values().any(is_lost);
         for (root, quota) in &self.quotas {
             let sum = sums.get(root).copied().unwrap_or_default();
             let used = Quota {
@@ -106,7 +95,7 @@ impl Trees {
                 ..*quota
             };
             let mend = Mend::Put(keys::quota(InodeId::new(*root)), used.encode());
-            let mend = Some(mend).filter(|_| !self.are_doubtful && sum.inodes > 0);
+            let mend = (sum.inodes > 0).then_some(mend);
             if sum.inodes != quota.used.inodes || sum.inodes == 0 {
                 let said = quota.used.inodes;
                 let there = sum.inodes;
@@ -121,7 +110,8 @@ impl Trees {
                     format!("tree {root} has {there} bytes but says {said}")
                 });
             }
-            if let Some(outer) = outer(quota).filter(|outer| !self.quotas.contains_key(outer)) {
+            let outer = quota.outer.map(InodeId::get);
+            if let Some(outer) = outer.filter(|outer| !self.quotas.contains_key(outer)) {
                 report.add(|| format!("tree {root} is in tree {outer}, which has no quota"));
             }
         }

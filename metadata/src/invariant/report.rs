@@ -122,10 +122,18 @@ const MENDS_MAX: usize = 100_000;
 pub(super) struct Report<'a> {
     progress: &'a mut dyn FnMut(Progress),
     now: Progress,
-    violations: Vec<(Violation, Option<Mend>)>,
+    violations: Vec<Violation>,
     unlisted: u64,
-    /// What cannot be mended is passed over.
-    only_mends: bool,
+    mends: Option<Mends>,
+}
+
+/// What a rule has to mend, for who does.
+#[derive(Default)]
+pub(super) struct Mends {
+    /// What is wrong, and what mends it.
+    pub(super) found: Vec<(Violation, Mend)>,
+    /// Something is wrong that cannot be mended: who trusts the rule has nothing to go by.
+    pub(super) is_broken: bool,
 }
 
 impl<'a> Report<'a> {
@@ -140,14 +148,16 @@ impl<'a> Report<'a> {
             },
             violations: Vec::new(),
             unlisted: 0,
-            only_mends: false,
+            mends: None,
         }
     }
 
-    /// For who mends and does not list.
-    pub(super) fn of_mends(mut self) -> Report<'a> {
-        self.only_mends = true;
-        self
+    /// The same for who mends, and does not list.
+    pub(super) fn of_mends(progress: &'a mut dyn FnMut(Progress), steps: usize) -> Report<'a> {
+        Report {
+            mends: Some(Mends::default()),
+            ..Report::new(progress, steps)
+        }
     }
 
     /// Goes on to the next rule.
@@ -173,44 +183,42 @@ impl<'a> Report<'a> {
 
     /// The same, with what mends it if something does.
     pub(super) fn add_mendable(&mut self, mend: Option<Mend>, detail: impl FnOnce() -> String) {
-        if self.only_mends && mend.is_none() {
-            return;
-        }
-        let most = if self.only_mends {
-            MENDS_MAX
-        } else {
-            VIOLATIONS_MAX
-        };
-        if self.violations.len() < most {
-            let violation = Violation {
-                rule: self.now.rule,
-                detail: detail(),
-            };
-            self.violations.push((violation, mend));
-        } else {
-            self.unlisted += 1;
+        let rule = self.now.rule;
+        match (&mut self.mends, mend) {
+            (Some(mends), None) => mends.is_broken = true,
+            (Some(mends), Some(mend)) if mends.found.len() < MENDS_MAX => {
+                let detail = detail();
+                mends.found.push((Violation { rule, detail }, mend));
+            }
+            // In the next round.
+            (Some(_), Some(_)) => {}
+            (None, _) if self.violations.len() < VIOLATIONS_MAX => {
+                let detail = detail();
+                self.violations.push(Violation { rule, detail });
+            }
+            (None, _) => self.unlisted += 1,
         }
     }
 
-    /// What can be mended of what was noted since this was last asked.
-    pub(super) fn take_mendable(&mut self) -> Vec<(Violation, Mend)> {
-        let noted = std::mem::take(&mut self.violations).into_iter();
-        noted
-            .filter_map(|(violation, mend)| Some((violation, mend?)))
-            .collect()
+    /// Whether somebody mends.
+    pub(super) fn is_of_mends(&self) -> bool {
+        self.mends.is_some()
+    }
+
+    /// What there is to mend since this was last asked.
+    pub(super) fn take_mends(&mut self) -> Mends {
+        self.mends.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Everything that was noted.
-    pub(super) fn finish(self) -> Vec<Violation> {
-        let noted = self.violations.into_iter();
-        let mut violations: Vec<Violation> = noted.map(|(violation, _)| violation).collect();
+    pub(super) fn finish(mut self) -> Vec<Violation> {
         if self.unlisted > 0 {
-            violations.push(Violation {
+            self.violations.push(Violation {
                 rule: Rule::More,
                 detail: format!("{} more violations", self.unlisted),
             });
         }
-        violations
+        self.violations
     }
 }
 

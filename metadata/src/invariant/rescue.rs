@@ -1,27 +1,64 @@
 //! `/lost+found`: names for inodes that have lost theirs.
 
+use std::ops::ControlFlow;
+
+use super::mend::Mend;
+use super::report::Report;
 use crate::fault::Fault;
-use crate::keys;
+use crate::keys::{self, Prefix};
 use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Volume};
 use crate::state_machine::load_volume;
 use crate::store::{Transaction, View};
-use crate::types::{Cookie, FileKind, FileName, InodeFlags, InodeId, Mode, Timestamp};
+use crate::types::{Cookie, FileKind, FileName, InodeFlags, InodeId, Mode, OwnerCount, Timestamp};
 
 const NAME: &[u8] = b"lost+found";
 /// Who had access to what is in it is known of the inodes, not of the directories that led there.
 const MODE: u32 = 0o700;
+/// What group and others may do.
+const OF_OTHERS: u16 = 0o077;
+/// Where numbers of inodes come first.
+const OF_INODES: [Prefix; 7] = [
+    Prefix::Inode,
+    Prefix::Dentry,
+    Prefix::Order,
+    Prefix::Extent,
+    Prefix::Xattr,
+    Prefix::Orphan,
+    Prefix::Quota,
+];
 
-/// Whether an inode of this quota tree can be given a name: there is a directory for it, or room for one. It stays in its tree.
-pub(super) fn takes(view: &dyn View, tree: Option<InodeId>) -> Result<bool, Fault> {
-    let Some(root) = directory(view, InodeId::ROOT)? else {
-        return Ok(false);
-    };
-    let found = match find(view)? {
-        Found::Nothing => Some(root),
-        Found::Directory(ino) => directory(view, ino)?,
+/// What gives an inode without a name one, if there is a place for it: it counts in no quota tree, and whoever cannot see it now must not
+/// see it there.
+pub(super) fn mend(
+    view: &dyn View,
+    report: &Report<'_>,
+    ino: InodeId,
+    inode: &Inode,
+) -> Result<Option<Mend>, Fault> {
+    if !report.is_of_mends() {
+        return Ok(None);
+    }
+    let place = match find(view)? {
+        Found::Nothing if counts_owners(view)? => None,
+        Found::Nothing => directory(view, InodeId::ROOT)?,
+        Found::Directory(ino) => directory(view, ino)?.filter(is_private),
         Found::SomethingElse => None,
     };
-    Ok(found.is_some_and(|found| found.tree == tree))
+    let is_fit = place.is_some_and(|place| place.tree.is_none()) && inode.tree.is_none();
+    Ok((is_fit && ino != InodeId::ROOT).then_some(Mend::Rescue(ino)))
+}
+
+/// A new directory would have to be counted.
+fn counts_owners(view: &dyn View) -> Result<bool, Fault> {
+    match load_volume(view) {
+        Ok(volume) => Ok(volume.is_none_or(|volume| volume.owners != OwnerCount::Off)),
+        Err(Fault::Corrupt { .. }) => Ok(true),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn is_private(inode: &Inode) -> bool {
+    inode.uid == 0 && inode.mode.bits() & OF_OTHERS == 0
 }
 
 /// Gives the inode a name.
@@ -36,7 +73,11 @@ pub(super) fn name(state: &mut dyn Transaction, ino: InodeId, now: Timestamp) ->
     };
     let mut inode = Inode::decode(&value)?;
     match &mut inode.body {
-        InodeBody::Directory(body) => body.parent = place,
+        InodeBody::Directory(body) => {
+            body.parent = place;
+            // One that says 0 was removed, and was empty then.
+            inode.nlink = inode.nlink.max(2);
+        }
         _ => inode.nlink = 1,
     }
     inode.ctime = now;
@@ -107,16 +148,20 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
     Ok(ino)
 }
 
-/// The counter may be behind; its rule comes later.
+/// The counter may be behind, and of an inode that is gone something may be left: those rules come later.
 fn unused(view: &(impl View + ?Sized), volume: &mut Volume) -> Result<InodeId, Fault> {
-    loop {
-        let ino = InodeId::in_shard(InodeId::ROOT.shard(), volume.next_inode);
-        let ino = ino.ok_or_else(|| Fault::corrupt("volume record", "no inode number is left"))?;
-        volume.next_inode += 1;
-        if !view.contains(&keys::inode(ino))? {
-            return Ok(ino);
-        }
+    let mut sequence = volume.next_inode;
+    for prefix in OF_INODES {
+        let (start, end) = keys::all(prefix);
+        view.scan_back(&start, &end, &mut |key, _| {
+            let used = keys::first_number(key).unwrap_or_default();
+            sequence = sequence.max(used.saturating_add(1));
+            Ok(ControlFlow::Break(()))
+        })?;
     }
+    volume.next_inode = sequence.saturating_add(1);
+    let ino = InodeId::in_shard(InodeId::ROOT.shard(), sequence);
+    ino.ok_or_else(|| Fault::corrupt("volume record", "no inode number is left"))
 }
 
 /// Adds a name that is not there.
@@ -133,7 +178,8 @@ fn add(
     let InodeBody::Directory(body) = &mut inode.body else {
         return Err(corrupt("not a directory"));
     };
-    let cookie = body.next_cookie;
+    // The counter may be behind the entries that are there.
+    let cookie = body.next_cookie.max(last_place(state, parent)?);
     body.next_cookie = Cookie(cookie.0.saturating_add(1));
     inode.size += 1;
     inode.nlink += u32::from(kind == FileKind::Directory);
@@ -144,4 +190,16 @@ fn add(
     let order = OrderEntry { ino, kind, name };
     state.put(keys::order(parent, cookie), order.encode());
     Ok(())
+}
+
+/// Behind what is listed.
+fn last_place(view: &(impl View + ?Sized), parent: InodeId) -> Result<Cookie, Fault> {
+    let (start, end) = keys::order_after(parent, Cookie::START);
+    let mut last = Cookie::FIRST;
+    view.scan_back(&start, &end, &mut |key, _| {
+        let cookie = keys::second_number(key).unwrap_or_default();
+        last = Cookie(cookie.saturating_add(1));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
 }

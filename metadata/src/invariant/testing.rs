@@ -85,6 +85,24 @@ impl State {
         state
     }
 
+    /// A root with nothing in it.
+    pub(super) fn empty_tree() -> State {
+        let mut state = State::empty();
+        let volume = Volume {
+            generation: 1,
+            applied: LogIndex(7),
+            next_inode: 2,
+            next_block: 1,
+            inodes: 1,
+            allocated: 0,
+            owners: OwnerCount::Off,
+            load: None,
+        };
+        state.put(keys::volume(), &volume.encode());
+        state.put_inode(InodeId::ROOT, 2, 0, directory(InodeId::ROOT, 3));
+        state
+    }
+
     pub(crate) fn engine(&self) -> &MemoryEngine {
         &self.engine
     }

@@ -219,6 +219,14 @@ fn a_repair_undoes_the_damage_of_records_that_follow_from_others() {
     });
 }
 
+#[test]
+fn a_repair_of_any_damage_loses_nothing() {
+    let damaged = (generate::commands(40), damage::blows());
+    check(512, &damaged, |(commands, blows)| {
+        damage::loses_nothing(&commands, &blows)
+    });
+}
+
 #[cfg(feature = "rocksdb")]
 #[test]
 fn both_engines_keep_the_same_state() {

@@ -101,6 +101,15 @@ impl DataDirectory {
         DataDirectory::load(path, lock)
     }
 
+    /// Notes that the store is as it was repaired: were its last files lost, that would be noticed.
+    pub fn note_repaired(&self) -> Result<(), OpenError> {
+        let failed = |error| OpenError::io(&self.path, error);
+        let mut watermark = self.watermark()?;
+        let mut mark = watermark.mark();
+        mark.manifest = mark.manifest.advance(&self.store()).map_err(failed)?;
+        watermark.advance(mark).map_err(failed)
+    }
+
     /// Where the store is: open it with [`RocksEngine::open_read_only`].
     pub fn store(&self) -> PathBuf {
         self.path.join(STORE)

@@ -36,7 +36,7 @@ const EXIT_UNCHECKED: u8 = 2;
 /// log has is not looked at.
 ///
 /// Nothing is changed, but for --repair, which mends in the directory of a mount what the other records prove: counts, link counts, the lost half of a name. It removes
-/// no name and no data: files without a name come to /lost+found, and what would cost something stays as it is and is listed.
+/// no name and no data: a file without a name comes to /lost+found. It goes by the rules one after the other and stops before what it cannot mend; that and what comes after it is listed.
 ///
 /// Exit code: 0 all is well, 1 something is wrong, 2 could not check, or not all of it.
 #[derive(Debug, Args)]
@@ -141,10 +141,10 @@ fn check(arguments: &FsckArguments) -> anyhow::Result<Checked> {
     let findings = match &arguments.data {
         Some(data) if arguments.repair => return repair::repair(data),
         Some(data) => check_directory(data)?,
-        None if arguments.repair => return Err(repair::not_in_a_cluster("a cluster")),
         None if arguments.cluster.cluster.is_empty() => {
             bail!("check what? Say --cluster HOST:PORT, or --data DIR")
         }
+        None if arguments.repair => return Err(repair::not_in_a_cluster("a cluster")),
         None => return replicas::check(arguments).context("cannot check the cluster"),
     };
     Ok(Checked {

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use holdfast_metadata::invariant::{self, Repair};
+use holdfast_metadata::invariant::{self, Repair, Violation};
 use holdfast_metadata::{Fault, RocksEngine, RocksOptions};
 use holdfast_replicator::{DataDirectory, StoppedNode};
 
 use super::{Checked, Finding, opened, store_damaged, with_progress};
-use crate::{clock, data_path};
+use crate::{clock, data_path, one_line};
 
 /// What was mended, and what is left.
 pub(super) fn repair(given: &Path) -> anyhow::Result<Checked> {
@@ -18,42 +18,57 @@ pub(super) fn repair(given: &Path) -> anyhow::Result<Checked> {
         return Err(not_in_a_cluster(&given.display().to_string()));
     }
     let open = || DataDirectory::open_to_repair(&data);
-    let mended = match opened(open).with_context(cannot)? {
-        Ok(directory) => mend(&directory.store()),
-        Err(damage) => return Ok(found(Vec::new(), damage)),
+    let directory = match opened(open).with_context(cannot)? {
+        Ok(directory) => directory,
+        Err(damage) => return Ok(found(Vec::new(), Ok(damage))),
     };
-    match mended {
-        Ok(Repair { mended, left }) => {
-            let findings = |violations: Vec<_>| violations.into_iter().map(Finding::from).collect();
-            Ok(found(findings(mended), findings(left)))
-        }
-        Err(Fault::Corrupt { what, detail }) => {
-            Ok(found(Vec::new(), store_damaged(&what, &detail)))
-        }
-        Err(fault @ (Fault::NoSpace | Fault::Io(_))) => Err(fault).with_context(cannot),
+    let (mended, left) = match mend(&directory.store()) {
+        Ok(Repair { mended, left }) => (findings(mended), left.map(findings)),
+        Err(fault) => (Vec::new(), Err(fault)),
+    };
+    if !mended.is_empty() {
+        directory.note_repaired().with_context(cannot)?;
     }
+    let left = match left {
+        Err(Fault::Corrupt { what, detail }) => Ok(store_damaged(&what, &detail)),
+        Err(fault @ (Fault::NoSpace | Fault::Io(_))) => {
+            Err(one_line(&anyhow!(fault).context(cannot())))
+        }
+        Ok(left) => Ok(left),
+    };
+    Ok(found(mended, left))
 }
 
 /// Who asks for it there hears what helps instead.
 pub(super) fn not_in_a_cluster(what: &str) -> anyhow::Error {
     anyhow!(
-        "cannot repair {what}: --repair is for the data directory of a mount on one machine. A node whose copy is damaged is \
-         replaced by one with an empty directory, which takes its copy from the others (docs/operations/fsck.md)"
+        "cannot repair {what}: --repair is for the data directory of a mount on one machine. A node whose copy is damaged while a \
+         majority of others has a sound one is replaced by a new one (docs/operations/fsck.md)"
     )
 }
 
 fn mend(store: &Path) -> Result<Repair, Fault> {
     let engine = RocksEngine::open(store, &RocksOptions::default())?;
     let now = clock::now();
-    let repaired = with_progress(|progress| invariant::repair(&engine, now, progress))?;
+    let repaired = with_progress(|progress| invariant::repair(&engine, now, progress));
     engine.flush()?;
     Ok(repaired)
 }
 
-fn found(repaired: Vec<Finding>, left: Vec<Finding>) -> Checked {
+fn findings(violations: Vec<Violation>) -> Vec<Finding> {
+    violations.into_iter().map(Finding::from).collect()
+}
+
+/// What was mended is told also when it is not known what is left.
+fn found(repaired: Vec<Finding>, left: Result<Vec<Finding>, String>) -> Checked {
+    let (findings, unknown) = match left {
+        Ok(findings) => (findings, Vec::new()),
+        Err(reason) => (Vec::new(), vec![reason]),
+    };
     Checked {
-        findings: left,
+        findings,
         repaired,
+        unknown,
         ..Checked::default()
     }
 }
