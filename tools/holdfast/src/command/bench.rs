@@ -12,6 +12,7 @@ mod interrupt;
 mod operation;
 mod phase;
 mod plan;
+mod plot;
 mod report;
 mod table;
 mod target;
@@ -30,6 +31,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use interrupt::Interrupt;
 use phase::Measured;
 use plan::{Plan, Step};
+use plot::Plot;
 use report::{Entry, Report};
 use table::Table;
 use target::Target;
@@ -79,6 +81,7 @@ fn execute<T: Target>(
     output: &mut impl Write,
 ) -> anyhow::Result<()> {
     let plan = Plan::new(arguments);
+    let plot = arguments.plot.as_deref().map(Plot::create).transpose()?;
     let descriptions = targets.iter().map(|target| target.description().clone());
     let mut report = Report::new(arguments, plan.rounds, T::CLIENT, descriptions.collect())?;
     let table = Table::new(&report);
@@ -109,7 +112,8 @@ fn execute<T: Target>(
         serde_json::to_writer_pretty(&mut *output, &report)?;
         writeln!(output)?;
     }
-    output.flush().context("cannot print the figures")
+    output.flush().context("cannot print the figures")?;
+    plot.map_or(Ok(()), |plot| plot.write(&report))
 }
 
 /// What our directory in a target is called: the same one may be given twice, to see how far apart two equal things

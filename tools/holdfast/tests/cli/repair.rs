@@ -48,7 +48,7 @@ fn a_damage_is_mended_and_what_is_there_can_be_used() {
         batch.set(keys::order(InodeId::ROOT, two.cookie), None);
         let key = keys::inode(one.ino);
         let mut inode = Inode::decode(&view.get(&key).unwrap().unwrap()).unwrap();
-        inode.allocated = 7;
+        inode.allocated = 70;
         batch.set(key, Some(inode.encode()));
     });
     let checked = scene.holdfast(&["fsck", "--data", "data"]);
@@ -59,7 +59,7 @@ fn a_damage_is_mended_and_what_is_there_can_be_used() {
     for part in [
         "repaired dentries: name \"one\" in directory 1",
         "repaired dentries: name \"two\" in directory 1",
-        "bytes but says 7\n",
+        "bytes but says 70\n",
         "data is clean\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");

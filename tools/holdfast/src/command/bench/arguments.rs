@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueHint;
+
 use super::operation::Operation;
 use crate::tls_arguments::TlsArguments;
 
@@ -83,6 +85,10 @@ pub(crate) struct BenchArguments {
     /// Print JSON for scripts instead of a table
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Draw the figures as well, as a picture for browsers (SVG)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) plot: Option<PathBuf>,
 }
 
 impl BenchArguments {

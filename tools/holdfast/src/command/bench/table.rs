@@ -30,26 +30,8 @@ impl Table {
         for target in &report.targets {
             writeln!(output, "{} ({})", target.name, target.kind)?;
         }
+        writeln!(output, "{}\n", how(report))?;
         let client = report.client;
-        let limit = match (report.seconds, report.count) {
-            (Some(seconds), _) => format!("{seconds} s a phase"),
-            (None, count) => format!("{} operations a {client}", thousands(count.unwrap_or(0))),
-        };
-        let place = if report.shared {
-            "one shared directory".to_owned()
-        } else {
-            format!("a directory a {client}")
-        };
-        let plural = if report.rounds == 1 {
-            "round"
-        } else {
-            "rounds (rates are medians)"
-        };
-        writeln!(
-            output,
-            "{limit}, {} {plural}, {place}, {} processors, Linux {}\n",
-            report.rounds, report.processors, report.kernel
-        )?;
         let heads = Cells {
             operation: "operation",
             clients: &format!("{client}s"),
@@ -96,6 +78,29 @@ impl Table {
     }
 }
 
+/// How it was measured, in a line.
+pub(super) fn how(report: &Report) -> String {
+    let client = report.client;
+    let limit = match (report.seconds, report.count) {
+        (Some(seconds), _) => format!("{seconds} s a phase"),
+        (None, count) => format!("{} operations a {client}", thousands(count.unwrap_or(0))),
+    };
+    let place = if report.shared {
+        "one shared directory".to_owned()
+    } else {
+        format!("a directory a {client}")
+    };
+    let plural = if report.rounds == 1 {
+        "round"
+    } else {
+        "rounds (rates are medians)"
+    };
+    format!(
+        "{limit}, {} {plural}, {place}, {} processors, Linux {}",
+        report.rounds, report.processors, report.kernel
+    )
+}
+
 struct Cells<'a> {
     operation: &'a str,
     clients: &'a str,
@@ -114,7 +119,7 @@ fn microseconds(value: f64) -> String {
     }
 }
 
-fn thousands(value: u64) -> String {
+pub(super) fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -257,3 +257,24 @@ fn what_cannot_be_measured_is_refused_and_nothing_is_left_in_the_others() {
         assert!(is_empty(directory.path()));
     }
 }
+
+#[test]
+fn the_figures_are_drawn_for_browsers() {
+    let directories = [temporary(), temporary()];
+    let drawn = directories[0].path().join("picture.svg");
+    let [first, second] = directories.each_ref().map(path);
+    let mut line = vec![first, second, "--ops", "create,stat", "--rounds", "2"];
+    line.extend(["--threads", "1,2", "--count", "20", "--plot"]);
+    line.push(drawn.to_str().unwrap());
+    let interrupt = Interrupt::default();
+    measure(&parse(&line).unwrap(), &interrupt, &mut Vec::new()).unwrap();
+    let picture = fs::read_to_string(&drawn).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    for part in [first, second, ">create<", "2 rounds"] {
+        assert!(picture.contains(part), "{part}");
+    }
+    // Two targets, two operations and two numbers of threads, each with a rate and a latency; two in the legend.
+    assert_eq!(picture.matches("<rect ").count(), 18);
+    assert_eq!(picture.matches("class=\"range\"").count(), 8);
+    fs::remove_file(&drawn).unwrap();
+}
