@@ -113,6 +113,11 @@ pub fn order(parent: InodeId, cookie: Cookie) -> Vec<u8> {
     paired(Prefix::Order, parent.get(), cookie.0)
 }
 
+/// Where the listing of a directory begins and ends, places that are never given out among it.
+pub fn orders_of(parent: InodeId) -> (Vec<u8>, Vec<u8>) {
+    of_inode(Prefix::Order, parent)
+}
+
 /// Where the listing of a directory goes on after `after`, and where it ends.
 pub fn order_after(parent: InodeId, after: Cookie) -> (Vec<u8>, Vec<u8>) {
     let start = paired(Prefix::Order, parent.get(), after.0.saturating_add(1));

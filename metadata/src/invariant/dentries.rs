@@ -1,5 +1,6 @@
 //! Each name is stored once under itself and once under its cookie, and both say the same.
 
+mod claims;
 mod odd;
 
 use std::ops::ControlFlow;
@@ -102,7 +103,7 @@ fn compare(view: &dyn View, parent: InodeId) -> Result<Odd, Fault> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let (start, end) = keys::order_after(parent, Cookie::START);
+    let (start, end) = keys::orders_of(parent);
     view.scan(&start, &end, &mut |key, value| {
         let entry = (key.to_vec(), Bytes::copy_from_slice(value));
         if let Some(line) = by_cookie(&entry)
@@ -153,6 +154,14 @@ mod tests {
         };
         state.put(keys::order(InodeId::ROOT, Cookie(2)), &order.encode());
         state.expect("name \"ghost\" in directory 1 (inode 2, cookie 2) is listed but has no");
+    }
+
+    #[test]
+    fn a_place_that_no_listing_reaches_is_reported() {
+        let mut state = State::sound();
+        let value = state.get(&keys::order(InodeId::ROOT, Cookie(3)));
+        state.put(keys::order(InodeId::ROOT, Cookie(0)), &value);
+        state.expect("name \"file\" in directory 1 (inode 2, cookie 0) is listed but has no");
     }
 
     #[test]

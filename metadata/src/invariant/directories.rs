@@ -12,10 +12,21 @@ use crate::types::{Cookie, FileKind, InodeId};
 /// Beyond it something else is wrong than a counter that is behind.
 pub(super) const COOKIE_MAX: Cookie = Cookie(1 << 62);
 
-#[derive(Default)]
 struct Found {
     entries: u64,
+    /// The first place that none of them has.
+    behind: Cookie,
     subdirectories: u64,
+}
+
+impl Default for Found {
+    fn default() -> Found {
+        Found {
+            entries: 0,
+            behind: Cookie::FIRST,
+            subdirectories: 0,
+        }
+    }
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
@@ -50,6 +61,7 @@ impl Found {
         let Ok(dentry) = Dentry::decode(value) else {
             return;
         };
+        self.behind = self.behind.max(Cookie(dentry.cookie.0.saturating_add(1)));
         if dentry.kind == FileKind::Directory {
             self.subdirectories += 1;
         }
@@ -82,6 +94,16 @@ impl Found {
                 });
             }
             return;
+        }
+        if let InodeBody::Directory(body) = &inode.body
+            && body.next_cookie > COOKIE_MAX
+        {
+            let mend = Mend::Inode(ino, Field::NextCookie(self.behind));
+            let mend = (self.behind <= COOKIE_MAX).then_some(mend);
+            report.add_mendable(mend, || {
+                let next = body.next_cookie.0;
+                format!("directory {ino} gives out cookie {next} next, which is too large")
+            });
         }
         if inode.size != self.entries {
             let mend = Mend::Inode(ino, Field::Entries(self.entries));
@@ -157,6 +179,18 @@ mod tests {
             });
         });
         state.expect("name \"link\" in directory 1 has cookie 5, outside of 3 to 5");
+    }
+
+    #[test]
+    fn a_cookie_that_cannot_be_given_out_is_reported() {
+        let mut state = State::sound();
+        state.change(DIRECTORY, |inode| {
+            inode.body = InodeBody::Directory(DirectoryBody {
+                parent: InodeId::ROOT,
+                next_cookie: Cookie(u64::MAX),
+            });
+        });
+        state.expect("directories: directory 3 gives out cookie 18446744073709551615 next");
     }
 
     #[test]

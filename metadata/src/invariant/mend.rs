@@ -33,6 +33,8 @@ pub(super) enum Field {
     Entries(u64),
     /// The cookie is in use.
     Cookie(Cookie),
+    /// None from here on is in use.
+    NextCookie(Cookie),
     Parent(InodeId),
     Allocated(u64),
     Xattrs(u32),
@@ -92,6 +94,11 @@ impl Field {
                 if let InodeBody::Directory(body) = &mut inode.body {
                     let next = Cookie(cookie.0.saturating_add(1));
                     body.next_cookie = body.next_cookie.max(next);
+                }
+            }
+            Field::NextCookie(cookie) => {
+                if let InodeBody::Directory(body) = &mut inode.body {
+                    body.next_cookie = cookie;
                 }
             }
             Field::Parent(parent) => {

@@ -116,7 +116,7 @@ pub struct Progress {
 const PROGRESS_RECORDS: u64 = 4096;
 
 /// Most that is mended before all is checked again.
-const MENDS_MAX: usize = 100_000;
+pub(super) const MENDS_MAX: usize = 100_000;
 
 /// Collects violations, a bounded number of them, and passes on progress.
 pub(super) struct Report<'a> {

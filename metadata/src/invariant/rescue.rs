@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use super::directories::COOKIE_MAX;
 use super::mend::Mend;
-use super::report::Report;
+use super::report::{MENDS_MAX, Report};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Volume};
@@ -39,22 +40,34 @@ pub(super) fn mend(
         return Ok(None);
     }
     let place = match find(view)? {
-        Found::Nothing if counts_owners(view)? => None,
-        Found::Nothing => directory(view, InodeId::ROOT)?,
-        Found::Directory(ino) => directory(view, ino)?.filter(is_private),
-        Found::SomethingElse => None,
+        Found::Nothing if may_make(view)? => with_room(view, InodeId::ROOT)?,
+        Found::Directory(ino) => with_room(view, ino)?.filter(is_private),
+        Found::Nothing | Found::SomethingElse => None,
     };
     let is_fit = place.is_some_and(|place| place.tree.is_none()) && inode.tree.is_none();
     Ok((is_fit && ino != InodeId::ROOT).then_some(Mend::Rescue(ino)))
 }
 
-/// A new directory would have to be counted.
-fn counts_owners(view: &dyn View) -> Result<bool, Fault> {
+/// A new directory has a number, and must not have to be counted.
+fn may_make(view: &dyn View) -> Result<bool, Fault> {
     match load_volume(view) {
-        Ok(volume) => Ok(volume.is_none_or(|volume| volume.owners != OwnerCount::Off)),
-        Err(Fault::Corrupt { .. }) => Ok(true),
+        Ok(Some(volume)) if volume.owners == OwnerCount::Off => {
+            Ok(new_inode(unused(view, &volume)?).is_some())
+        }
+        Ok(_) | Err(Fault::Corrupt { .. }) => Ok(false),
         Err(fault) => Err(fault),
     }
+}
+
+/// A directory that takes all that may be given a name at once.
+fn with_room(view: &dyn View, ino: InodeId) -> Result<Option<Inode>, Fault> {
+    let Some(inode) = directory(view, ino)? else {
+        return Ok(None);
+    };
+    let last = next_place(view, ino, &inode)?
+        .0
+        .saturating_add(MENDS_MAX as u64);
+    Ok((last < COOKIE_MAX.0).then_some(inode))
 }
 
 fn is_private(inode: &Inode) -> bool {
@@ -117,7 +130,9 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
     let missing = |what: &str| Fault::corrupt(what.to_owned(), "not there");
     let root = directory(state, InodeId::ROOT)?.ok_or_else(|| missing("root directory"))?;
     let mut volume = load_volume(state)?.ok_or_else(|| missing("volume record"))?;
-    let ino = unused(state, &mut volume)?;
+    let sequence = unused(state, &volume)?;
+    let ino = new_inode(sequence).ok_or_else(|| missing("an inode number that is not in use"))?;
+    volume.next_inode = sequence.saturating_add(1);
     let inode = Inode {
         mode: Mode::new(MODE),
         flags: InodeFlags::default(),
@@ -149,7 +164,7 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
 }
 
 /// The counter may be behind, and of an inode that is gone something may be left: those rules come later.
-fn unused(view: &(impl View + ?Sized), volume: &mut Volume) -> Result<InodeId, Fault> {
+fn unused(view: &(impl View + ?Sized), volume: &Volume) -> Result<u64, Fault> {
     let mut sequence = volume.next_inode;
     for prefix in OF_INODES {
         let (start, end) = keys::all(prefix);
@@ -159,9 +174,11 @@ fn unused(view: &(impl View + ?Sized), volume: &mut Volume) -> Result<InodeId, F
             Ok(ControlFlow::Break(()))
         })?;
     }
-    volume.next_inode = sequence.saturating_add(1);
-    let ino = InodeId::in_shard(InodeId::ROOT.shard(), sequence);
-    ino.ok_or_else(|| Fault::corrupt("volume record", "no inode number is left"))
+    Ok(sequence)
+}
+
+fn new_inode(sequence: u64) -> Option<InodeId> {
+    InodeId::in_shard(InodeId::ROOT.shard(), sequence)
 }
 
 /// Adds a name that is not there.
@@ -175,11 +192,10 @@ fn add(
     let corrupt = |detail: &str| Fault::corrupt(format!("inode {parent}"), detail.to_owned());
     let name = FileName::new(name).map_err(|_| corrupt("not a name"))?;
     let mut inode = directory(state, parent)?.ok_or_else(|| corrupt("not a directory"))?;
+    let cookie = next_place(state, parent, &inode)?;
     let InodeBody::Directory(body) = &mut inode.body else {
         return Err(corrupt("not a directory"));
     };
-    // The counter may be behind the entries that are there.
-    let cookie = body.next_cookie.max(last_place(state, parent)?);
     body.next_cookie = Cookie(cookie.0.saturating_add(1));
     inode.size += 1;
     inode.nlink += u32::from(kind == FileKind::Directory);
@@ -192,14 +208,23 @@ fn add(
     Ok(())
 }
 
-/// Behind what is listed.
-fn last_place(view: &(impl View + ?Sized), parent: InodeId) -> Result<Cookie, Fault> {
-    let (start, end) = keys::order_after(parent, Cookie::START);
-    let mut last = Cookie::FIRST;
+/// Behind what is listed; the counter may be behind it, and one that is too large is mended before.
+fn next_place(
+    view: &(impl View + ?Sized),
+    parent: InodeId,
+    inode: &Inode,
+) -> Result<Cookie, Fault> {
+    let mut next = match &inode.body {
+        InodeBody::Directory(body) if body.next_cookie <= COOKIE_MAX => {
+            body.next_cookie.max(Cookie::FIRST)
+        }
+        _ => Cookie::FIRST,
+    };
+    let (start, end) = keys::orders_of(parent);
     view.scan_back(&start, &end, &mut |key, _| {
         let cookie = keys::second_number(key).unwrap_or_default();
-        last = Cookie(cookie.saturating_add(1));
+        next = next.max(Cookie(cookie.saturating_add(1)));
         Ok(ControlFlow::Break(()))
     })?;
-    Ok(last)
+    Ok(next)
 }

@@ -26,7 +26,13 @@ pub(crate) fn choices() -> impl Strategy<Value = Vec<u8>> {
 
 /// Any damage: which record, and what becomes of it.
 pub(crate) fn blows() -> impl Strategy<Value = Vec<(prop::sample::Index, u8, u64)>> {
-    let number = prop_oneof![3 => 0..12_u64, 1 => any::<u64>()];
+    let number = prop_oneof![
+        6 => 0..12_u64,
+        2 => any::<u64>(),
+        1 => (1 << 62) - 100_010..(1 << 62) - 99_990_u64,
+        1 => (1 << 62) - 3..(1 << 62) + 3_u64,
+        1 => u64::MAX - 3..=u64::MAX,
+    ];
     prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), number), 1..6)
 }
 
@@ -182,13 +188,13 @@ pub(crate) fn is_undone(commands: &[Command], choices: &[u8]) -> TestCaseResult 
     run::all(&machine, commands);
     let before = state(&machine);
     let mut batch = Batch::default();
-    let of_names = u64::from(choices[0]);
+    let which = u64::from(choices[0]);
     let volume = Volume::decode(&before[&keys::volume()]).unwrap();
     // What is being forgotten has no meaning any more.
     let is_forgotten =
         |key: &[u8]| volume.owners == OwnerCount::Forgetting && key[0] == Prefix::Owner as u8;
     for ((key, value), choice) in before.iter().zip(choices.iter().cycle()) {
-        if let Some(spoilt) = spoilt(key, value, *choice, of_names)
+        if let Some(spoilt) = spoilt(key, value, *choice, which)
             && !is_forgotten(key)
         {
             batch.set(key.clone(), spoilt);
@@ -215,9 +221,9 @@ fn repair(machine: &StateMachine<MemoryEngine>) -> Repair {
 
 /// What becomes of a record: another value or none, as a batch has it.
 ///
-/// The link count of a file tells which of its names were lost: either is spoilt, not both.
+/// The link count of a file tells which of its names were lost, and the volume whether an extent was: either is spoilt, not both.
 #[expect(clippy::option_option, reason = "a change of a batch is an option")]
-fn spoilt(key: &[u8], value: &Bytes, choice: u8, of_names: u64) -> Option<Option<Bytes>> {
+fn spoilt(key: &[u8], value: &Bytes, choice: u8, which: u64) -> Option<Option<Bytes>> {
     const INODE: u8 = Prefix::Inode as u8;
     const DENTRY: u8 = Prefix::Dentry as u8;
     const ORDER: u8 = Prefix::Order as u8;
@@ -225,17 +231,18 @@ fn spoilt(key: &[u8], value: &Bytes, choice: u8, of_names: u64) -> Option<Option
     const QUOTA: u8 = Prefix::Quota as u8;
     const OWNER: u8 = Prefix::Owner as u8;
     const VOLUME: u8 = Prefix::Volume as u8;
-    let are_names_lost = of_names.is_multiple_of(2);
+    let are_names_lost = which.is_multiple_of(2);
+    let is_volume_right = (which / 2).is_multiple_of(2);
     let wrong = u64::from(choice);
     match key[0] {
         // One of the two records of a name stays.
         DENTRY if are_names_lost => {
             let cookie = Dentry::decode(value).unwrap().cookie.0;
-            (cookie + of_names).is_multiple_of(3).then_some(None)
+            (cookie + which).is_multiple_of(3).then_some(None)
         }
         ORDER if are_names_lost => {
             let cookie = keys::second_number(key).unwrap();
-            ((cookie + of_names) % 3 == 1).then_some(None)
+            ((cookie + which) % 3 == 1).then_some(None)
         }
         _ if choice == 0 => None,
         INODE => {
@@ -246,7 +253,7 @@ fn spoilt(key: &[u8], value: &Bytes, choice: u8, of_names: u64) -> Option<Option
                     inode.nlink = inode.nlink.min(1) * u32::from(choice);
                 }
                 1 if inode.kind() == FileKind::Directory => inode.size = wrong,
-                2 => inode.allocated = wrong,
+                2 if is_volume_right => inode.allocated = wrong,
                 _ => inode.xattrs = u32::from(choice),
             }
             Some(Some(inode.encode()))
@@ -264,7 +271,10 @@ fn spoilt(key: &[u8], value: &Bytes, choice: u8, of_names: u64) -> Option<Option
         }
         VOLUME => {
             let mut volume = Volume::decode(value).unwrap();
-            (volume.inodes, volume.allocated) = (wrong, wrong * 3);
+            volume.inodes = wrong;
+            if !is_volume_right {
+                volume.allocated = wrong * 3;
+            }
             Some(Some(volume.encode()))
         }
         _ => None,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::claims::{Claim, Claims};
 use super::{Line, at_place, of_name};
 use crate::fault::Fault;
 use crate::invariant::cursor::Cursor;
@@ -73,21 +74,20 @@ impl Odd {
 
     fn tell(&self, view: &dyn View, links: &Links, report: &mut Report<'_>) -> Result<(), Fault> {
         let is_mendable = report.is_of_mends() && is_directory(view, self.parent)?;
+        let claims = is_mendable.then(|| Claims::of(&self.names, &self.places));
         for line in &self.names {
-            let mend = if is_mendable {
-                self.place_for(view, line, links)?
-            } else {
-                None
+            let mend = match &claims {
+                Some(claims) => self.place_for(view, line, claims, links)?,
+                None => None,
             };
             report.add_mendable(mend, || {
                 self.line(line, "has no matching place in the listing")
             });
         }
         for line in &self.places {
-            let mend = if is_mendable {
-                self.name_for(view, line, links)?
-            } else {
-                None
+            let mend = match &claims {
+                Some(claims) => self.name_for(view, line, claims, links)?,
+                None => None,
             };
             report.add_mendable(mend, || {
                 self.line(line, "is listed but has no matching name")
@@ -101,41 +101,44 @@ impl Odd {
         &self,
         view: &dyn View,
         line: &Line,
+        claims: &Claims<'_>,
         links: &Links,
     ) -> Result<Option<Mend>, Fault> {
         // Listed elsewhere, once: there it is.
-        let mut elsewhere = self.places.iter().filter(|place| place.is_as(line));
-        match (elsewhere.next(), elsewhere.next()) {
-            (Some(place), None) => return Ok(place.is_fit().then(|| place.name(self.parent))),
-            (Some(_), Some(_)) => return Ok(None),
-            (None, _) => {}
+        match claims.listed(line) {
+            Some(Claim::One(place)) => {
+                return Ok(place.is_fit().then(|| place.name(self.parent)));
+            }
+            Some(Claim::More) => return Ok(None),
+            None => {}
         }
         let is_free = at_place(view, self.parent, line.cookie)?.is_none();
-        let is_only = self.is_only(line, |other| other.cookie == line.cookie);
+        let is_only = claims.is_only_at_place(line);
         let mend = is_free && is_only && line.is_fit() && self.agrees(view, line, links)?;
         Ok(mend.then(|| line.place(self.parent)).flatten())
     }
 
     /// What becomes of a place whose name is not there, or says something else.
-    fn name_for(&self, view: &dyn View, line: &Line, links: &Links) -> Result<Option<Mend>, Fault> {
+    fn name_for(
+        &self,
+        view: &dyn View,
+        line: &Line,
+        claims: &Claims<'_>,
+        links: &Links,
+    ) -> Result<Option<Mend>, Fault> {
         let Some(name) = of_name(view, self.parent, &line.name)? else {
-            let is_only = self.is_only(line, |other| other.name == line.name);
+            let is_only = claims.is_only_of_name(line);
             let mend = is_only && line.is_fit() && self.agrees(view, line, links)?;
             return Ok(mend.then(|| line.name(self.parent)));
         };
         if !name.is_as(line) {
             return Ok(None);
         }
-        // The name is listed where it says, and here once more.
-        if at_place(view, self.parent, name.cookie)?.as_ref() == Some(&name) {
+        // The name is listed where it says, and here once more; it stays where a listing shows it.
+        if at_place(view, self.parent, name.cookie)?.as_ref() == Some(&name) && name.is_fit() {
             return Ok(Some(Mend::Forget(keys::order(self.parent, line.cookie))));
         }
-        self.place_for(view, &name, links)
-    }
-
-    fn is_only(&self, line: &Line, claims: impl Fn(&Line) -> bool) -> bool {
-        let all = self.names.iter().chain(&self.places);
-        all.filter(|other| claims(other)).all(|other| other == line)
+        self.place_for(view, &name, claims, links)
     }
 
     /// Whether the inode says that it has these names.

@@ -98,7 +98,10 @@ fn directories_are_counted() {
     assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.nlink = 2));
     assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.nlink = 0));
     assert_undone(|state| state.change(DIRECTORY, |inode| inode.nlink = 0));
-    assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.body = body(InodeId::ROOT, 3)));
+    for next in [3, (1 << 62) + 1, u64::MAX] {
+        let wrong = body(InodeId::ROOT, next);
+        assert_undone(|state| state.change(InodeId::ROOT, |inode| inode.body = wrong));
+    }
 }
 
 #[test]
@@ -136,6 +139,23 @@ fn a_name_that_says_another_place_is_where_it_is_listed() {
 fn a_name_that_is_listed_twice_is_listed_where_it_says() {
     let again = order(FILE, FileKind::Regular, "file");
     assert_undone(|state| state.put(keys::order(InodeId::ROOT, Cookie(9)), &again));
+}
+
+#[test]
+fn a_name_that_is_listed_twice_stays_where_a_listing_shows_it() {
+    let again = order(FILE, FileKind::Regular, "file");
+    for cookie in [0, 2, u64::MAX] {
+        assert_undone(|state| {
+            let dentry = Dentry {
+                cookie: Cookie(cookie),
+                ..state.dentry(InodeId::ROOT, "file")
+            };
+            state.put(keys::dentry(InodeId::ROOT, b"file"), &dentry.encode());
+            state.put(keys::order(InodeId::ROOT, Cookie(cookie)), &again);
+        });
+    }
+    // Where no listing begins.
+    assert_undone(|state| state.put(keys::order(InodeId::ROOT, Cookie(0)), &again));
 }
 
 #[test]
@@ -231,7 +251,10 @@ fn an_inode_that_has_lost_its_names_gets_one() {
     assert_eq!(state.dentry(place, "#3").ino, DIRECTORY);
     assert_eq!(state.dentry(DIRECTORY, "symlink").ino, SYMLINK);
     assert_eq!(state.inode(DIRECTORY).body, body(place, 4));
-    // The same directory takes what is lost later, and the name was taken.
+    // The same directory takes what is lost later, though it gives out places that there are not, and the name was taken.
+    state.change(place, |inode| {
+        inode.body = body(InodeId::ROOT, u64::MAX);
+    });
     for (name, cookie) in [("#2", 3), ("#3", 4)] {
         state.delete(keys::order(place, Cookie(cookie)));
         let value = state.get(&keys::dentry(place, name.as_bytes()));
@@ -309,6 +332,18 @@ fn what_cannot_be_given_a_name_is_left() {
             state.change_volume(|volume| volume.inodes += 1);
         });
     }
+    // There is no place left in the directory, or no number for one.
+    for last in [(1 << 62) - 2, (1 << 62) - 100_000] {
+        assert_not_rescued(|state| {
+            state.put_name(InodeId::ROOT, "last", FILE, FileKind::Regular, last);
+            state.change(FILE, |inode| inode.nlink = 3);
+            state.change(InodeId::ROOT, |inode| {
+                inode.size += 1;
+                inode.body = body(InodeId::ROOT, last + 1);
+            });
+        });
+    }
+    assert_not_rescued(|state| state.change_volume(|volume| volume.next_inode = 1 << 48));
     // It would leave its quota tree; or a new directory would have to be counted.
     assert_not_rescued(|state| state.change(SYMLINK, |inode| inode.tree = Some(DIRECTORY)));
     assert_not_rescued(|state| state.change_volume(|volume| volume.owners = OwnerCount::ALL));

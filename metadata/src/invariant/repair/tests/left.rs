@@ -105,6 +105,12 @@ fn what_is_behind_a_rule_that_is_broken_for_good_is_left() {
         state.delete(keys::extent(FILE, 0));
         state.delete(keys::extent(ORPHAN, 0));
     });
+    // Of one that is not in a block nothing else is left, but the volume counts it as well.
+    assert_left(|state| state.delete(keys::extent(FILE, 100)));
+    assert_left(|state| {
+        state.delete(keys::extent(FILE, 100));
+        state.change_volume(|volume| volume.allocated = 9);
+    });
     // What is before it is mended.
     let mut state = State::sound();
     state.put(keys::extent(FILE, 99), &zeros(1));
