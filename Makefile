@@ -13,7 +13,7 @@ PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install install-built deb deb-built test sim jepsen inodes coverage packages test-tools
+.PHONY: run stop build install install-built deb deb-built test sim jepsen inodes micro coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -106,12 +106,29 @@ inodes: packages test-tools
 	$(CARGO) build $(SUITES) --bins
 	INODES=$(INODES) $(CARGO) test $(SUITES) --test inodes -- --nocapture
 
-# Lines that tests reach; a build of its own, without optimisation.
-coverage: packages
+# What a command, a lock and a message cost by themselves; `PART=create` only those with that in their names.
+micro: packages
+	$(CARGO) run --quiet --release --package holdfast-micro -- $(PART)
+
+# Lines that tests reach, in their own processes and in nodes and mounts that they start and kill (so counters are in
+# mapped files: `%c`); a build of its own, without optimisation, whose memory says nothing.
+COVERED := --lib --tests --package holdfast-metadata --package holdfast-replicator
+COVERED_SUITES := $(addprefix --test ,backup check recover security)
+coverage: packages test-tools
+	@[ "$$(id -u)" = 0 ] || { echo "coverage: as root, because its tests mount"; exit 1; }
 	@rustup component add llvm-tools
 	CARGO_TARGET_DIR=$(TARGET)/tools/build $(CARGO) install --quiet --locked --root $(TARGET)/tools $(LLVM_COV)
-	PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/coverage $(CARGO) llvm-cov --package holdfast-metadata --package holdfast-replicator \
-		--all-features --summary-only --ignore-filename-regex '(tests|testing|simulation|fuzz)'
+	export PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/coverage RUSTFLAGS="-C llvm-args=-runtime-counter-relocation" && \
+	settings=$$($(CARGO) llvm-cov show-env --export-prefix) && eval "$$settings" && export LLVM_PROFILE_FILE="$(TARGET)/coverage/%4m%c.profraw" && \
+	$(CARGO) llvm-cov clean --profraw-only && \
+	$(CARGO) build --package holdfast --all-features && \
+	$(CARGO) test --all-features $(COVERED) && \
+	$(CARGO) test --all-features --package holdfast-tests $(COVERED_SUITES) -- --skip memory:: && \
+	for crate in metadata replicator; do \
+		others=$$(ls -d */ | grep -v "^$$crate/" | tr -d '\n' | sed 's|/$$||; s|/|\||g') && \
+		echo "== $$crate" && \
+		$(CARGO) llvm-cov report --summary-only --ignore-filename-regex "^$(CURDIR)/(($$others)/|.*/(tests|testing|simulation|fuzz)[./])" || exit; \
+	done
 
 packages:
 	@tools/xtask/install-packages $(BUILD_PACKAGES)
