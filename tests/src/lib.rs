@@ -40,6 +40,7 @@ pub mod random;
 mod recorded_disk;
 mod small_disk;
 pub mod system;
+pub mod traces;
 mod watchdog;
 
 pub use cluster::{Client, Cluster, ClusterMount, ClusterSetup, Load};

@@ -45,4 +45,5 @@ mod slow_follower;
 mod snapshot;
 mod sqlite;
 mod top;
+mod traces;
 mod volumes;

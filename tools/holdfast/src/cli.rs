@@ -225,7 +225,10 @@ mod tests {
         let cli = Cli::command();
         let mount = cli.find_subcommand("mount").unwrap();
         // How it logs makes it no other mount.
-        let is_of_log = |argument: &&clap::Arg| argument.get_id().as_str().starts_with("log");
+        let is_of_log = |argument: &&clap::Arg| {
+            let id = argument.get_id().as_str();
+            id.starts_with("log") || id.starts_with("trace")
+        };
         for argument in mount.get_arguments().filter(|one| !is_of_log(one)) {
             assert_eq!(argument.get_env(), None, "{}", argument.get_id());
         }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::traces::{self, Collector};
 
 /// The log file becomes `holdfast.log.1` at this size, so the two together are never twice as large.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -48,6 +54,16 @@ pub(crate) struct LogSettings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<LogFormat>,
+
+    /// Send traces to a collector of OpenTelemetry (OTLP over HTTP), such as `http://127.0.0.1:4318`
+    #[arg(long, value_name = "URL", env = "HOLDFAST_TRACES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) traces: Option<Collector>,
+
+    /// Trace one of so many requests, the same ones on all machines that have the same number [default: 1]
+    #[arg(long, value_name = "N", env = "HOLDFAST_TRACE_EVERY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_every: Option<NonZeroU32>,
 }
 
 impl LogSettings {
@@ -56,6 +72,8 @@ impl LogSettings {
         LogSettings {
             filter: self.filter.or(others.filter),
             format: self.format.or(others.format),
+            traces: self.traces.or(others.traces),
+            trace_every: self.trace_every.or(others.trace_every),
         }
     }
 
@@ -64,7 +82,10 @@ impl LogSettings {
         let format = self.format.and_then(|format| format.to_possible_value());
         let format = format.map(|format| format!("--log-format={}", format.get_name()));
         let filter = self.filter.iter().map(|filter| format!("--log={filter}"));
-        filter.chain(format).collect()
+        let traces = self.traces.iter().map(|url| format!("--traces={url}"));
+        let every = self.trace_every.iter();
+        let every = every.map(|every| format!("--trace-every={every}"));
+        filter.chain(format).chain(traces).chain(every).collect()
     }
 }
 
@@ -96,24 +117,36 @@ fn start(
     let filter = settings.filter.as_deref().unwrap_or(FILTER);
     let filter = EnvFilter::try_new(filter);
     let ignored = filter.as_ref().err().map(ToString::to_string);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(FILTER)))
-        .with_writer(writer)
-        .with_ansi(colors);
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let format = settings.format.unwrap_or_default();
+    let lines = lines(writer, colors, format).with_filter(filter);
+    let every = settings.trace_every.unwrap_or(NonZeroU32::MIN);
+    let traces = settings.traces.as_ref();
+    let traces = traces.map(|collector| traces::layer(collector, every));
     // Fails only when somebody else has set one, which then does the same.
-    match settings.format.unwrap_or_default() {
-        LogFormat::Human => tracing::subscriber::set_global_default(subscriber.finish()),
-        LogFormat::Json => {
-            let lines = subscriber.json().flatten_event(true);
-            tracing::subscriber::set_global_default(lines.with_current_span(false).finish())
-        }
-    }
-    .ok();
+    tracing::subscriber::set_global_default(Registry::default().with(lines).with(traces)).ok();
     if let Some(error) = ignored {
         tracing::warn!(
             error,
             "what is to be logged is not understood: logging from INFO"
         );
+    }
+}
+
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    colors: bool,
+    format: LogFormat,
+) -> Box<dyn Layer<S> + Send + Sync> {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colors);
+    match format {
+        LogFormat::Human => lines.boxed(),
+        LogFormat::Json => {
+            let objects = lines.json().flatten_event(true);
+            objects.with_current_span(false).boxed()
+        }
     }
 }
 

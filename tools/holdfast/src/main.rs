@@ -29,6 +29,7 @@ mod takeover;
 mod termination;
 mod tls_arguments;
 mod topology;
+mod traces;
 mod tree;
 
 use std::ffi::OsString;
@@ -47,7 +48,9 @@ fn main() -> ExitCode {
         return mount_helper::run(arguments);
     }
     let cli = Cli::read(arguments).unwrap_or_else(|error| error.exit());
-    match command::run(cli.command) {
+    let ended = command::run(cli.command);
+    traces::finish();
+    match ended {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,6 +9,7 @@ use holdfast_metadata::{Command, Fault, News};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
+use tracing::Span;
 
 use super::halt::Halts;
 use super::of_term::of_term;
@@ -32,6 +33,8 @@ pub(super) struct Chunk {
     /// The state after the last entry.
     applied: AppliedState,
     bytes: usize,
+    /// Of those commands that somebody traces; they end when what was done is visible.
+    traced: Vec<Span>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Chunk {
             answers: Vec::new(),
             applied: applied.clone(),
             bytes: 0,
+            traced: Vec::new(),
         };
         let mut next = entries.next().await;
         while let Some(item) = next {
@@ -144,13 +148,13 @@ impl Chunk {
         match (&mut self.commands, body) {
             (Commands::Volume(commands), ProposalBody::Command(command)) => {
                 if let Some(request) = command.request {
-                    tracing::debug!(
-                        %request,
-                        operation = Asked::of_command(&command.operation).operation(),
-                        term = log_id.leader_id.term,
-                        index = log_id.index,
-                        "applying"
-                    );
+                    let asked = || Asked::of_command(&command.operation).operation();
+                    let (term, index) = (log_id.leader_id.term, log_id.index);
+                    tracing::debug!(%request, operation = asked(), term, index, "applying");
+                    let span = tracing::debug_span!("apply", %request, operation = asked(), index);
+                    if !span.is_disabled() {
+                        self.traced.push(span);
+                    }
                 }
                 commands.push(of_term(command, log_id.leader_id.term));
             }

@@ -16,7 +16,7 @@ use crate::presence::Presence;
 use crate::termination::{Request, Termination};
 use crate::topology::Topology;
 use crate::tree::Tree;
-use crate::{daemon, logging, mount_table, one_line, remount};
+use crate::{daemon, logging, mount_table, one_line, remount, traces};
 
 /// Exit code when files were open at the end; nothing that was written is lost.
 const EXIT_CUT_OFF: i32 = 0;
@@ -104,6 +104,7 @@ fn serve(plan: &MountPlan, live: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Res
             } else {
                 EXIT_NOT_STOPPED
             };
+            traces::finish();
             process::exit(code);
         }
     });

@@ -322,6 +322,30 @@ const KNOWN: &[Known] = &[
             Some(())
         },
     ),
+    valued(
+        "traces",
+        Value {
+            placeholder: "URL",
+            expected: "the address of a collector, http://HOST:PORT",
+        },
+        "traces are sent to a collector of OpenTelemetry (OTLP over HTTP)",
+        |s, value| {
+            s.log.traces = Some(value.parse().ok()?);
+            Some(())
+        },
+    ),
+    valued(
+        "trace_every",
+        Value {
+            placeholder: "N",
+            expected: "a number from 1 on",
+        },
+        "one of so many requests is traced (default: 1)",
+        |s, value| {
+            s.log.trace_every = Some(value.parse().ok()?);
+            Some(())
+        },
+    ),
     Known {
         scope: Scope::Cluster,
         ..valued(

@@ -220,6 +220,17 @@ fn what_is_logged_is_an_option_too() {
     let log = parse("log=debug,log_format=json").log;
     assert_eq!(log.arguments(), ["--log=debug", "--log-format=json"]);
     assert_eq!(parse("").log, LogSettings::default());
+    let log = parse("traces=http://127.0.0.1:4318,trace_every=9").log;
+    assert_eq!(
+        log.arguments(),
+        [
+            "--traces=http://127.0.0.1:4318/v1/traces",
+            "--trace-every=9"
+        ]
+    );
+    for wrong in ["traces=https://127.0.0.1:4318", "trace_every=0"] {
+        assert!(matches!(error(wrong), OptionError::BadValue { .. }));
+    }
     assert!(matches!(
         error("log_format=xml"),
         OptionError::BadValue { .. }

@@ -19,7 +19,7 @@ const FILES: [&str; 6] = [
     "[tls]\ndirectory = \"/t\"\n",
     "[timing]\nheartbeat_ms = 100\nelection_min_ms = 500\nelection_max_ms = 1000\nsession_lease_ms = 10000\n",
     "[snapshots]\nentries = 100\ninterval_seconds = 60\nspacing_seconds = 1\nkeep = 10\n",
-    "[log]\nfilter = \"info,holdfast=debug\"\nformat = \"json\"\n",
+    "[log]\nfilter = \"info,holdfast=debug\"\nformat = \"json\"\ntraces = \"http://127.0.0.1:4318\"\ntrace_every = 9\n",
 ];
 
 const NUMBERS: [&str; 8] = [
