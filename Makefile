@@ -13,7 +13,7 @@ PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21
 
-.PHONY: run stop build install install-built deb deb-built test sim jepsen inodes micro coverage packages test-tools
+.PHONY: run stop build install install-built deb deb-built test sim jepsen upgrade inodes micro coverage packages test-tools
 
 # Builds, mounts, and says what to try. Running it again changes nothing.
 run: build
@@ -99,6 +99,12 @@ MINUTES ?= 30
 jepsen: packages test-tools
 	$(CARGO) build $(SUITES) --bins
 	MINUTES=$(MINUTES) $(CARGO) test $(SUITES) --test linearizability -- --nocapture --test-threads 1
+
+# What an earlier program has made, and a cluster of it that is in use, go on with this one: `make upgrade OLD=PATH`.
+upgrade: packages test-tools
+	@[ -x "$(OLD)" ] || { echo "upgrade: OLD=PATH of an earlier holdfast"; exit 1; }
+	$(CARGO) build $(SUITES) --bins
+	HOLDFAST_OLD=$(abspath $(OLD)) $(CARGO) test $(SUITES) --test cluster upgrade:: -- --nocapture
 
 # Memory of a node with so many inodes, and of a mount that has walked them.
 INODES ?= 10000000

@@ -67,6 +67,7 @@ pub struct ClusterSetup {
     namespaces: bool,
     disk_mebibytes: Option<u64>,
     is_recorded: bool,
+    is_earlier: bool,
     crash_at: Option<FaultPoint>,
     crashes_first: bool,
 }
@@ -112,6 +113,13 @@ impl ClusterSetup {
     #[must_use]
     pub fn recorded(mut self) -> ClusterSetup {
         self.is_recorded = true;
+        self
+    }
+
+    /// Every node is of the earlier program.
+    #[must_use]
+    pub fn earlier(mut self) -> ClusterSetup {
+        self.is_earlier = true;
         self
     }
 
@@ -207,6 +215,9 @@ impl Cluster {
         }
         let log = directory.join(format!("{name}.log"));
         let mut node = ServeNode::new(id, address, (data, log), arguments, standpoint);
+        if self.setup.is_earlier {
+            node.use_program(place::earlier());
+        }
         if let Some(point) = self.setup.crash_at.take() {
             node.crash_at(point);
         }
@@ -326,6 +337,15 @@ impl Cluster {
         self.node_mut(id).start();
     }
 
+    /// Stops a node as an operator would, and starts it with the program of now.
+    #[track_caller]
+    pub fn upgrade(&mut self, id: u64) {
+        self.stop(id);
+        self.node_mut(id).use_program(place::holdfast());
+        self.restart(id);
+        self.wait_settled();
+    }
+
     /// From now on a node serves its pages for people, Prometheus and supervisors; answers where.
     #[track_caller]
     pub fn serve_pages(&mut self, id: u64) -> String {
@@ -371,14 +391,20 @@ impl Cluster {
     #[track_caller]
     pub fn mount_apart(&self, first: u64, options: &str) -> ClusterMount {
         let (addresses, apart) = (self.addresses_from(first), self.network().apart());
-        ClusterMount::new(&apart, &addresses, VOLUME_NAME, options, &[])
+        let program = place::holdfast();
+        ClusterMount::new(&program, &apart, &addresses, VOLUME_NAME, options, &[])
     }
 
     /// Mounts any volume through a node.
     #[track_caller]
     pub fn mount_volume(&self, first: u64, volume: &str, options: &str) -> ClusterMount {
-        let addresses = self.addresses_from(first);
-        ClusterMount::new(&self.standpoint, &addresses, volume, options, &[])
+        self.mount_by(&place::holdfast(), first, volume, options, &[])
+    }
+
+    /// Mounts the first volume by the earlier program.
+    #[track_caller]
+    pub fn mount_earlier(&self, first: u64, options: &str) -> ClusterMount {
+        self.mount_by(&place::earlier(), first, VOLUME_NAME, options, &[])
     }
 
     /// Mounts the first volume with a page for Prometheus; answers where that is, too.
@@ -386,9 +412,21 @@ impl Cluster {
     pub fn mount_with_metrics(&self, first: u64) -> (ClusterMount, String) {
         let page = node::free_address();
         let more = ["--metrics", &page];
-        let addresses = self.addresses_from(first);
-        let mount = ClusterMount::new(&self.standpoint, &addresses, VOLUME_NAME, "noatime", &more);
+        let mount = self.mount_by(&place::holdfast(), first, VOLUME_NAME, "noatime", &more);
         (mount, page)
+    }
+
+    #[track_caller]
+    fn mount_by(
+        &self,
+        program: &Path,
+        first: u64,
+        volume: &str,
+        options: &str,
+        more: &[&str],
+    ) -> ClusterMount {
+        let addresses = self.addresses_from(first);
+        ClusterMount::new(program, &self.standpoint, &addresses, volume, options, more)
     }
 
     /// All addresses, that of this node first.

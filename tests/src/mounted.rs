@@ -26,6 +26,7 @@ pub struct Setup {
     data: Option<PathBuf>,
     limit: Duration,
     log: String,
+    program: PathBuf,
 }
 
 impl Default for Setup {
@@ -35,6 +36,7 @@ impl Default for Setup {
             data: None,
             limit: Duration::from_mins(8),
             log: "info".to_owned(),
+            program: place::holdfast(),
         }
     }
 }
@@ -44,6 +46,13 @@ impl Setup {
     #[must_use]
     pub fn options(mut self, options: &str) -> Setup {
         self.options.push(options.to_owned());
+        self
+    }
+
+    /// Mounts by the earlier program.
+    #[must_use]
+    pub fn earlier(mut self) -> Setup {
+        self.program = place::earlier();
         self
     }
 
@@ -174,7 +183,7 @@ impl Mounted {
     /// As `start`; the log if the daemon ends instead.
     pub fn try_start(&mut self) -> Result<(), String> {
         let log = File::create(self.log_path()).unwrap();
-        let mut child = Command::new(place::holdfast())
+        let mut child = Command::new(&self.setup.program)
             .args(["mount", "-f", "--data"])
             .arg(&self.data)
             .args(["-o", &self.setup.options.join(",")])
@@ -200,6 +209,14 @@ impl Mounted {
         child.wait().unwrap();
         self.clear_mountpoint();
         Err(format!("the daemon did not mount: {}", self.log()))
+    }
+
+    /// Unmounts, and mounts the same data by the program of now.
+    #[track_caller]
+    pub fn upgrade(&mut self) {
+        self.unmount();
+        self.setup.program = place::holdfast();
+        self.start();
     }
 
     /// Ends the daemon as a crash would, and clears the mountpoint.

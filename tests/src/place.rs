@@ -19,6 +19,16 @@ pub fn holdfast() -> PathBuf {
     path
 }
 
+/// The program of an earlier release, of which `HOLDFAST_OLD` says where it is; without that it is the one that was built beside
+/// this test, so that an upgrade is a restart.
+pub fn earlier() -> PathBuf {
+    env::var_os("HOLDFAST_OLD").map_or_else(holdfast, |path| {
+        let path = PathBuf::from(path);
+        assert!(path.is_file(), "{} is not there", path.display());
+        path
+    })
+}
+
 /// A test program that `make test-tools` installs.
 pub fn tool(name: &str) -> PathBuf {
     let path = profile().parent().unwrap().join("tools/bin").join(name);

@@ -32,6 +32,7 @@ pub struct ClusterMount {
 impl ClusterMount {
     #[track_caller]
     pub(crate) fn new(
+        program: &Path,
         standpoint: &Standpoint,
         addresses: &[String],
         volume: &str,
@@ -49,7 +50,7 @@ impl ClusterMount {
         };
         let log_path = mount.log_path();
         let log = File::create(&log_path).unwrap();
-        let mut command = Command::new(place::holdfast());
+        let mut command = Command::new(program);
         command
             .args(["mount", "-f", "--cluster", &addresses.join(",")])
             .args(["--volume", volume, "-o", options])

@@ -22,6 +22,7 @@ const ENDED: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct ServeNode {
     id: u64,
+    program: PathBuf,
     address: String,
     data: PathBuf,
     log: PathBuf,
@@ -46,6 +47,7 @@ impl ServeNode {
     ) -> ServeNode {
         ServeNode {
             id,
+            program: place::holdfast(),
             address,
             data,
             log,
@@ -84,6 +86,11 @@ impl ServeNode {
     /// The next start uses another data directory.
     pub fn use_data(&mut self, data: PathBuf) {
         self.data = data;
+    }
+
+    /// The next start is of another program.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// The next run ends when it comes to this point.
@@ -126,7 +133,7 @@ impl ServeNode {
         self.logged_before = log.metadata().unwrap().len();
         let crash = self.crash_at.take();
         self.ends_at = crash.map(|(point, _)| point);
-        let mut command = Command::new(place::holdfast());
+        let mut command = Command::new(&self.program);
         command
             .args(["serve", "--id", &self.id.to_string()])
             .args(["--listen", &self.address, "--data"])

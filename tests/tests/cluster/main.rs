@@ -46,4 +46,5 @@ mod snapshot;
 mod sqlite;
 mod top;
 mod traces;
+mod upgrade;
 mod volumes;
