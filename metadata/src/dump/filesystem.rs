@@ -132,7 +132,8 @@ impl<V: View> Filesystem<V> {
     fn show(&self, key: &[u8]) -> Shown {
         let number = keys::first_number(key).unwrap_or_default();
         let is_shown = match prefix_of(key) {
-            None => false,
+            // A note that is left is wrong.
+            None | Some(Prefix::Orphan) => false,
             Some(Prefix::Volume) => return Shown::Other(self.volume.encode()),
             Some(Prefix::Block) => self.blocks.get(&number) != Some(&0),
             Some(Prefix::Shared) => match self.blocks.get(&number) {
@@ -219,11 +220,17 @@ fn less(used: Amounts, bytes: u64) -> Amounts {
     }
 }
 
+/// Who is noted and has no name indeed: of a damaged volume nothing else is left out.
 fn orphans(view: &impl View) -> Result<BTreeSet<u64>, Fault> {
     let (start, end) = keys::all(Prefix::Orphan);
     let mut orphans = BTreeSet::new();
     view.scan(&start, &end, &mut |key, _| {
-        orphans.extend(keys::first_number(key));
+        let number = keys::first_number(key).unwrap_or_default();
+        if let Some(inode) = view.get(&keys::inode(InodeId::new(number)))?
+            && Inode::decode(&inode)?.nlink == 0
+        {
+            orphans.insert(number);
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(orphans)

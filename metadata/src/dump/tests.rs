@@ -8,7 +8,9 @@ use crate::digest::digest;
 use crate::invariant::{self, State};
 use crate::keys::{self, BlockId};
 use crate::ops::fixture::Fixture;
-use crate::record::{Extent, ExtentHome, Inode, OwnerQuota, Quota, SessionRecord, Shared, Volume};
+use crate::record::{
+    Extent, ExtentHome, Inode, Orphan, OwnerQuota, Quota, SessionRecord, Shared, Volume,
+};
 use crate::snapshot::{self, SnapshotError};
 use crate::state_machine::load_volume;
 use crate::store::{Batch, Engine, MemoryEngine, View};
@@ -97,6 +99,18 @@ fn who_has_it_mounted_makes_no_difference() {
         vec![(keys::session(SessionId(3)), Some(session.encode()))],
     );
     assert_eq!(dump(state.engine()), before);
+}
+
+/// A dump may be the last there is of a damaged volume.
+#[test]
+fn a_note_that_is_wrong_leaves_nothing_out() {
+    let whole = dump(State::sound().engine());
+    for ino in [FILE, InodeId::new(77)] {
+        let state = State::sound();
+        let note = Orphan::default().encode();
+        set(state.engine(), vec![(keys::orphan(ino), Some(note))]);
+        assert_eq!(dump(state.engine()), whole, "{ino}");
+    }
 }
 
 #[test]
