@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     pub(crate) excluded: bool,
 
     /// A test that takes longer is ended, and has failed
-    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
 
     /// Write what was seen into expected/, instead of comparing with it

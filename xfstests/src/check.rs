@@ -66,16 +66,9 @@ impl Check<'_> {
     }
 
     fn run_once(&self, tests: &[&TestName], endings: &mut Endings) -> anyhow::Result<()> {
-        let mut child = self.spawn(tests)?;
-        let output = listen(&mut child)?;
-        let ended = self.follow(&mut child, &output, endings);
-        // What is left of it, whatever happened.
-        for pid in processes::descendants(child.id()) {
-            processes::signal(pid, Signal::SIGKILL);
-        }
-        processes::signal_group(child.id(), Signal::SIGKILL);
-        child.wait().context("cannot wait for check")?;
-        ended
+        let mut running = Running(self.spawn(tests)?);
+        let output = listen(&mut running.0)?;
+        self.follow(&running.0, &output, endings)
     }
 
     fn spawn(&self, tests: &[&TestName]) -> anyhow::Result<Child> {
@@ -92,7 +85,7 @@ impl Check<'_> {
 
     fn follow(
         &self,
-        child: &mut Child,
+        child: &Child,
         output: &Receiver<String>,
         endings: &mut Endings,
     ) -> anyhow::Result<()> {
@@ -103,7 +96,8 @@ impl Check<'_> {
             match output.recv_timeout(TICK) {
                 Ok(text) => {
                     log.write_all(text.as_bytes())?;
-                    print!("{text}");
+                    // Whoever reads it may have seen enough; the run goes on.
+                    write!(io::stdout(), "{text}").ok();
                     io::stdout().flush().ok();
                     for news in progress.hear(&text) {
                         let limit = match &news {
@@ -124,7 +118,7 @@ impl Check<'_> {
                 let name = progress
                     .running()
                     .map_or("check".to_owned(), TestName::to_string);
-                println!("\n{name} hangs: {step}");
+                writeln!(io::stdout(), "\n{name} hangs: {step}").ok();
                 if step.take(child.id(), &self.places.mounts)? {
                     break;
                 }
@@ -149,6 +143,19 @@ impl Check<'_> {
             }
             News::Began(_) => {}
         }
+    }
+}
+
+/// It ends with all that is left of it, whatever happened.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for pid in processes::descendants(self.0.id()) {
+            processes::signal(pid, Signal::SIGKILL);
+        }
+        processes::signal_group(self.0.id(), Signal::SIGKILL);
+        self.0.wait().ok();
     }
 }
 

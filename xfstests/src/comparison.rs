@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::exclusion::Exclusion;
+use crate::exclusion::{Class, Exclusion};
 use crate::expectation::Endings;
 use crate::outcome::Outcome;
 use crate::test_name::TestName;
@@ -21,11 +21,15 @@ pub(crate) fn surprises(
         let outcome = seen.get(test).map(|ended| ended.outcome);
         let remark = seen.get(test).map_or("", |ended| ended.remark.as_str());
         let line = if let Some(exclusion) = excluded.get(test) {
+            let is_only_slow = exclusion.class == Class::TooSlow;
             match outcome {
+                Some(Outcome::Passed) if is_only_slow => continue,
                 Some(Outcome::Passed) => format!("passes, but is excluded: {}", exclusion.reason),
                 Some(Outcome::NotRun) => {
                     format!("does not run ({remark}), and need not be excluded")
                 }
+                Some(Outcome::Failed) if is_only_slow => format!("fails: {remark}"),
+                None if is_only_slow => "was not reached".to_owned(),
                 Some(Outcome::Failed) | None => continue,
             }
         } else {
@@ -82,7 +86,6 @@ pub(crate) fn table(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exclusion::Class;
     use crate::outcome::Ended;
 
     fn endings(all: &[(&str, Outcome)]) -> Endings {
@@ -93,9 +96,18 @@ mod tests {
     }
 
     fn compare(seen: &[(&str, Outcome)], expected: &[(&str, Outcome)]) -> Vec<String> {
+        compare_excluded(Class::NotApplicable, seen, expected)
+    }
+
+    /// The second test is excluded, and selected all the same.
+    fn compare_excluded(
+        class: Class,
+        seen: &[(&str, Outcome)],
+        expected: &[(&str, Outcome)],
+    ) -> Vec<String> {
         let selected = ["generic/001", "generic/002"].map(|name| name.parse().unwrap());
         let excluded = Exclusion {
-            class: Class::NotApplicable,
+            class,
             reason: "needs a block device".into(),
         };
         let excluded = BTreeMap::from([("generic/002".parse().unwrap(), excluded)]);
@@ -151,6 +163,21 @@ mod tests {
             lines,
             ["generic/002 passes, but is excluded: needs a block device"]
         );
+    }
+
+    #[test]
+    fn one_that_only_takes_long_is_to_pass() {
+        let first = ("generic/001", Outcome::Passed);
+        let slow = |outcome| {
+            let seen = [first, ("generic/002", outcome)];
+            compare_excluded(Class::TooSlow, &seen, &[first]).concat()
+        };
+        assert_eq!(slow(Outcome::Passed), "");
+        assert_eq!(slow(Outcome::Failed), "generic/002 fails: why");
+        let not_run = "generic/002 does not run (why), and need not be excluded";
+        assert_eq!(slow(Outcome::NotRun), not_run);
+        let unreached = compare_excluded(Class::TooSlow, &[first], &[first]);
+        assert_eq!(unreached, ["generic/002 was not reached"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -56,11 +57,20 @@ fn main() -> anyhow::Result<ExitCode> {
     let expected = expectation::read(&arguments.lists, arguments.backend)?;
     let selected = tree.select(&arguments.groups, &arguments.without)?;
     let tests = without_excluded(&arguments, &selected, &excluded);
+    ensure!(
+        !tests.is_empty(),
+        "no test is left: {} are excluded (--slow, --excluded)",
+        selected.len()
+    );
 
     let begin = Instant::now();
     let seen = run(&arguments, &tree, &tests, &interrupt)?;
-    if arguments.accept {
-        expectation::accept(&arguments.lists, arguments.backend, &seen)?;
+    if arguments.accept && !interrupt.is_told() {
+        let ours = seen
+            .iter()
+            .filter(|(test, _)| !excluded.contains_key(*test));
+        let ours = ours.map(|(test, ended)| (test.clone(), ended.clone()));
+        expectation::accept(&arguments.lists, arguments.backend, &ours.collect())?;
     }
     let mut surprises = comparison::surprises(&tests, &seen, &expected, &excluded);
     if interrupt.is_told() {
@@ -123,13 +133,33 @@ fn run(
         limit: arguments.limit(),
         interrupt,
     };
+    let mut leavings = Leavings(Some((&places, backend)));
     let seen = check.run(tests);
-    let cleaned = check::clean_up(&places);
-    drop(backend);
+    leavings.take_away()?;
     if !arguments.keep {
         fs::remove_dir_all(&places.data).with_context(|| places.data.display().to_string())?;
     }
-    let seen = seen?;
-    cleaned?;
-    Ok(seen)
+    seen
+}
+
+/// What the tests and the run have mounted and started; it goes also in a panic.
+struct Leavings<'run>(Option<(&'run Places, backend::Running)>);
+
+impl Leavings<'_> {
+    fn take_away(&mut self) -> anyhow::Result<()> {
+        let Some((places, backend)) = self.0.take() else {
+            return Ok(());
+        };
+        let cleaned = check::clean_up(places);
+        drop(backend);
+        cleaned
+    }
+}
+
+impl Drop for Leavings<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.take_away() {
+            writeln!(io::stderr(), "{error:#}").ok();
+        }
+    }
 }

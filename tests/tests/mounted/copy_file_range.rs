@@ -6,7 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use holdfast_tests::system::copy_range;
-use holdfast_tests::{Mounted, Random};
+use holdfast_tests::{Mounted, Random, errno};
+use nix::errno::Errno;
 
 fn copy(from: &Path, to: &Path) {
     let source = File::open(from).unwrap();
@@ -108,4 +109,43 @@ fn a_copy_ends_where_the_source_ends() {
         fs::read_to_string(mounted.path("destination")).unwrap(),
         "6789"
     );
+}
+
+/// Of generic/564, which this machine cannot run.
+#[test]
+fn what_cannot_be_copied_is_refused() {
+    let mounted = Mounted::new();
+    fs::write(mounted.path("source"), "0123456789").unwrap();
+    fs::write(mounted.path("other"), "other").unwrap();
+    let open =
+        |name: &str, options: &mut fs::OpenOptions| options.open(mounted.path(name)).unwrap();
+    let both = open("source", File::options().read(true).write(true));
+    let reads = open("other", File::options().read(true));
+    let writes = open("other", File::options().write(true));
+    let appends = open("other", File::options().read(true).append(true));
+    let directory = File::open(mounted.root()).unwrap();
+    let refused = |from: &File, to: &File| errno(copy_range((from, 0), (to, 0), 4));
+    assert_eq!(refused(&writes, &both), Errno::EBADF, "not open to be read");
+    assert_eq!(
+        refused(&both, &reads),
+        Errno::EBADF,
+        "not open to be written"
+    );
+    assert_eq!(
+        refused(&both, &appends),
+        Errno::EBADF,
+        "open to be appended to"
+    );
+    assert_eq!(refused(&directory, &both), Errno::EISDIR);
+    for at in [0, 3] {
+        let overlap = copy_range((&both, 0), (&both, at), 4);
+        assert_eq!(errno(overlap), Errno::EINVAL, "onto itself, at {at}");
+    }
+    // What touches does not overlap.
+    assert_eq!(copy_range((&both, 0), (&both, 4), 4).unwrap(), 4);
+    assert_eq!(
+        fs::read_to_string(mounted.path("source")).unwrap(),
+        "0123012389"
+    );
+    assert_eq!(fs::read_to_string(mounted.path("other")).unwrap(), "other");
 }

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::process::Command;
 
-use holdfast_tests::{Mounted, errno};
+use holdfast_tests::{Mounted, errno, run};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::unistd::{Whence, lseek};
@@ -66,4 +67,34 @@ fn the_limit_of_the_process_is_efbig() {
         mounted.shell("trap '' XFSZ; ulimit -f 8; dd if=/dev/zero of=file bs=1M count=1");
     assert!(finished.stderr.contains("File too large"), "{finished:?}");
     assert!(fs::metadata(mounted.path("file")).unwrap().len() <= 8 * 1024);
+}
+
+/// Of generic/394, which this machine cannot run.
+#[test]
+fn nobody_goes_beyond_the_limit_of_his_process() {
+    let mounted = Mounted::new();
+    let file = mounted.path("file");
+    // 8 blocks of 512 bytes; who does not mind the signal gets EFBIG.
+    let run = |what: &str| {
+        let script = format!("trap '' XFSZ; ulimit -f 8; {what}");
+        let mut command = Command::new("sh");
+        run(command
+            .args(["-c", &script, "sh"])
+            .arg(&file)
+            .env("LC_ALL", "C"))
+    };
+    run("truncate -s 4096 $1").success();
+    for beyond in [
+        "truncate -s 4097 $1",
+        "dd status=none if=/dev/zero of=$1 bs=1 seek=4096 count=1 conv=notrunc",
+    ] {
+        let refused = run(beyond);
+        assert!(!refused.status.success(), "{beyond}");
+        assert!(
+            refused.stderr.contains("File too large"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(fs::metadata(&file).unwrap().len(), 4096);
 }
