@@ -1,11 +1,12 @@
 //! Applies the committed entries of a group, as many at once as are there.
 
 use std::io;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use holdfast_metadata::catalog::CatalogCommand;
 use holdfast_metadata::copies::Witness;
-use holdfast_metadata::{Command, Fault, News};
+use holdfast_metadata::{Command, Fault, News, Timestamp};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
@@ -22,6 +23,8 @@ use crate::raft::type_config::{Applied, Entry, LogId, Proposal, StoredMembership
 /// Most entries that are applied at once: what one batch of the store may hold.
 const CHUNK_ENTRIES_MAX: usize = 512;
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What was asked longer ago is not traced any more.
+const TRACED: Duration = Duration::from_mins(1);
 /// From so many bytes on, the thread that runs the chunk lets others run what waits behind it.
 const CHUNK_BYTES_LONG: usize = 64 * 1024;
 
@@ -152,7 +155,7 @@ impl Chunk {
                     let (term, index) = (log_id.leader_id.term, log_id.index);
                     tracing::debug!(%request, operation = asked(), term, index, "applying");
                     let span = tracing::debug_span!("apply", %request, operation = asked(), index);
-                    if !span.is_disabled() {
+                    if !span.is_disabled() && is_recent(command.now) {
                         self.traced.push(span);
                     }
                 }
@@ -166,6 +169,13 @@ impl Chunk {
         }
         Ok(())
     }
+}
+
+/// Not one that is applied again after a restart, or late by a node that was away: its trace was looked at long ago.
+fn is_recent(now: Timestamp) -> bool {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = time.unwrap_or_default().as_secs();
+    now.seconds.unsigned_abs().abs_diff(seconds) < TRACED.as_secs()
 }
 
 /// A chunk whose effects are visible.

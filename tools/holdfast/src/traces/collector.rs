@@ -1,20 +1,21 @@
 //! Where traces go: `http://HOST:PORT`, as OTLP over HTTP has it.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::num::NonZeroU16;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const SCHEME: &str = "http://";
 /// Where a collector takes traces unless the address says it.
 const PATH: &str = "/v1/traces";
-/// A collector is near; whoever is slower than this is not waited for.
+/// A collector is near; whoever takes longer for one message is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most that is read of an answer.
-const LINE_BYTES_MAX: u64 = 1024;
+const LINE_BYTES_MAX: usize = 1024;
 
 /// One that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +44,12 @@ impl FromStr for Collector {
             Some((authority, path)) => (authority, format!("/{path}")),
             None => (rest, String::from("/")),
         };
-        let port = authority.rsplit_once(':');
-        let is_fit =
-            port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let is_fit = authority.rsplit_once(':').is_some_and(|(host, port)| {
+            // An address with colons is in brackets.
+            let is_host = !host.is_empty() && (host.starts_with('[') || !host.contains(':'));
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            is_host && is_number && port.parse::<NonZeroU16>().is_ok()
+        });
         // Nothing that would be a line of its own.
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_fit || !is_plain || authority.contains('@') {
@@ -81,20 +85,21 @@ impl<'de> Deserialize<'de> for Collector {
 impl Collector {
     /// Hands over one message; an error is for the log.
     pub(super) fn take(&self, body: &[u8]) -> io::Result<()> {
-        let mut stream = self.connect()?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        self.take_within(PATIENCE, body)
+    }
+
+    fn take_within(&self, patience: Duration, body: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
+        let stream = self.connect(patience)?;
         let head = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             self.path,
             self.authority,
             body.len()
         );
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut status = String::new();
-        let mut answer = BufReader::new(io::Read::take(stream, LINE_BYTES_MAX));
-        answer.read_line(&mut status)?;
+        write(&stream, head.as_bytes(), deadline)?;
+        write(&stream, body, deadline)?;
+        let status = read_line(&stream, deadline)?;
         let code = status.split(' ').nth(1).unwrap_or_default();
         if code.len() == 3 && code.starts_with('2') {
             return Ok(());
@@ -105,10 +110,10 @@ impl Collector {
         )))
     }
 
-    fn connect(&self) -> io::Result<TcpStream> {
+    fn connect(&self, patience: Duration) -> io::Result<TcpStream> {
         let mut last = io::Error::other("it has no address");
         for address in self.authority.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
+            match TcpStream::connect_timeout(&address, patience) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             }
@@ -117,9 +122,79 @@ impl Collector {
     }
 }
 
+fn write(mut stream: &TcpStream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.set_write_timeout(Some(left(deadline)?))?;
+        let count = stream.write(bytes).map_err(late)?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The first line, or what there is of it.
+fn read_line(mut stream: &TcpStream, deadline: Instant) -> io::Result<String> {
+    let (mut line, mut part) = (Vec::new(), [0; 128]);
+    while line.len() < LINE_BYTES_MAX && !line.contains(&b'\n') {
+        stream.set_read_timeout(Some(left(deadline)?))?;
+        let count = stream.read(&mut part).map_err(late)?;
+        if count == 0 {
+            break;
+        }
+        line.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
+    let line = String::from_utf8_lossy(&line);
+    Ok(line.lines().next().unwrap_or_default().to_owned())
+}
+
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(late(io::ErrorKind::TimedOut.into()));
+    }
+    Ok(left)
+}
+
+/// In words, if it is that nothing came in time.
+fn late(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::other("it does not answer in time")
+        }
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
+
+    #[test]
+    fn who_answers_a_letter_at_a_time_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (over, is_over) = mpsc::channel::<()>();
+        let slow = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let letter = Duration::from_millis(10);
+            while is_over.recv_timeout(letter) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // It has hung up, and is about to say so.
+                stream.write_all(b"H").ok();
+            }
+        });
+        let patience = Duration::from_millis(300);
+        let collector: Collector = url.parse().unwrap();
+        let refused = collector.take_within(patience, b"{}").unwrap_err();
+        assert_eq!(refused.to_string(), "it does not answer in time");
+        drop(over);
+        slow.join().unwrap();
+    }
 
     #[test]
     fn an_address_is_a_host_and_a_port_and_perhaps_a_path() {
@@ -147,6 +222,9 @@ mod tests {
             "http://:4318",
             "http://host:port",
             "http://host:70000",
+            "http://host:0",
+            "http://host:+80",
+            "http://::1:4318",
             "http://me@host:4318",
             "http://host:4318/a b",
             "http://host:4318/\r\nX: y",

@@ -59,9 +59,9 @@ impl Sender {
     /// Waits until what was sent is handed over, but not longer than this.
     pub(super) fn finish(&self, limit: Duration) {
         let (told, hears) = mpsc::sync_channel(1);
-        if self.to.try_send(Item::Finish(told)).is_ok() {
-            // It is too late, or all is there.
-            hears.recv_timeout(limit).ok();
+        let is_asked = self.to.try_send(Item::Finish(told)).is_ok();
+        if !is_asked || hears.recv_timeout(limit).is_err() {
+            tracing::warn!("what was traced last is not sent: the collector is slow");
         }
     }
 }
@@ -109,14 +109,16 @@ impl Line {
             return;
         }
         let taken = self.collector.take(&message(&self.instance, &spans));
-        let mut left_out = self.left_out.swap(0, Ordering::Relaxed);
         let error = taken.err();
         if error.is_some() {
-            left_out += spans.len() as u64;
+            let lost = spans.len() as u64;
+            self.left_out.fetch_add(lost, Ordering::Relaxed);
         }
-        if left_out > 0
+        // What no line tells of now, a later one does.
+        if self.left_out.load(Ordering::Relaxed) > 0
             && let Some(more) = LINES.due()
         {
+            let left_out = self.left_out.swap(0, Ordering::Relaxed);
             let collector = tracing::field::display(&self.collector);
             let error = error.map(tracing::field::display);
             tracing::warn!(collector, error, left_out, more, "spans are not traced");
