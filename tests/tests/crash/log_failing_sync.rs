@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use holdfast_tests::{Contents, Loss, Random};
+use holdfast_tests::{Contents, Film, Loss, Moment, Random};
 
 use super::log_life::{GROUPS, Life, open};
 
@@ -52,6 +52,13 @@ fn assert_stopped(life: &Life, random: &mut Random) {
     }
 }
 
+/// The film and its end: RocksDB's own threads go on with the disk after it.
+fn until_now(life: &Life) -> (Film, Moment) {
+    let film = life.disk.film();
+    let end = film.end();
+    (film, end)
+}
+
 /// One log, of which a sync fails after so many; answers whether there were so many.
 fn live(syncs: u64, scratch: &Path, random: &mut Random, failed: &mut Failed) -> bool {
     let mut life = Life::begin(&scratch.join(syncs.to_string()), Contents::default());
@@ -64,7 +71,7 @@ fn live(syncs: u64, scratch: &Path, random: &mut Random, failed: &mut Failed) ->
     if stopped {
         assert_stopped(&life, random);
     }
-    let (mut film, moment) = (life.disk.film(), life.disk.moment());
+    let (mut film, moment) = until_now(&life);
     life.check(&mut film, moment, Loss::All, scratch);
     life.check(&mut film, moment, Loss::Some(random), scratch);
     life = life.reopen(|disk| {
@@ -76,7 +83,7 @@ fn live(syncs: u64, scratch: &Path, random: &mut Random, failed: &mut Failed) ->
     for _ in 0..STEPS_AFTER {
         life.step(random).unwrap();
     }
-    let (mut film, moment) = (life.disk.film(), life.disk.moment());
+    let (mut film, moment) = until_now(&life);
     life.check(&mut film, moment, Loss::All, scratch);
     true
 }
