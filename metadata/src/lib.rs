@@ -36,6 +36,7 @@
 
 mod apply;
 pub mod catalog;
+mod change;
 mod command;
 pub mod copies;
 mod digest;
@@ -53,6 +54,7 @@ pub mod model;
 mod news;
 mod ops;
 mod outcome;
+mod paths;
 mod permission;
 mod queries;
 mod query;
@@ -64,6 +66,7 @@ pub mod store;
 mod types;
 mod xattr;
 
+pub use change::{Change, Happened, Name};
 pub use command::{
     CancelLock, Command, CopyRange, CountOwners, Create, ExpireSession, Fallocate, FallocateMode,
     Link, LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
@@ -77,6 +80,7 @@ pub use outcome::{
     Answer, DirectoryEntry, LockInfo, Outcome, OwnerInfo, Owners, PosixError, QuotaInfo, Reply,
     SessionInfo, Statistics, TicketState,
 };
+pub use paths::Paths;
 pub use query::{Query, SeekTarget, TestLock};
 pub use state_machine::{Applied, Format, StateMachine, load_position};
 pub use store::{Engine, MemoryEngine};

@@ -22,7 +22,7 @@ mod xattr;
 pub use codec::{Decoder, Encoder};
 pub use dentry::{Dentry, OrderEntry};
 pub use extent::{Extent, ExtentHome};
-pub use inode::{DirectoryBody, Inode, InodeBody};
+pub use inode::{DirectoryBody, Inode, InodeBody, Place};
 pub use lock::{LockCount, LockRecord};
 pub use orphan::Orphan;
 pub use outcome::OutcomeRecord;

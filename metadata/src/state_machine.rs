@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use bytes::Bytes;
 
 use crate::apply;
+use crate::change::Change;
 use crate::command::Command;
 use crate::copies::{Record, Recorder, Touches, Witness};
 use crate::fault::Fault;
@@ -66,6 +67,8 @@ pub struct Applied {
     pub outcomes: Vec<Outcome>,
     /// In the order in which it came about.
     pub news: Vec<News>,
+    /// The same of what is told to who watches, with the number of the command that did it.
+    pub changes: Vec<(usize, Change)>,
 }
 
 /// The state of a volume in an engine.
@@ -106,7 +109,7 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply(&self, index: LogIndex, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, index)?;
-        let applied = self.apply_locked(&mut volume, (index, None), commands, None)?;
+        let applied = self.apply_locked(&mut volume, (index, None), commands, Listeners::NONE)?;
         Ok(applied.outcomes)
     }
 
@@ -130,7 +133,11 @@ impl<E: Engine> StateMachine<E> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         check_order(volume.applied, position.index)?;
         let place = (position.index, Some(&position.record));
-        self.apply_locked(&mut volume, place, commands, witness)
+        let listeners = Listeners {
+            witness,
+            may_watch: true,
+        };
+        self.apply_locked(&mut volume, place, commands, listeners)
     }
 
     /// What the last position said; nothing when there was none.
@@ -142,7 +149,7 @@ impl<E: Engine> StateMachine<E> {
     pub fn apply_next(&self, commands: &[Command]) -> Result<Vec<Outcome>, Fault> {
         let mut volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
         let index = volume.applied.next();
-        let applied = self.apply_locked(&mut volume, (index, None), commands, None)?;
+        let applied = self.apply_locked(&mut volume, (index, None), commands, Listeners::NONE)?;
         Ok(applied.outcomes)
     }
 
@@ -151,17 +158,23 @@ impl<E: Engine> StateMachine<E> {
         volume: &mut Volume,
         (index, note): (LogIndex, Option<&Bytes>),
         commands: &[Command],
-        witness: Option<&dyn Witness>,
+        Listeners { witness, may_watch }: Listeners<'_>,
     ) -> Result<Applied, Fault> {
         let mut overlay = Overlay::new(CachedView::of_writer(self.engine.latest(), &self.inodes));
         let mut next = *volume;
         next.applied = index;
-        let mut news = Vec::new();
+        let mut told = Told {
+            news: Vec::new(),
+            changes: may_watch.then(Vec::new),
+        };
+        let mut changes = Vec::new();
         let witness = witness.filter(|witness| witness.listens());
         let mut touches = witness.map(|_| Touches::default());
         let mut outcomes = Vec::with_capacity(commands.len());
-        for command in commands {
-            outcomes.push(run(&mut overlay, &mut next, &mut news, command)?);
+        for (number, command) in commands.iter().enumerate() {
+            outcomes.push(run(&mut overlay, &mut next, &mut told, command)?);
+            let told = told.changes.iter_mut().flat_map(|told| told.drain(..));
+            changes.extend(told.map(|change| (number, change)));
             if let Some(touches) = &mut touches {
                 touches.note(overlay.current(), command.request.map(|id| id.session));
             }
@@ -181,7 +194,11 @@ impl<E: Engine> StateMachine<E> {
         self.inodes
             .commit(batch, |batch| self.engine.commit(batch))?;
         *volume = next;
-        Ok(Applied { outcomes, news })
+        Ok(Applied {
+            outcomes,
+            news: told.news,
+            changes,
+        })
     }
 
     /// Answers a query from the state after the last batch whose apply returned.
@@ -264,12 +281,34 @@ pub(crate) fn check_order(applied: LogIndex, index: LogIndex) -> Result<(), Faul
     Err(Fault::corrupt("log", detail))
 }
 
+/// Who hears of a batch besides those who wait for its outcomes.
+#[derive(Clone, Copy)]
+struct Listeners<'a> {
+    witness: Option<&'a dyn Witness>,
+    /// What it changes is told, too.
+    may_watch: bool,
+}
+
+impl Listeners<'_> {
+    const NONE: Listeners<'static> = Listeners {
+        witness: None,
+        may_watch: false,
+    };
+}
+
+/// What commands have told besides their outcomes.
+struct Told {
+    news: Vec<News>,
+    /// Of the command that runs, if it is asked for.
+    changes: Option<Vec<Change>>,
+}
+
 /// Runs one command, whose changes the caller accepts; a refused one leaves no trace but its idempotency record, unless it
 /// says so itself.
 fn run<V: View>(
     overlay: &mut Overlay<V>,
     volume: &mut Volume,
-    news: &mut Vec<News>,
+    told: &mut Told,
     command: &Command,
 ) -> Result<Outcome, Fault> {
     if volume.load.is_some() && !command.operation.is_for_loading() {
@@ -281,14 +320,15 @@ fn run<V: View>(
     }
     let mut changed = *volume;
     let ledger = Ledger::of(volume);
-    let news_before = news.len();
+    let news_before = told.news.len();
     let mut context = Context {
         state: overlay,
         volume: &mut changed,
         now: command.now,
         credentials: &command.credentials,
         request: command.request,
-        news: &mut *news,
+        news: &mut told.news,
+        changes: told.changes.as_mut(),
         ledger,
     };
     let applied = apply::apply(&mut context, &command.operation)
@@ -304,7 +344,10 @@ fn run<V: View>(
         }
         Err(Stop::Posix(error)) => {
             overlay.reject();
-            news.truncate(news_before);
+            told.news.truncate(news_before);
+            if let Some(changes) = &mut told.changes {
+                changes.clear();
+            }
             Err(error)
         }
         Err(Stop::Fault(fault)) => return Err(fault),
@@ -360,6 +403,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         ctime: format.now,
         btime: format.now,
         tree: None,
+        place: None,
         body: InodeBody::Directory(DirectoryBody {
             parent: InodeId::ROOT,
             next_cookie: Cookie::FIRST,

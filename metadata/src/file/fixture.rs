@@ -67,6 +67,7 @@ impl Fixture {
             now: Timestamp::default(),
             request: None,
             news: &mut Vec::new(),
+            changes: None,
             credentials: &self.credentials,
             ledger: Ledger::default(),
         };
@@ -327,6 +328,7 @@ fn empty_file() -> Inode {
         ctime: Timestamp::default(),
         btime: Timestamp::default(),
         tree: None,
+        place: None,
         body: InodeBody::Regular,
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::rescue;
 use crate::fault::Fault;
 use crate::keys;
-use crate::record::{Inode, InodeBody, Volume};
+use crate::record::{Inode, InodeBody, Place, Volume};
 use crate::state_machine::load_volume;
 use crate::store::Transaction;
 use crate::types::{Cookie, InodeId, Timestamp};
@@ -36,6 +36,8 @@ pub(super) enum Field {
     /// None from here on is in use.
     NextCookie(Cookie),
     Parent(InodeId),
+    /// Where it is listed.
+    Place(Option<Place>),
     Allocated(u64),
     Xattrs(u32),
 }
@@ -106,6 +108,7 @@ impl Field {
                     body.parent = parent;
                 }
             }
+            Field::Place(place) => inode.place = place,
             Field::Allocated(bytes) => inode.allocated = bytes,
             Field::Xattrs(count) => inode.xattrs = count,
         }

@@ -1,6 +1,6 @@
 //! Names lead to inodes that exist, of the kind they say, as many as the link count says.
 //!
-//! Keeps 24 bytes a name, sorted by where it leads.
+//! Keeps 32 bytes a name, sorted by where it leads.
 
 use super::cursor::Cursor;
 use super::mend::{Field, Mend};
@@ -8,14 +8,15 @@ use super::report::Report;
 use super::rescue;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, Inode, InodeBody};
+use crate::record::{Dentry, Inode, InodeBody, Place};
 use crate::store::View;
-use crate::types::{FileKind, InodeId};
+use crate::types::{Cookie, FileKind, InodeId};
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Name {
     target: u64,
     parent: u64,
+    cookie: u64,
     kind: FileKind,
 }
 
@@ -49,6 +50,7 @@ fn collect(view: &dyn View, report: &mut Report<'_>) -> Result<Vec<Name>, Fault>
         names.push(Name {
             target: dentry.ino.get(),
             parent,
+            cookie: dentry.cookie.0,
             kind: dentry.kind,
         });
     }
@@ -84,6 +86,7 @@ fn compare(
             )
         });
     }
+    place(ino, inode, names, report);
     let InodeBody::Directory(body) = &inode.body else {
         if names.len() as u64 != u64::from(inode.nlink) {
             let mend = match u32::try_from(names.len()) {
@@ -135,11 +138,38 @@ fn compare(
     Ok(())
 }
 
+/// An inode that says where it is listed is listed there.
+fn place(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
+    let Some(said) = inode.place else {
+        return;
+    };
+    let is_there = |name: &Name| name.place() == said;
+    if names.iter().any(is_there) {
+        return;
+    }
+    let mend = Mend::Inode(ino, Field::Place(names.first().map(Name::place)));
+    report.add_mendable(Some(mend), || {
+        format!(
+            "inode {ino} says that it has cookie {} in directory {}, where it has no name",
+            said.cookie.0, said.directory
+        )
+    });
+}
+
+impl Name {
+    fn place(&self) -> Place {
+        Place {
+            directory: InodeId::new(self.parent),
+            cookie: Cookie(self.cookie),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::invariant::testing::{DIRECTORY, FILE, State};
     use crate::keys;
-    use crate::record::{DirectoryBody, InodeBody};
+    use crate::record::{DirectoryBody, InodeBody, Place};
     use crate::types::{Cookie, InodeId};
 
     #[test]
@@ -161,6 +191,20 @@ mod tests {
         let mut state = State::sound();
         state.change(FILE, |inode| inode.body = InodeBody::Fifo);
         state.expect("names: a name in directory 1 calls inode 2 a Regular, but it is a Fifo");
+    }
+
+    #[test]
+    fn a_wrong_place_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| {
+            inode.place = Some(Place {
+                directory: InodeId::ROOT,
+                cookie: Cookie(4),
+            });
+        });
+        state.expect(
+            "names: inode 2 says that it has cookie 4 in directory 1, where it has no name",
+        );
     }
 
     #[test]

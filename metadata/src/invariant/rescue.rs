@@ -7,7 +7,7 @@ use super::mend::Mend;
 use super::report::{MENDS_MAX, Report};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Volume};
+use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Place, Volume};
 use crate::state_machine::load_volume;
 use crate::store::{Transaction, View};
 use crate::types::{Cookie, FileKind, FileName, InodeFlags, InodeId, Mode, OwnerCount, Timestamp};
@@ -94,12 +94,14 @@ pub(super) fn name(state: &mut dyn Transaction, ino: InodeId, now: Timestamp) ->
         _ => inode.nlink = 1,
     }
     inode.ctime = now;
-    state.put(keys::inode(ino), inode.encode());
     let mut name = format!("#{ino}");
     while state.contains(&keys::dentry(place, name.as_bytes()))? {
         name.push('~');
     }
-    add(state, place, name.as_bytes(), (ino, inode.kind()), now)
+    let entry = (ino, inode.kind());
+    inode.place = Some(add(state, place, name.as_bytes(), entry, now)?);
+    state.put(keys::inode(ino), inode.encode());
+    Ok(())
 }
 
 enum Found {
@@ -133,6 +135,8 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
     let sequence = unused(state, &volume)?;
     let ino = new_inode(sequence).ok_or_else(|| missing("an inode number that is not in use"))?;
     volume.next_inode = sequence.saturating_add(1);
+    let entry = (ino, FileKind::Directory);
+    let place = add(state, InodeId::ROOT, NAME, entry, now)?;
     let inode = Inode {
         mode: Mode::new(MODE),
         flags: InodeFlags::default(),
@@ -150,6 +154,7 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
         ctime: now,
         btime: now,
         tree: root.tree,
+        place: Some(place),
         body: InodeBody::Directory(DirectoryBody {
             parent: InodeId::ROOT,
             next_cookie: Cookie::FIRST,
@@ -158,8 +163,6 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
     volume.inodes += 1;
     state.put(keys::volume(), volume.encode());
     state.put(keys::inode(ino), inode.encode());
-    let entry = (ino, FileKind::Directory);
-    add(state, InodeId::ROOT, NAME, entry, now)?;
     Ok(ino)
 }
 
@@ -181,14 +184,14 @@ fn new_inode(sequence: u64) -> Option<InodeId> {
     InodeId::in_shard(InodeId::ROOT.shard(), sequence)
 }
 
-/// Adds a name that is not there.
+/// Adds a name that is not there; answers where it is listed.
 fn add(
     state: &mut dyn Transaction,
     parent: InodeId,
     name: &[u8],
     (ino, kind): (InodeId, FileKind),
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<Place, Fault> {
     let corrupt = |detail: &str| Fault::corrupt(format!("inode {parent}"), detail.to_owned());
     let name = FileName::new(name).map_err(|_| corrupt("not a name"))?;
     let mut inode = directory(state, parent)?.ok_or_else(|| corrupt("not a directory"))?;
@@ -205,7 +208,10 @@ fn add(
     state.put(keys::dentry(parent, name.as_bytes()), dentry.encode());
     let order = OrderEntry { ino, kind, name };
     state.put(keys::order(parent, cookie), order.encode());
-    Ok(())
+    Ok(Place {
+        directory: parent,
+        cookie,
+    })
 }
 
 /// Behind what is listed; the counter may be behind it, and one that is too large is mended before.

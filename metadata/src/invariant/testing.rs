@@ -178,6 +178,7 @@ impl State {
             ctime: Timestamp::default(),
             btime: Timestamp::default(),
             tree: None,
+            place: None,
             body,
         };
         self.put(keys::inode(ino), &inode.encode());

@@ -1,5 +1,6 @@
 //! What an operation works with: the state, the time and the caller.
 
+use crate::change::{Change, Happened};
 use crate::fault::Fault;
 use crate::keys::{self, BlockId};
 use crate::news::News;
@@ -7,7 +8,7 @@ use crate::outcome::PosixError;
 use crate::quota::Ledger;
 use crate::record::{Inode, InodeBody, Volume};
 use crate::store::{Transaction, View};
-use crate::types::{Credentials, InodeFlags, InodeId, RequestId, Timestamp};
+use crate::types::{Credentials, FileKind, InodeFlags, InodeId, RequestId, Timestamp};
 
 /// Why an operation did not go on.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Context<'a> {
     pub(crate) request: Option<RequestId>,
     /// What others want to hear of.
     pub(crate) news: &'a mut Vec<News>,
+    /// What is told to who watches, if anybody may.
+    pub(crate) changes: Option<&'a mut Vec<Change>>,
     /// What is taken of quota trees and given back; settled when the operation is done.
     pub(crate) ledger: Ledger,
 }
@@ -92,6 +95,23 @@ impl Context<'_> {
     /// Stores the inode.
     pub(crate) fn put_inode(&mut self, ino: InodeId, inode: &Inode) {
         self.state.put(keys::inode(ino), inode.encode());
+    }
+
+    /// Tells what happened to an inode.
+    pub(crate) fn tell(
+        &mut self,
+        ino: InodeId,
+        kind: FileKind,
+        happened: impl FnOnce() -> Happened,
+    ) {
+        if let Some(changes) = &mut self.changes {
+            let happened = happened();
+            changes.push(Change {
+                ino,
+                kind,
+                happened,
+            });
+        }
     }
 
     /// A number that no inode has had.

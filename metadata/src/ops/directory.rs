@@ -1,13 +1,14 @@
 //! A directory while an operation changes it: its inode, its names and their order.
 
 use super::{Context, Stop, load_inode};
+use crate::change::{Happened, Name};
 use crate::fault::Fault;
 use crate::keys;
 use crate::limits::LINKS_MAX;
 use crate::news::News;
 use crate::outcome::PosixError;
 use crate::permission;
-use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan};
+use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan, Place};
 use crate::types::{Attributes, Cookie, FileKind, FileName, InodeFlags, InodeId, Mode};
 
 /// A directory that was loaded; [`Directory::store`] keeps what changed.
@@ -80,6 +81,19 @@ impl Directory {
     /// Refuses to take a name from a directory that is immutable or append-only.
     pub(crate) fn check_may_remove(&self) -> Result<(), PosixError> {
         super::check_changeable(&self.inode)
+    }
+
+    /// Where the next name that is added is listed.
+    pub(crate) fn next_place(&self) -> Place {
+        self.place(self.body.next_cookie)
+    }
+
+    /// Where the name is listed that has this cookie.
+    pub(crate) fn place(&self, cookie: Cookie) -> Place {
+        Place {
+            directory: self.ino,
+            cookie,
+        }
     }
 
     /// Adds a name at the end of the listing.
@@ -161,9 +175,18 @@ impl Directory {
         name: &FileName,
         new: NewInode,
     ) -> Result<Attributes, Stop> {
-        let (ino, inode) = new_inode(context, self, new)?;
+        let (ino, inode) = new_inode(context, self, self.next_place(), new)?;
         self.add(context, name, ino, inode.kind())?;
+        context.tell(ino, inode.kind(), || Happened::Made(self.named(name)));
         Ok(inode.attributes(ino))
+    }
+
+    /// The name as others are told of it.
+    pub(crate) fn named(&self, name: &FileName) -> Name {
+        Name {
+            directory: self.ino,
+            name: name.clone(),
+        }
     }
 
     /// Keeps what changed.
@@ -217,6 +240,7 @@ impl Directory {
 pub(crate) fn new_inode(
     context: &mut Context<'_>,
     parent: &Directory,
+    place: Place,
     new: NewInode,
 ) -> Result<(InodeId, Inode), Stop> {
     let ino = context.allocate_inode()?;
@@ -237,6 +261,7 @@ pub(crate) fn new_inode(
         ctime: context.now,
         btime: context.now,
         tree: parent.inode.tree,
+        place: Some(place),
         body: new.body,
     };
     match &inode.body {
@@ -275,6 +300,7 @@ pub(crate) fn drop_link(
     context: &mut Context<'_>,
     ino: InodeId,
     mut inode: Inode,
+    gone: Place,
 ) -> Result<bool, Stop> {
     inode.nlink = if inode.kind() == FileKind::Directory {
         0
@@ -285,6 +311,7 @@ pub(crate) fn drop_link(
             .ok_or_else(|| Fault::corrupt(format!("inode {ino}"), "nlink below zero"))?
     };
     inode.ctime = context.now;
+    inode.place = inode.place.filter(|place| *place != gone);
     context.put_inode(ino, &inode);
     let orphaned = inode.nlink == 0;
     if orphaned {

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::{Context, Stop, check_changeable};
+use crate::change::Happened;
 use crate::command::Link;
 use crate::limits::LINKS_MAX;
 use crate::outcome::{Answer, PosixError};
@@ -30,8 +31,12 @@ pub(crate) fn apply(context: &mut Context<'_>, link: &Link) -> Result<Answer, St
     }
     inode.nlink += 1;
     inode.ctime = context.now;
+    inode.place = Some(directory.next_place());
     context.put_inode(link.ino, &inode);
     directory.add(context, &link.name, link.ino, inode.kind())?;
+    context.tell(link.ino, inode.kind(), || {
+        Happened::Linked(directory.named(&link.name))
+    });
     directory.store(context);
     Ok(Answer::Entry {
         attributes: inode.attributes(link.ino),

@@ -6,9 +6,10 @@
 
 use super::directory::{self, Directory, NewInode, check_seen, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
+use crate::change::{Happened, Name};
 use crate::command::Rename;
 use crate::outcome::{Answer, PosixError};
-use crate::record::{Dentry, Inode, InodeBody};
+use crate::record::{Dentry, Inode, InodeBody, Place};
 use crate::types::{FileKind, InodeId, Mode};
 
 pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer, Stop> {
@@ -65,8 +66,10 @@ fn stay_under_new_name(
     let inode = check_may_move(context, moved, rename.new_parent)?;
     check_seen(rename.seen, None)?;
     directory.rename(context, &rename.name, &rename.new_name, moved);
+    let place = directory.place(moved.cookie);
     directory.store(context);
-    arrive(context, moved.ino, inode, rename.new_parent);
+    arrive(context, moved.ino, inode, place);
+    tell(context, rename, moved, None);
     Ok(Answer::Renamed { orphaned: None })
 }
 
@@ -77,11 +80,13 @@ fn move_to_new_name(
 ) -> Result<Answer, Stop> {
     let inode = check_may_move(context, moved, rename.new_parent)?;
     check_seen(rename.seen, None)?;
-    leave(context, rename, moved)?;
+    let whiteout = leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
+    let place = target.next_place();
     target.add(context, &rename.new_name, moved.ino, moved.kind)?;
     target.store(context);
-    arrive(context, moved.ino, inode, rename.new_parent);
+    arrive(context, moved.ino, inode, place);
+    tell(context, rename, moved, whiteout);
     Ok(Answer::Renamed { orphaned: None })
 }
 
@@ -105,12 +110,17 @@ fn replace(
         _ => {}
     }
     check_seen(rename.seen, Some(replaced))?;
-    leave(context, rename, moved)?;
+    let whiteout = leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     target.redirect(context, &rename.new_name, replaced, moved.ino, moved.kind)?;
+    let place = target.place(replaced.cookie);
     target.store(context);
-    arrive(context, moved.ino, inode, rename.new_parent);
-    let orphaned = drop_link(context, replaced.ino, victim)?;
+    arrive(context, moved.ino, inode, place);
+    let orphaned = drop_link(context, replaced.ino, victim, place)?;
+    context.tell(replaced.ino, replaced.kind, || {
+        Happened::Removed(new_name(rename))
+    });
+    tell(context, rename, moved, whiteout);
     Ok(Answer::Renamed {
         orphaned: orphaned.then_some(replaced.ino),
     })
@@ -126,12 +136,19 @@ fn exchange(
     let second_inode = check_may_move(context, second, rename.parent)?;
     let mut source = Directory::load(context, rename.parent)?;
     source.redirect(context, &rename.name, first, second.ino, second.kind)?;
+    let first_place = source.place(first.cookie);
     source.store(context);
     let mut target = Directory::load(context, rename.new_parent)?;
     target.redirect(context, &rename.new_name, second, first.ino, first.kind)?;
+    let second_place = target.place(second.cookie);
     target.store(context);
-    arrive(context, first.ino, first_inode, rename.new_parent);
-    arrive(context, second.ino, second_inode, rename.parent);
+    arrive(context, first.ino, first_inode, second_place);
+    arrive(context, second.ino, second_inode, first_place);
+    context.tell(first.ino, first.kind, || Happened::Exchanged {
+        from: name(rename),
+        to: new_name(rename),
+        other: second.ino,
+    });
     Ok(Answer::Renamed { orphaned: None })
 }
 
@@ -163,9 +180,14 @@ fn check_not_below(context: &Context<'_>, place: InodeId, directory: InodeId) ->
     }
 }
 
-/// Takes the old name away, or leaves a whiteout under it.
-fn leave(context: &mut Context<'_>, rename: &Rename, moved: Dentry) -> Result<(), Stop> {
+/// Takes the old name away, or leaves a whiteout under it, which it answers.
+fn leave(
+    context: &mut Context<'_>,
+    rename: &Rename,
+    moved: Dentry,
+) -> Result<Option<InodeId>, Stop> {
     let mut source = Directory::load(context, rename.parent)?;
+    let mut left = None;
     if rename.flags.whiteout {
         let whiteout = NewInode {
             body: InodeBody::CharacterDevice,
@@ -173,20 +195,49 @@ fn leave(context: &mut Context<'_>, rename: &Rename, moved: Dentry) -> Result<()
             umask: Mode::default(),
             device: 0,
         };
-        let (ino, inode) = directory::new_inode(context, &source, whiteout)?;
+        let place = source.place(moved.cookie);
+        let (ino, inode) = directory::new_inode(context, &source, place, whiteout)?;
         source.redirect(context, &rename.name, moved, ino, inode.kind())?;
+        left = Some(ino);
     } else {
         source.remove(context, &rename.name, moved)?;
     }
     source.store(context);
-    Ok(())
+    Ok(left)
 }
 
-/// The moved inode notes the change, and a directory its new parent.
-fn arrive(context: &mut Context<'_>, ino: InodeId, mut inode: Inode, parent: InodeId) {
+/// The moved inode notes the change and where it is listed, and a directory its new parent.
+fn arrive(context: &mut Context<'_>, ino: InodeId, mut inode: Inode, place: Place) {
     inode.ctime = context.now;
+    inode.place = Some(place);
     if let InodeBody::Directory(body) = &mut inode.body {
-        body.parent = parent;
+        body.parent = place.directory;
     }
     context.put_inode(ino, &inode);
+}
+
+fn tell(context: &mut Context<'_>, rename: &Rename, moved: Dentry, whiteout: Option<InodeId>) {
+    context.tell(moved.ino, moved.kind, || Happened::Renamed {
+        from: name(rename),
+        to: new_name(rename),
+    });
+    if let Some(ino) = whiteout {
+        context.tell(ino, FileKind::CharacterDevice, || {
+            Happened::Made(name(rename))
+        });
+    }
+}
+
+fn name(rename: &Rename) -> Name {
+    Name {
+        directory: rename.parent,
+        name: rename.name.clone(),
+    }
+}
+
+fn new_name(rename: &Rename) -> Name {
+    Name {
+        directory: rename.new_parent,
+        name: rename.new_name.clone(),
+    }
 }

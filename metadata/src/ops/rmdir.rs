@@ -2,6 +2,7 @@
 
 use super::directory::{Directory, check_seen, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
+use crate::change::Happened;
 use crate::command::Rmdir;
 use crate::outcome::{Answer, PosixError};
 use crate::types::FileKind;
@@ -20,9 +21,13 @@ pub(crate) fn apply(context: &mut Context<'_>, rmdir: &Rmdir) -> Result<Answer, 
         return Err(PosixError::NotEmpty.into());
     }
     check_seen(rmdir.seen, Some(dentry))?;
+    context.tell(dentry.ino, dentry.kind, || {
+        Happened::Removed(directory.named(&rmdir.name))
+    });
     directory.remove(context, &rmdir.name, dentry)?;
+    let place = directory.place(dentry.cookie);
     directory.store(context);
-    let orphaned = drop_link(context, dentry.ino, inode)?;
+    let orphaned = drop_link(context, dentry.ino, inode, place)?;
     Ok(Answer::Removed {
         ino: dentry.ino,
         orphaned,

@@ -1,6 +1,7 @@
 //! `setxattr`.
 
 use super::{Context, Stop, check_changeable};
+use crate::change::Happened;
 use crate::command::{SetXattr, SetXattrMode};
 use crate::limits::XATTR_VALUE_BYTES_MAX;
 use crate::outcome::{Answer, PosixError};
@@ -31,6 +32,7 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &SetXattr) -> Result<Ans
     }
     inode.ctime = context.now;
     context.put_inode(command.ino, &inode);
+    context.tell(command.ino, inode.kind(), || Happened::Attributes);
     Ok(Answer::Done)
 }
 

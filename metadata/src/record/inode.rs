@@ -9,12 +9,17 @@ use crate::types::{Attributes, Cookie, FileKind, InodeFlags, InodeId, Mode, Time
 const VERSION: u8 = 1;
 /// Of an inode in a quota tree.
 const VERSION_IN_TREE: u8 = 2;
+/// Of one that knows where it is listed.
+const VERSION_PLACED: u8 = 3;
+/// Of one that is in a quota tree and knows where it is listed.
+const VERSION_PLACED_IN_TREE: u8 = 4;
 
 /// The value under `I` ino:
 ///
 /// `version 1 | kind 1 | mode 2 | flags 4 | uid 4 | gid 4 | nlink 4 | generation 4 | device 4 |
 /// project 4 | xattrs 4 | size 8 | allocated 8 | atime 12 | mtime 12 | ctime 12 | btime 12`, of an inode
-/// in a quota tree, in version 2, `tree 8`, then for a directory `parent 8 | next cookie 8`, for a symlink its target.
+/// in a quota tree, in versions 2 and 4, `tree 8`, of one that knows where it is listed, in versions 3 and 4, `directory 8 | cookie 8`, then for a
+/// directory `parent 8 | next cookie 8`, for a symlink its target.
 ///
 /// The size of a directory is the number of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +56,19 @@ pub struct Inode {
     pub btime: Timestamp,
     /// The root of the innermost quota tree that it counts in; a root is in its own.
     pub tree: Option<InodeId>,
+    /// Where one of its names is listed; unknown of what an earlier version made, or after that name is gone.
+    pub place: Option<Place>,
     /// What only its kind has.
     pub body: InodeBody,
+}
+
+/// Where a name is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The directory.
+    pub directory: InodeId,
+    /// The place in its listing.
+    pub cookie: Cookie,
 }
 
 /// What only one kind of inode has.
@@ -122,12 +138,13 @@ impl Inode {
 
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
-        let version = if self.tree.is_some() {
-            VERSION_IN_TREE
-        } else {
-            VERSION
+        let version = match (self.tree, self.place) {
+            (None, None) => VERSION,
+            (Some(_), None) => VERSION_IN_TREE,
+            (None, Some(_)) => VERSION_PLACED,
+            (Some(_), Some(_)) => VERSION_PLACED_IN_TREE,
         };
-        let mut encoder = Encoder::new(version, 123);
+        let mut encoder = Encoder::new(version, 139);
         encoder
             .u8(self.kind() as u8)
             .u16(self.mode.bits())
@@ -147,6 +164,9 @@ impl Inode {
             .timestamp(self.btime);
         if let Some(tree) = self.tree {
             encoder.u64(tree.get());
+        }
+        if let Some(place) = self.place {
+            encoder.u64(place.directory.get()).u64(place.cookie.0);
         }
         match &self.body {
             InodeBody::Directory(directory) => {
@@ -168,8 +188,8 @@ impl Inode {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Inode, Fault> {
-        let mut decoder = Decoder::new("inode", VERSION_IN_TREE, bytes)?;
-        let is_in_tree = bytes.first() == Some(&VERSION_IN_TREE);
+        let mut decoder = Decoder::new("inode", VERSION_PLACED_IN_TREE, bytes)?;
+        let version = bytes.first().copied().unwrap_or_default();
         let kind = decoder.u8()?;
         let kind = FileKind::from_u8(kind).ok_or_else(|| decoder.corrupt("unknown kind"))?;
         let mode = Mode::new(u32::from(decoder.u16()?));
@@ -190,10 +210,16 @@ impl Inode {
             mtime: decoder.timestamp()?,
             ctime: decoder.timestamp()?,
             btime: decoder.timestamp()?,
-            tree: if is_in_tree {
-                Some(InodeId::new(decoder.u64()?))
-            } else {
-                None
+            tree: match version {
+                VERSION_IN_TREE | VERSION_PLACED_IN_TREE => Some(InodeId::new(decoder.u64()?)),
+                _ => None,
+            },
+            place: match version {
+                VERSION_PLACED | VERSION_PLACED_IN_TREE => Some(Place {
+                    directory: InodeId::new(decoder.u64()?),
+                    cookie: Cookie(decoder.u64()?),
+                }),
+                _ => None,
             },
             body: InodeBody::decode(kind, &mut decoder)?,
         };

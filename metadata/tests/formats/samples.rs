@@ -11,8 +11,8 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
     Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LoadProgress, LockCount,
-    LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota, PendingRecord, PositionRecord,
-    Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota, PendingRecord, Place,
+    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{
     Amounts, Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId,
@@ -90,6 +90,7 @@ fn inode(body: InodeBody) -> Inode {
         ctime: time(i64::MAX, 2),
         btime: time(i64::MIN, 3),
         tree: None,
+        place: None,
         body,
     }
 }
@@ -98,6 +99,17 @@ fn in_tree(body: InodeBody) -> Inode {
     Inode {
         tree: Some(InodeId::new(0x0192_9394_9596_9798)),
         ..inode(body)
+    }
+}
+
+fn placed(inode: Inode) -> Inode {
+    let place = Place {
+        directory: InodeId::new(0x0003_0000_0000_0a0b),
+        cookie: Cookie(0x2122_2324_2526_2728),
+    };
+    Inode {
+        place: Some(place),
+        ..inode
     }
 }
 
@@ -118,6 +130,17 @@ pub(crate) fn inodes() -> Vec<(&'static str, Inode)> {
         ("inode_character_device", inode(InodeBody::CharacterDevice)),
         ("inode_block_device", inode(InodeBody::BlockDevice)),
         ("inode_file_in_tree", in_tree(InodeBody::Regular)),
+        ("inode_file_placed", placed(inode(InodeBody::Regular))),
+        (
+            "inode_directory_placed",
+            placed(inode(InodeBody::Directory(directory))),
+        ),
+        (
+            "inode_symlink_placed_in_tree",
+            placed(in_tree(InodeBody::Symlink(Bytes::from_static(
+                b"../target",
+            )))),
+        ),
         (
             "inode_directory_in_tree",
             in_tree(InodeBody::Directory(directory)),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use holdfast_metadata::invariant::{self, Repair};
 use holdfast_metadata::keys::Prefix;
 use holdfast_metadata::record::{
-    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Quota, Volume,
+    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Place, Quota, Volume,
 };
 use holdfast_metadata::store::{Batch, View};
 use holdfast_metadata::{
@@ -121,6 +121,12 @@ fn struck(key: &[u8], value: &Bytes, how: u8, number: u64) -> (Vec<u8>, Option<B
                 (6, InodeBody::Directory(DirectoryBody { next_cookie, .. })) => {
                     next_cookie.0 = number;
                 }
+                (7, _) => {
+                    inode.place = Some(Place {
+                        directory: InodeId::ROOT,
+                        cookie: Cookie(number),
+                    });
+                }
                 _ => inode.body = InodeBody::Fifo,
             }
             same(inode.encode())
@@ -219,6 +225,10 @@ fn repair(machine: &StateMachine<MemoryEngine>) -> Repair {
     invariant::repair(machine.engine(), Timestamp::default(), &mut |_| ())
 }
 
+fn has_one_name(inode: &Inode) -> bool {
+    inode.kind() == FileKind::Directory || inode.nlink == 1
+}
+
 /// What becomes of a record: another value or none, as a batch has it.
 ///
 /// The link count of a file tells which of its names were lost, and the volume whether an extent was: either is spoilt, not both.
@@ -254,6 +264,13 @@ fn spoilt(key: &[u8], value: &Bytes, choice: u8, which: u64) -> Option<Option<By
                 }
                 1 if inode.kind() == FileKind::Directory => inode.size = wrong,
                 2 if is_volume_right => inode.allocated = wrong,
+                // The only one that it has had.
+                3 if which.is_multiple_of(3) && inode.place.is_some() && has_one_name(&inode) => {
+                    inode.place = Some(Place {
+                        directory: InodeId::ROOT,
+                        cookie: Cookie(wrong),
+                    });
+                }
                 _ => inode.xattrs = u32::from(choice),
             }
             Some(Some(inode.encode()))

@@ -4,10 +4,12 @@
 //! and what queries answer is what the model says; the same log makes the same bytes however it is
 //! cut into batches, whichever engine keeps them, and through a snapshot; a retry or a late duplicate
 //! changes nothing; who holds a lock and who waits is what the model says; a listing that goes on while its directory changes misses nothing and shows nothing
-//! twice; what is spoilt of records that follow from others, a repair makes as it was.
+//! twice; what is told to who watches makes the same tree; what is spoilt of records that follow from others, a repair makes as it was.
 //!
 //! `HOLDFAST_CASES` sets how many sequences are tried, `HOLDFAST_SEED` repeats those of an earlier run.
 
+#[cfg(test)]
+mod changes;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
@@ -148,6 +150,17 @@ fn how_a_log_is_cut_into_batches_changes_nothing() {
         prop_assert_eq!(outcomes, batched_outcomes);
         prop_assert_eq!(state(&single), state(&batched));
         Ok(())
+    });
+}
+
+#[test]
+fn who_hears_of_every_change_knows_the_tree() {
+    let cut = (
+        generate::commands(60),
+        prop::collection::vec(1..9_usize, 60),
+    );
+    check(512, &cut, |(commands, lengths)| {
+        changes::retold(&machine(MemoryEngine::new()), &commands, lengths)
     });
 }
 

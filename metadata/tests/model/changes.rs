@@ -1,0 +1,148 @@
+//! Somebody who hears of changes only, with the paths of their moments.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use holdfast_metadata::keys::{self, Prefix};
+use holdfast_metadata::record::Dentry;
+use holdfast_metadata::store::View;
+use holdfast_metadata::{
+    Change, Command, Engine, Happened, InodeId, LogIndex, MemoryEngine, Name, Paths, Position,
+    StateMachine,
+};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+
+/// What there is under each path.
+type Tree = BTreeMap<Vec<u8>, InodeId>;
+
+/// A change with its paths: that of its inode or its name, and that of the name it had.
+struct Told {
+    change: Change,
+    path: Option<Vec<u8>>,
+    from: Option<Vec<u8>>,
+}
+
+/// Applies the commands in batches of these lengths; at the end all changes, told in their order, make the same tree.
+pub(crate) fn retold(
+    machine: &StateMachine<MemoryEngine>,
+    commands: &[Command],
+    lengths: Vec<usize>,
+) -> TestCaseResult {
+    let (mut changes, mut rest, mut index) = (Vec::new(), commands, 0);
+    for length in lengths.into_iter().chain([commands.len()]) {
+        let (batch, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        index += 1;
+        let position = Position {
+            index: LogIndex(index),
+            record: Bytes::new(),
+        };
+        let applied = machine.apply_at(position, batch).unwrap();
+        for (number, change) in applied.changes {
+            prop_assert!(applied.outcomes[number].is_ok(), "{change:?}");
+            changes.push(change);
+        }
+    }
+    let view = machine.engine().view();
+    let mut tree = Tree::new();
+    for told in tell(&view, changes) {
+        follow(&mut tree, &told)?;
+    }
+    prop_assert_eq!(tree, tree_of(&view));
+    Ok(())
+}
+
+fn tell(view: &dyn View, changes: Vec<Change>) -> Vec<Told> {
+    let mut paths = Paths::new(view);
+    let mut told = Vec::new();
+    for change in changes.into_iter().rev() {
+        let mut of_name = |name: &Name| paths.of_name(name).unwrap();
+        let (from, path) = match &change.happened {
+            Happened::Made(name) | Happened::Linked(name) | Happened::Removed(name) => {
+                (None, of_name(name))
+            }
+            Happened::Renamed { from, to } | Happened::Exchanged { from, to, .. } => {
+                (of_name(from), of_name(to))
+            }
+            Happened::Content | Happened::Attributes => (None, paths.of(change.ino).unwrap()),
+        };
+        paths.undo(&change).unwrap();
+        told.push(Told { change, path, from });
+    }
+    told.reverse();
+    told
+}
+
+fn follow(tree: &mut Tree, told: &Told) -> TestCaseResult {
+    let ino = told.change.ino;
+    let path = match (&told.change.happened, &told.path) {
+        // Of what has no name any more, or has lost the one it knew.
+        (Happened::Content | Happened::Attributes, None) => return Ok(()),
+        (_, path) => path.clone().unwrap(),
+    };
+    match &told.change.happened {
+        Happened::Made(_) | Happened::Linked(_) => {
+            prop_assert_eq!(tree.insert(path, ino), None);
+        }
+        Happened::Removed(_) => {
+            prop_assert_eq!(tree.remove(&path), Some(ino));
+        }
+        Happened::Renamed { .. } => {
+            let moved = take(tree, told.from.as_ref().unwrap());
+            prop_assert_eq!(moved.get(&Vec::new()), Some(&ino));
+            put(tree, &path, moved)?;
+        }
+        Happened::Exchanged { other, .. } => {
+            let from = told.from.as_ref().unwrap();
+            let (moved, back) = (take(tree, from), take(tree, &path));
+            prop_assert_eq!(moved.get(&Vec::new()), Some(&ino));
+            prop_assert_eq!(back.get(&Vec::new()), Some(other));
+            put(tree, &path, moved)?;
+            put(tree, from, back)?;
+        }
+        Happened::Content | Happened::Attributes => {
+            let root = (path == b"/").then_some(&InodeId::ROOT);
+            prop_assert_eq!(root.or(tree.get(&path)), Some(&ino));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a path and what is below it.
+fn take(tree: &mut Tree, path: &[u8]) -> Tree {
+    let is_below = |other: &[u8]| {
+        let rest = other.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    };
+    let taken = tree.extract_if(.., |other, _| is_below(other));
+    let taken = taken.map(|(other, ino)| (other[path.len()..].to_vec(), ino));
+    taken.collect()
+}
+
+fn put(tree: &mut Tree, path: &[u8], moved: Tree) -> TestCaseResult {
+    for (rest, ino) in moved {
+        prop_assert_eq!(tree.insert([path, &rest].concat(), ino), None);
+    }
+    Ok(())
+}
+
+/// What is there, by its names.
+fn tree_of(view: &dyn View) -> Tree {
+    let mut tree = Tree::new();
+    let mut directories = vec![(Vec::new(), InodeId::ROOT)];
+    while let Some((path, directory)) = directories.pop() {
+        let (start, end) = keys::of_inode(Prefix::Dentry, directory);
+        view.scan(&start, &end, &mut |key, value| {
+            let dentry = Dentry::decode(value).unwrap();
+            let name = keys::name_part(key).unwrap();
+            let path = [&path, b"/".as_slice(), name].concat();
+            directories.push((path.clone(), dentry.ino));
+            tree.insert(path, dentry.ino);
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    }
+    tree
+}
