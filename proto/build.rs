@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "holdfast/v1/admin.proto",
     "holdfast/v1/backup.proto",
     "holdfast/v1/catalog.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 11] = [
     "holdfast/v1/raft.proto",
     "holdfast/v1/session.proto",
     "holdfast/v1/types.proto",
+    "holdfast/v1/watch.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -12,6 +12,7 @@ mod proposal;
 mod query;
 mod reply;
 mod values;
+mod watch;
 
 pub use catalog::{
     decode_catalog_command, decode_catalog_message, encode_catalog_command, encode_catalog_message,
@@ -23,3 +24,4 @@ pub use proposal::{
 };
 pub use query::{decode_query, encode_query};
 pub use reply::{decode_reply, encode_reply};
+pub use watch::watched_change;

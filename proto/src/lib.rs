@@ -24,7 +24,7 @@ pub use conversion::{
     ProposalBody, decode_catalog_command, decode_catalog_message, decode_command, decode_outcome,
     decode_proposal, decode_query, decode_reply, encode_catalog_command, encode_catalog_message,
     encode_command, encode_outcome, encode_proposal_catalog, encode_proposal_command, encode_query,
-    encode_reply,
+    encode_reply, watched_change,
 };
 pub use generated::*;
 pub use malformed::Malformed;

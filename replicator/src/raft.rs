@@ -56,6 +56,8 @@ mod status;
 mod stopped_node;
 mod type_config;
 mod volume;
+mod volume_service;
+mod watch_service;
 
 #[cfg(feature = "testing")]
 pub use self::bare_log::{BareGroup, BareLog, BareLogId};

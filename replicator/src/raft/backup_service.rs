@@ -27,8 +27,7 @@ use tonic::{Request, Response, Status};
 
 use super::machine::Machine;
 use super::registry::Registry;
-use super::volume::Volume;
-use crate::refusal::Refusal;
+use super::volume_service::{find_volume, refused};
 
 /// Dumps under way on one node.
 const DUMPS_MAX: usize = 2;
@@ -62,15 +61,6 @@ impl BackupService {
             dumps: Arc::new(Semaphore::new(DUMPS_MAX)),
         }
     }
-
-    fn find(&self, name: &str) -> Result<Volume, Status> {
-        let state = self.registry.catalog_state().map_err(refused)?;
-        let record = state.volumes.iter().find(|record| record.name == name);
-        let record =
-            record.ok_or_else(|| Status::not_found(format!("there is no volume {name:?}")))?;
-        let volume = self.registry.volume(record.id);
-        volume.ok_or_else(|| refused(self.registry.missing(record.id)))
-    }
 }
 
 #[tonic::async_trait]
@@ -83,7 +73,7 @@ impl Backup for BackupService {
     ) -> Result<Response<Self::DumpStream>, Status> {
         self.identity.check(request.metadata())?;
         let name = request.into_inner().volume;
-        let volume = self.find(&name)?;
+        let volume = find_volume(&self.registry, &name)?;
         let machine = volume.group().read().await.map_err(refused)?;
         if !volume.is_whole() {
             return Err(Status::failed_precondition(format!(
@@ -238,24 +228,6 @@ fn failed(error: SnapshotError) -> Status {
     }
     tracing::error!(%error, "a dump has failed");
     Status::data_loss(error.to_string())
-}
-
-/// Whoever asks tries the next node, if that may help.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the end of an error, as map_err wants it"
-)]
-fn refused(refusal: Refusal) -> Status {
-    let message = refusal.to_string();
-    match refusal {
-        Refusal::NoSuchVolume => Status::not_found(message),
-        Refusal::Malformed { .. } => Status::invalid_argument(message),
-        Refusal::NotLeader { .. }
-        | Refusal::Unavailable { .. }
-        | Refusal::Overloaded
-        | Refusal::OutcomeUnknown
-        | Refusal::Fault(_) => Status::unavailable(message),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! everything is as decision 0012 has it.
 
 use holdfast_proto::identity::NODE_HEADER;
-use holdfast_proto::{admin_server, client_server, raft_server, session_admin_server};
+use holdfast_proto::{
+    admin_server, client_server, raft_server, session_admin_server, watch_server,
+};
 use tonic::Status;
 use tonic::codegen::http;
 
@@ -52,6 +54,7 @@ fn circle(service: &str, method: &str) -> Circle {
         (raft_server::SERVICE_NAME, _)
         | (admin_server::SERVICE_NAME, "Join" | "ProposeCatalog") => Circle::Nodes,
         (client_server::SERVICE_NAME, "OpenVolume" | "Call")
+        | (watch_server::SERVICE_NAME, "Watch")
         | (admin_server::SERVICE_NAME, "Status" | "ListVolumes")
         | (
             session_admin_server::SERVICE_NAME,

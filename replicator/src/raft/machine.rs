@@ -17,6 +17,7 @@ mod halt;
 mod metrics;
 pub(in crate::raft) mod of_term;
 mod position;
+mod recent;
 mod replace;
 #[cfg(test)]
 pub(in crate::raft) mod tests;
@@ -45,6 +46,8 @@ pub(crate) use self::halt::Missed;
 use self::metrics::Counters;
 pub(crate) use self::metrics::MachineMetrics;
 use self::position::AppliedState;
+use self::recent::Recent;
+pub(crate) use self::recent::{Forgotten, RecentChange};
 use super::copies::Copies;
 use super::node_disk::WRITE_BUFFER_PART;
 use super::poison::Poison;
@@ -158,6 +161,7 @@ struct Shared {
     /// Who has copies of what, once the group is started.
     copies: OnceLock<Arc<Copies>>,
     news: mpsc::UnboundedSender<News>,
+    recent: Recent,
     /// Until somebody takes it.
     news_of: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
 }
@@ -227,6 +231,7 @@ impl GroupStore {
                 poison,
                 copies: OnceLock::new(),
                 news,
+                recent: Recent::new(applied.index()),
                 news_of: Mutex::new(Some(news_of)),
             }),
         })
@@ -268,6 +273,20 @@ impl GroupStore {
     /// There is one receiver, which must keep up: they wait in memory.
     pub(crate) fn take_news(&self) -> Option<mpsc::UnboundedReceiver<News>> {
         self.shared.news_of.lock().take()
+    }
+
+    /// How many changes to remember for those who watch.
+    pub(crate) fn remember_changes(&self, changes_max: usize) {
+        self.shared.recent.set_max(changes_max);
+    }
+
+    /// The changes behind one place in the log, up to another that is applied.
+    pub(crate) fn changes_between(
+        &self,
+        after: LogIndex,
+        through: LogIndex,
+    ) -> Result<Vec<Arc<RecentChange>>, Forgotten> {
+        self.shared.recent.between(after, through)
     }
 
     /// What it has done since it was opened.

@@ -25,6 +25,8 @@ pub struct NodeOptions {
     pub snapshots: SnapshotOptions,
     /// How it makes sure that it still leads before it answers a query.
     pub reads: ReadMode,
+    /// How many changes of each volume it remembers for those who watch.
+    pub changes: usize,
     /// A call that takes longer is logged.
     pub slow_operation: Duration,
     /// Its certificates. Without them it neither encrypts nor asks who is there.

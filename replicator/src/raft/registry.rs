@@ -306,6 +306,7 @@ impl Registry {
         let store = tokio::task::spawn_blocking(move || GroupStore::open(&directory, kind, poison))
             .await
             .map_err(|_| super::group::stopping())??;
+        store.remember_changes(shared.options.changes);
         let mut log = shared.log.group(id)?;
         check_state(id, &store, &mut log).await?;
         let network = shared.peers.network(id);

@@ -8,6 +8,7 @@ use holdfast_proto::check_server::CheckServer;
 use holdfast_proto::client_server::ClientServer;
 use holdfast_proto::raft_server::RaftServer;
 use holdfast_proto::session_admin_server::SessionAdminServer;
+use holdfast_proto::watch_server::WatchServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
@@ -23,6 +24,7 @@ use super::gate::Gate;
 use super::raft_service::RaftService;
 use super::registry::Registry;
 use super::session_service::SessionService;
+use super::watch_service::WatchService;
 
 /// The largest message: a command with its data, or many entries.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -56,6 +58,11 @@ pub(super) async fn serve(
         stopped.clone(),
     );
     let check = CheckService::new(
+        admin.registry.clone(),
+        admin.identity.clone(),
+        stopped.clone(),
+    );
+    let watch = WatchService::new(
         admin.registry.clone(),
         admin.identity.clone(),
         stopped.clone(),
@@ -94,6 +101,7 @@ pub(super) async fn serve(
         ))
         .add_service(watched(BackupServer::new(backup), gate, &complaints))
         .add_service(watched(CheckServer::new(check), gate, &complaints))
+        .add_service(watched(WatchServer::new(watch), gate, &complaints))
         .serve_with_incoming_shutdown(incoming, async move {
             // The sender lives as long as the node.
             let _ended = stopped.wait_for(|stopped| *stopped).await.is_ok();

@@ -1,12 +1,11 @@
 //! What operators ask about the mounts of a volume, and do to them; the node that leads the volume answers.
 
-mod paths;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_metadata::{
-    InodeId, LockInfo, LockMode, LockSpace, PosixError, Query, Reply, SessionId, SessionInfo,
+    Engine, Fault, InodeId, LockInfo, LockMode, LockSpace, Paths, PosixError, Query, Reply,
+    SessionId, SessionInfo,
 };
 use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_server::SessionAdmin;
@@ -17,20 +16,17 @@ use holdfast_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use self::paths::Finder;
 use super::gate::CallerRights;
-use super::machine::{Machine, run_long};
+use super::machine::Machine;
 use super::registry::Registry;
 use super::volume::Volume;
-use crate::refusal::Refusal;
+use super::volume_service::{find_volume, refused};
 
 /// Locks of one answer.
 const PAGE: usize = 1000;
 
 /// Directories of one question.
 const DIRECTORIES_MAX: usize = 100;
-/// Entries that are read for one question: tens of milliseconds.
-const ENTRIES_MAX: usize = 50_000;
 
 /// Serves [`SessionAdmin`].
 #[derive(Debug, Clone)]
@@ -42,20 +38,8 @@ pub(crate) struct SessionService {
 impl SessionService {
     /// The volume of a name, and its state as of now.
     async fn open(&self, name: &str) -> Result<(Volume, Arc<Machine>), Status> {
-        let state = self
-            .registry
-            .catalog_state()
-            .map_err(|refusal| refused(&refusal))?;
-        let record = state.volumes.iter().find(|record| record.name == name);
-        let record =
-            record.ok_or_else(|| Status::not_found(format!("there is no volume {name:?}")))?;
-        let volume = self.registry.volume(record.id);
-        let volume = volume.ok_or_else(|| refused(&self.registry.missing(record.id)))?;
-        let machine = volume
-            .group()
-            .read()
-            .await
-            .map_err(|refusal| refused(&refusal))?;
+        let volume = find_volume(&self.registry, name)?;
+        let machine = volume.group().read().await.map_err(refused)?;
         Ok((volume, machine))
     }
 }
@@ -106,11 +90,7 @@ impl SessionAdmin for SessionService {
             let message = format!("there is no session {:016x}", session.0);
             return Err(Status::not_found(message));
         }
-        volume
-            .attendance()
-            .evict(session)
-            .await
-            .map_err(|refusal| refused(&refusal))?;
+        volume.attendance().evict(session).await.map_err(refused)?;
         Ok(Response::new(EvictSessionResponse {}))
     }
 
@@ -162,16 +142,13 @@ impl SessionAdmin for SessionService {
         let Machine::Volume(machine) = machine.as_ref() else {
             return Err(unexpected());
         };
-        let mut finder = Finder {
-            machine,
-            entries_left: ENTRIES_MAX,
-        };
+        let view = machine.engine().view();
+        let mut paths = Paths::new(&view);
         let directories = asked.directories.into_iter().map(InodeId::new);
-        let directories: Vec<InodeId> = directories.collect();
-        let paths = run_long(|| finder.paths(&directories));
-        let paths = paths.map_err(|fault| refused(&fault.into()))?.into_iter();
+        let found: Result<Vec<_>, Fault> = directories.map(|ino| paths.of(ino)).collect();
+        let found = found.map_err(|fault| refused(fault.into()))?.into_iter();
         Ok(Response::new(LocateDirectoriesResponse {
-            paths: paths.map(|path| path.unwrap_or_default().into()).collect(),
+            paths: found.map(|path| path.unwrap_or_default().into()).collect(),
         }))
     }
 }
@@ -189,7 +166,7 @@ pub(super) fn ask(machine: &Machine, query: &Query) -> Result<Reply, Status> {
     };
     let reply = machine
         .query(query)
-        .map_err(|fault| refused(&fault.into()))?;
+        .map_err(|fault| refused(fault.into()))?;
     reply.map_err(|error| match error {
         PosixError::InvalidArgument => Status::invalid_argument(error.to_string()),
         error => Status::internal(error.to_string()),
@@ -209,11 +186,6 @@ pub(super) fn status(lock: &LockInfo, host: String) -> LockStatus {
         is_waiting: lock.waiting,
         since_seconds: lock.since.seconds,
     }
-}
-
-/// Whoever asks tries the next node.
-fn refused(refusal: &Refusal) -> Status {
-    Status::unavailable(refusal.to_string())
 }
 
 fn unexpected() -> Status {

@@ -89,6 +89,7 @@ impl Nodes {
     /// Starts a node, or says why it cannot.
     pub(crate) fn try_node(&self, id: u64, start: Start) -> Result<Arc<Node>, NodeError> {
         let options = NodeOptions {
+            changes: 100,
             slow_operation: Duration::from_secs(1),
             tls: None,
             id,

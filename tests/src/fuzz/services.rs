@@ -119,6 +119,16 @@ messages! {
             detail: name(),
         }))
     }
+    WatchRequest { volume: name(), path: bytes().into(), after: Some(3) }
+    WatchPart {
+        index: 4,
+        changes: vec![proto::WatchedChange {
+            index: 4,
+            ino: 2,
+            path: bytes().into(),
+            ..proto::WatchedChange::default()
+        }]
+    }
     DumpRequest { volume: name() }
     DumpPart {
         part: Some(proto::dump_part::Part::Started(proto::DumpStarted {

@@ -48,3 +48,4 @@ mod top;
 mod traces;
 mod upgrade;
 mod volumes;
+mod watch;

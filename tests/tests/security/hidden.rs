@@ -4,8 +4,9 @@ use std::path::Path;
 
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::client_client::ClientClient;
-use holdfast_proto::{OpenVolumeRequest, StatusRequest, StatusResponse};
-use tonic::Status;
+use holdfast_proto::watch_client::WatchClient;
+use holdfast_proto::{OpenVolumeRequest, StatusRequest, StatusResponse, WatchRequest};
+use tonic::{Code, Status};
 
 use crate::forged::{channel, request};
 use crate::scene::Scene;
@@ -43,4 +44,11 @@ async fn volumes_of_others_have_neither_name_nor_number() {
         let is_hidden = !told.contains("payroll") && !told.contains("default");
         assert!(is_hidden, "{told}");
     }
+    let mut watch = WatchClient::new(channel(&scene.address(1), &eve, None));
+    let asked = WatchRequest {
+        volume: "payroll".to_owned(),
+        ..WatchRequest::default()
+    };
+    let refused = watch.watch(request(asked, None)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
 }

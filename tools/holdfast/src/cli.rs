@@ -27,6 +27,7 @@ use crate::command::top::TopArguments;
 use crate::command::umount::UmountArguments;
 use crate::command::version::{self, VersionArguments};
 use crate::command::volume::VolumeArguments;
+use crate::command::watch::WatchArguments;
 use crate::logging::LogSettings;
 use crate::mount_options;
 
@@ -85,6 +86,7 @@ pub(crate) enum Command {
     Session(SessionArguments),
     Locks(LocksArguments),
     Quota(QuotaArguments),
+    Watch(WatchArguments),
     Pki(PkiArguments),
     DevCluster(DevClusterArguments),
     Dump(DumpArguments),

@@ -76,6 +76,15 @@ pub(crate) struct Heard {
     pub(crate) status: Result<StatusResponse, String>,
 }
 
+/// Why the leader of a volume has not answered.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// There is none now, or it cannot be reached; later there may be one.
+    Nobody(anyhow::Error),
+    /// It does not want to.
+    Refused(tonic::Status),
+}
+
 impl Cluster {
     pub(crate) fn new(addresses: Vec<String>, tls: Option<Tls>) -> anyhow::Result<Cluster> {
         Cluster::on(Builder::new_current_thread(), addresses, tls)
@@ -154,27 +163,42 @@ impl Cluster {
         volume: &str,
         ask: impl AsyncFn(Channel) -> Result<tonic::Response<T>, tonic::Status>,
     ) -> anyhow::Result<T> {
+        self.ask_leader(volume, ask)
+            .await
+            .map_err(|error| match error {
+                Unanswered::Nobody(error) => error,
+                Unanswered::Refused(status) => refused(&status),
+            })
+    }
+
+    /// The same for who asks again.
+    pub(crate) async fn ask_leader<T>(
+        &self,
+        volume: &str,
+        ask: impl AsyncFn(Channel) -> Result<tonic::Response<T>, tonic::Status>,
+    ) -> Result<T, Unanswered> {
         let heard = self.statuses().await;
         let mut reasons = Vec::new();
         for one in &heard {
             if one.status.is_err() {
                 continue;
             }
-            match ask(self.channel(&one.address)?).await {
+            let channel = self.channel(&one.address).map_err(Unanswered::Nobody)?;
+            match ask(channel).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if status.code() == Code::Unavailable => {
                     reasons.push(format!("{}: {}", one.address, reason(&status)));
                 }
-                Err(status) => return Err(refused(&status)),
+                Err(status) => return Err(Unanswered::Refused(status)),
             }
         }
         if reasons.is_empty() {
-            return Err(nobody(&heard));
+            return Err(Unanswered::Nobody(nobody(&heard)));
         }
-        Err(anyhow!(
+        Err(Unanswered::Nobody(anyhow!(
             "no node leads volume {volume} now, try again: {}",
             reasons.join("; ")
-        ))
+        )))
     }
 
     /// What every node says: those that were named, and those that these know of.

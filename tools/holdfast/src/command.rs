@@ -20,6 +20,7 @@ pub(crate) mod top;
 pub(crate) mod umount;
 pub(crate) mod version;
 pub(crate) mod volume;
+pub(crate) mod watch;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Session(arguments) => session::run(arguments),
         Command::Locks(arguments) => locks::run(arguments),
         Command::Quota(arguments) => quota::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments).map(done),
         Command::Pki(arguments) => pki::run(&arguments),
         Command::DevCluster(arguments) => dev_cluster::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments).map(done),

@@ -19,6 +19,8 @@ const PORT: u16 = 7420;
 
 /// A call that takes a node longer is logged, unless something else is said.
 const SLOW_OPERATION_MS: u64 = 1000;
+/// Changes of a volume that are remembered for those who watch.
+const CHANGES: usize = 65_536;
 
 /// A leader must be replaced well within a session lease.
 const LEASE_ELECTIONS: u32 = 4;
@@ -47,6 +49,7 @@ pub(crate) struct NodeConfig {
     pub(crate) snapshots: SnapshotOptions,
     pub(crate) log: LogSettings,
     pub(crate) slow_operation: Duration,
+    pub(crate) changes: usize,
 }
 
 /// How reads are made linearizable, as it is typed.
@@ -106,6 +109,8 @@ struct NodeSection {
     insecure_no_tls: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slow_operation_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<usize>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -235,6 +240,7 @@ impl NodeConfig {
             slow_operation: Duration::from_millis(
                 node.slow_operation_ms.unwrap_or(SLOW_OPERATION_MS),
             ),
+            changes: node.changes.unwrap_or(CHANGES),
             log: arguments.log.clone().or(log.unwrap_or_default()),
         };
         config.check()?;
@@ -303,6 +309,7 @@ impl NodeConfig {
                 mount: self.mount.clone(),
                 insecure_no_tls: Some(self.insecure_no_tls),
                 slow_operation_ms: Some(self.slow_operation.as_millis() as u64),
+                changes: Some(self.changes),
             },
             cluster: Some(ClusterSection {
                 bootstrap: self.bootstrap,
@@ -363,6 +370,7 @@ impl NodeSection {
             || self.advertise.is_some()
             || self.insecure_no_tls.is_some()
             || self.slow_operation_ms.is_some()
+            || self.changes.is_some()
     }
 }
 

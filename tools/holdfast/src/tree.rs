@@ -2,11 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use holdfast_replicator::FIRST_VOLUME;
+
+use crate::mount_table::{self, MountEntry};
 
 /// What a mount shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +96,18 @@ impl ClusterVolume {
                 addresses,
                 name: name.unwrap_or(FIRST_VOLUME).to_owned(),
             }),
+        }
+    }
+
+    /// The volume of a cluster that a path without symlinks is on, and where it is mounted.
+    pub(crate) fn around(path: &Path) -> io::Result<Option<(ClusterVolume, MountEntry)>> {
+        let Some(entry) = mount_table::around(path)? else {
+            return Ok(None);
+        };
+        // A directory of that name is none of this volume.
+        match Tree::from_source(&entry.source, |_| false) {
+            Ok(Tree::Cluster(volume)) => Ok(Some((volume, entry))),
+            Ok(Tree::Data(_)) | Err(_) => Ok(None),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who passes, call by call.
 
 use super::*;
-use holdfast_proto::check_server;
+use holdfast_proto::{check_server, watch_server};
 
 const NODE: &str = "holdfast://node/2";
 const READER: &str = "holdfast://client/alice?volumes=home&ro";
@@ -73,6 +73,7 @@ fn everybody_with_a_certificate_may_ask_how_things_are_and_open_volumes() {
         (admin_server::SERVICE_NAME, "Status"),
         (admin_server::SERVICE_NAME, "ListVolumes"),
         (session_admin_server::SERVICE_NAME, "ListLocks"),
+        (watch_server::SERVICE_NAME, "Watch"),
     ] {
         for holder in [NODE, READER, ADMIN] {
             assert_eq!(

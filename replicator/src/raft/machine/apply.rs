@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::{FutureExt, Stream, StreamExt};
 use holdfast_metadata::catalog::CatalogCommand;
 use holdfast_metadata::copies::Witness;
-use holdfast_metadata::{Command, Fault, News, Timestamp};
+use holdfast_metadata::{Command, Fault, LogIndex, News, Timestamp};
 use holdfast_proto::ProposalBody;
 use openraft::EntryPayload;
 use openraft::storage::{ApplyResponder, EntryResponder};
@@ -15,6 +15,7 @@ use tracing::Span;
 use super::halt::Halts;
 use super::of_term::of_term;
 use super::position::AppliedState;
+use super::recent::RecentChange;
 use super::{GroupKind, Machine, io_fault};
 use crate::raft::activity::Asked;
 use crate::raft::copies::Copies;
@@ -31,6 +32,8 @@ const CHUNK_BYTES_LONG: usize = 64 * 1024;
 /// Consecutive entries.
 pub(super) struct Chunk {
     commands: Commands,
+    /// Where each of them is.
+    indexes: Vec<LogIndex>,
     /// Whether the entry was a command, and who waits for it.
     answers: Vec<(bool, Option<ApplyResponder<TypeConfig>>)>,
     /// The state after the last entry.
@@ -62,6 +65,7 @@ impl Chunk {
                 GroupKind::Catalog => Commands::Catalog(Vec::new()),
                 GroupKind::Volume(_) => Commands::Volume(Vec::new()),
             },
+            indexes: Vec::new(),
             answers: Vec::new(),
             applied: applied.clone(),
             bytes: 0,
@@ -94,7 +98,7 @@ impl Chunk {
         copies: Option<&Copies>,
     ) -> Result<AppliedChunk, Fault> {
         let position = self.applied.position();
-        let mut news = Vec::new();
+        let (mut news, mut changes) = (Vec::new(), Vec::new());
         let outcomes: Vec<Applied> = match (machine, &self.commands) {
             (Machine::Catalog(catalog), Commands::Catalog(commands)) => {
                 let outcomes = catalog.apply_at(position, commands)?;
@@ -104,6 +108,14 @@ impl Chunk {
                 let witness = copies.map(|copies| copies as &dyn Witness);
                 let applied = volume.apply_before(position, commands, witness)?;
                 news = applied.news;
+                let told = applied.changes.into_iter().filter_map(|(number, change)| {
+                    Some(RecentChange {
+                        index: *self.indexes.get(number)?,
+                        time: commands.get(number)?.now,
+                        change,
+                    })
+                });
+                changes = told.collect();
                 applied.outcomes.into_iter().map(Applied::Command).collect()
             }
             (Machine::Catalog(_), Commands::Volume(_))
@@ -118,6 +130,7 @@ impl Chunk {
             answers: self.answers,
             outcomes,
             news,
+            changes,
             applied: self.applied,
         })
     }
@@ -148,6 +161,7 @@ impl Chunk {
         let corrupt = |detail: String| Fault::corrupt(format!("log entry {log_id}"), detail);
         let body =
             holdfast_proto::decode_proposal(bytes).map_err(|error| corrupt(error.to_string()))?;
+        self.indexes.push(LogIndex(log_id.index));
         match (&mut self.commands, body) {
             (Commands::Volume(commands), ProposalBody::Command(command)) => {
                 if let Some(request) = command.request {
@@ -183,6 +197,7 @@ pub(super) struct AppliedChunk {
     answers: Vec<(bool, Option<ApplyResponder<TypeConfig>>)>,
     outcomes: Vec<Applied>,
     news: Vec<News>,
+    changes: Vec<RecentChange>,
     applied: AppliedState,
 }
 
@@ -195,6 +210,11 @@ impl AppliedChunk {
     /// What its commands brought about.
     pub(super) fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
+    }
+
+    /// What its commands changed.
+    pub(super) fn take_changes(&mut self) -> Vec<RecentChange> {
+        std::mem::take(&mut self.changes)
     }
 
     /// The state after it.

@@ -54,6 +54,8 @@ impl GroupMachine {
             chunk.apply(&machine, copies)?
         };
         shared.counters.applied(applied.entries());
+        // Whoever hears of the place finds what led there.
+        shared.recent.add(applied.take_changes());
         shared.applied.send_replace(applied.applied().index());
         for news in applied.take_news() {
             // Nobody may listen: a replica whose sessions nobody follows.

@@ -105,6 +105,7 @@ impl Shared {
         };
         let retired = std::mem::replace(&mut *self.live.write(), live);
         self.retire(retired);
+        self.recent.begin_again(applied.index());
         self.applied.send_replace(applied.index());
         self.counters.installed(snapshot.length());
         Ok(applied)

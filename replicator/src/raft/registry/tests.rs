@@ -52,6 +52,7 @@ fn open_log(path: &Path) -> (LogDatabase, GroupLog) {
 
 fn options(data: &Path) -> NodeOptions {
     NodeOptions {
+        changes: 100,
         slow_operation: Duration::from_secs(1),
         tls: None,
         id: 1,

@@ -249,6 +249,7 @@ impl Boot {
     async fn run(self) -> Result<Booted, String> {
         let votes_from = Instant::now() + TIMING.election_max;
         let options = NodeOptions {
+            changes: 100,
             slow_operation: Duration::from_secs(1),
             tls: None,
             id: self.id,

@@ -115,6 +115,7 @@ impl Scene {
 
 fn options(directory: &TempDir) -> NodeOptions {
     NodeOptions {
+        changes: 100,
         slow_operation: Duration::ZERO,
         tls: None,
         id: 1,

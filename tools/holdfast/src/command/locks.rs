@@ -13,10 +13,9 @@ use holdfast_replicator::FIRST_VOLUME;
 
 use super::session;
 use crate::cluster::{Cluster, request};
-use crate::mount_table;
 use crate::plain::plain;
 use crate::tls_arguments::TlsArguments;
-use crate::tree::Tree;
+use crate::tree::ClusterVolume;
 
 /// Show the locks of a volume of a cluster: who holds them, who waits, since when, from which machine.
 #[derive(Debug, Args)]
@@ -86,10 +85,7 @@ fn subject_of(path: &Path) -> anyhow::Result<Subject> {
     let absolute = path
         .canonicalize()
         .with_context(|| format!("cannot find {}", path.display()))?;
-    let exists = |_: &std::ffi::OsStr| false;
-    if let Some(entry) = mount_table::around(&absolute)?
-        && let Ok(Tree::Cluster(volume)) = Tree::from_source(&entry.source, exists)
-    {
+    if let Some((volume, _)) = ClusterVolume::around(&absolute)? {
         return Ok(Subject {
             addresses: volume.addresses,
             volume: volume.name,

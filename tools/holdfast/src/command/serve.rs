@@ -279,6 +279,7 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         snapshots: config.snapshots,
         reads: config.reads.into(),
         slow_operation: config.slow_operation,
+        changes: config.changes,
         tls: tls_arguments::open(config.tls.as_deref())?,
         program: version::NUMBER,
     })

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use rcgen::{CertificateParams, date_time_ymd};
 
+use crate::clock;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -59,27 +61,12 @@ impl FromStr for Lifetime {
     }
 }
 
-/// A day and a time, in UTC (the calendar of civil days: Howard Hinnant's algorithm from days since 1970).
+/// A day and a time, in UTC.
 pub(super) fn date(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let (days, rest) = (seconds / DAY, seconds % DAY);
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = year + era * 400 + later;
-    let (hour, minute) = (rest / HOUR, rest % HOUR / MINUTE);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (day, time) = clock::utc(since.as_secs());
+    let (minutes, _seconds) = time.rsplit_once(':').unwrap_or((&time, ""));
+    format!("{day} {minutes} UTC")
 }
 
 #[cfg(test)]

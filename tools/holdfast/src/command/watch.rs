@@ -1,0 +1,253 @@
+//! `holdfast watch`: what changes in a volume of a cluster, as it commits.
+
+mod line;
+
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, ValueHint};
+use holdfast_proto::watch_client::WatchClient;
+use holdfast_proto::{WatchPart, WatchRequest};
+use holdfast_replicator::FIRST_VOLUME;
+use tonic::{Code, Status, Streaming};
+
+use crate::cluster::{Cluster, Unanswered, refused, request};
+use crate::plain::plain;
+use crate::tls_arguments::TlsArguments;
+use crate::tree::ClusterVolume;
+
+/// A node says something every two seconds.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Between two attempts to find a node that goes on.
+const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Print what changes in a volume of a cluster as it commits, on whichever machine it is done.
+///
+/// A line has the index of the change in the log of the volume, when it was asked for (UTC), what happened (create, mkdir, symlink,
+/// mknod, link, unlink, rmdir, rename, exchange, write, attributes), and the path in the volume at that moment. A file with
+/// several names is shown under the one that it got last; what has no known name by its number.
+///
+/// It goes on until it is interrupted, also when nodes fail. `--from INDEX` tells what came after a change that was seen earlier, as long as the
+/// nodes remember it: `[node] changes` of the last changes (65536), since the node that leads was started. Otherwise the command ends and
+/// says so: what was missed is to be found in the tree.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    /// A directory or file of a mounted volume: what happens to it and below it
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: Option<PathBuf>,
+
+    /// Nodes to ask, if no PATH is given
+    #[arg(
+        long,
+        value_name = "HOST:PORT,...",
+        value_delimiter = ',',
+        env = "HOLDFAST_CLUSTER"
+    )]
+    pub(crate) cluster: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
+
+    /// Which volume of the cluster [default: default]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
+    pub(crate) volume: Option<String>,
+
+    /// Only this path of the volume and what is below it
+    #[arg(
+        long,
+        value_name = "/PATH",
+        conflicts_with = "path",
+        default_value = "/"
+    )]
+    pub(crate) below: PathBuf,
+
+    /// Begin behind this index, not now
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) from: Option<u64>,
+
+    /// Print a JSON object a line; one with nothing but an index says that all up to it was told
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is watched.
+struct Subject {
+    volume: ClusterVolume,
+    /// From the root of the volume on.
+    path: PathBuf,
+}
+
+/// Does it, for ever.
+pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<()> {
+    let subject = subject(arguments)?;
+    let tls = arguments.tls.open()?;
+    let cluster = Cluster::new(subject.volume.addresses.clone(), tls)?;
+    let mut watch = Watch {
+        cluster: &cluster,
+        request: WatchRequest {
+            volume: subject.volume.name.clone(),
+            path: subject.path.as_os_str().as_bytes().to_vec().into(),
+            after: arguments.from,
+        },
+        json: arguments.json,
+    };
+    cluster.run(watch.follow(&subject))
+}
+
+fn subject(arguments: &WatchArguments) -> anyhow::Result<Subject> {
+    if let Some(path) = &arguments.path {
+        return mounted(path);
+    }
+    if arguments.cluster.is_empty() {
+        bail!("watch what? Name a path of a mounted volume, or say --cluster HOST:PORT");
+    }
+    if !arguments.below.is_absolute() {
+        bail!("--below is a path from the root of the volume, and begins with /");
+    }
+    let name = arguments.volume.as_deref().unwrap_or(FIRST_VOLUME);
+    Ok(Subject {
+        volume: ClusterVolume::new(arguments.cluster.clone(), Some(name))?,
+        path: arguments.below.clone(),
+    })
+}
+
+fn mounted(path: &Path) -> anyhow::Result<Subject> {
+    let absolute = path
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", path.display()))?;
+    let Some((volume, mount)) = ClusterVolume::around(&absolute)? else {
+        bail!(
+            "{} is not on a volume of a cluster: what happens to it, happens on this machine (see inotifywait)",
+            path.display()
+        );
+    };
+    let below = absolute.strip_prefix(&mount.mountpoint)?;
+    Ok(Subject {
+        volume,
+        path: mount.root.join(below),
+    })
+}
+
+/// A watch that outlives nodes.
+struct Watch<'a> {
+    cluster: &'a Cluster,
+    /// What to ask for next.
+    request: WatchRequest,
+    json: bool,
+}
+
+impl Watch<'_> {
+    async fn follow(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        let mut stream = match self.begin().await {
+            Ok(stream) => stream,
+            Err(Unanswered::Nobody(error)) => return Err(error),
+            Err(Unanswered::Refused(status)) => return Err(ended(&status)),
+        };
+        let mut is_first = true;
+        loop {
+            let status = match tokio::time::timeout(SILENCE, stream.message()).await {
+                Ok(Ok(Some(part))) => {
+                    if is_first && !self.json {
+                        let path = plain(&subject.path.to_string_lossy());
+                        let volume = &subject.volume.name;
+                        let index = part.index;
+                        writeln!(
+                            io::stderr(),
+                            "watching {path} of volume {volume} from index {index} on"
+                        )?;
+                    }
+                    self.print(&part, is_first)?;
+                    is_first = false;
+                    continue;
+                }
+                Ok(Ok(None)) => Status::unavailable("the node has ended it"),
+                Ok(Err(status)) => status,
+                Err(_) => Status::unavailable("the node is silent"),
+            };
+            stream = self.find_next(status).await?;
+        }
+    }
+
+    async fn begin(&self) -> Result<Streaming<WatchPart>, Unanswered> {
+        let volume = &self.request.volume;
+        let asked = async |channel| {
+            WatchClient::new(channel)
+                .watch(request(self.request.clone()))
+                .await
+        };
+        self.cluster.ask_leader(volume, asked).await
+    }
+
+    /// Goes on with another node, as soon as one leads.
+    async fn find_next(&self, lost: Status) -> anyhow::Result<Streaming<WatchPart>> {
+        if !may_go_on(&lost) {
+            return Err(ended(&lost));
+        }
+        let mut pause = PAUSE;
+        let mut told = false;
+        loop {
+            match self.begin().await {
+                Ok(stream) => return Ok(stream),
+                Err(Unanswered::Refused(status)) if !may_go_on(&status) => {
+                    return Err(ended(&status));
+                }
+                Err(Unanswered::Refused(_)) => {}
+                Err(Unanswered::Nobody(error)) => {
+                    if !told {
+                        writeln!(io::stderr(), "waiting: {error:#}")?;
+                        told = true;
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    fn print(&mut self, part: &WatchPart, is_first: bool) -> anyhow::Result<()> {
+        let has_moved = self.request.after != Some(part.index);
+        self.request.after = Some(part.index);
+        let mut output = io::stdout().lock();
+        for change in &part.changes {
+            let line = if self.json {
+                line::json(change).to_string()
+            } else {
+                line::plain_text(change)
+            };
+            writeln!(output, "{line}")?;
+        }
+        if self.json && part.changes.is_empty() && (has_moved || is_first) {
+            writeln!(output, "{}", serde_json::json!({ "index": part.index }))?;
+        }
+        Ok(output.flush()?)
+    }
+}
+
+/// Whether another node, or the same one later, may go on.
+fn may_go_on(status: &Status) -> bool {
+    !matches!(
+        status.code(),
+        Code::OutOfRange
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::DataLoss
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::Unimplemented
+    )
+}
+
+fn ended(status: &Status) -> anyhow::Error {
+    match status.code() {
+        Code::OutOfRange => anyhow!(
+            "{}: look at the tree for what is missing, and watch without --from",
+            status.message()
+        ),
+        _ => refused(status),
+    }
+}
