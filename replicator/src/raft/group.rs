@@ -356,7 +356,15 @@ impl Group {
         for task in &self.tasks {
             task.abort();
         }
-        if let Err(error) = self.raft.shutdown().await {
+        // A group whose storage has failed may be told by several to stop, and openraft panics when the first of them is not there any
+        // more: that must not take with it what there is to say and to close.
+        let raft = self.raft.clone();
+        let stopped = runtime::spawn(async move { raft.shutdown().await });
+        let error = match stopped.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) | Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = error {
             tracing::warn!(group = %self.id, %error, "a group did not stop as it should");
         }
         if let Err(fault) = self.store.close() {

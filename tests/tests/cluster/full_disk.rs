@@ -11,6 +11,7 @@ use holdfast_metadata::{
     Answer, Command, InodeId, OpenSession, Operation, Outcome, PosixError, RequestId, SessionId,
     Write, WritePosition,
 };
+use holdfast_proto::GroupStatus;
 use holdfast_tests::cluster::{Calls, ClusterSetup, Said, VOLUME, command, create};
 use holdfast_tests::poll::becomes_true;
 use holdfast_tests::{Client, Cluster, errno, wait_until};
@@ -27,6 +28,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 const WRITE_BYTES: usize = 256 << 10;
 /// More than what a node can write without new space.
 const WRITES_MAX: u64 = 1000;
+/// More than what its log has space for, and much less than its disk.
+const WRITES_MISSED: u64 = 64;
 
 fn start() -> Cluster {
     ClusterSetup::default().disks(DISK_MEBIBYTES).start(3)
@@ -70,11 +73,20 @@ fn a_follower_whose_disk_is_full_stops_and_says_so_and_catches_up_when_it_has_sp
         assert!(writes < WRITES_MAX, "it goes on with a full disk");
         assert!(write(&client, file, writes).is_ok());
         writes += 1;
+        // What the others have and it has not, it must have space for later.
+        let written = cluster.replica(leader, VOLUME).unwrap().last_log_index;
+        wait_until("it follows or ends", LIMIT, || {
+            let follows = |replica: GroupStatus| replica.last_log_index >= written;
+            cluster.node_mut(full).ended().is_some()
+                || cluster.replica(full, VOLUME).is_some_and(follows)
+        });
     }
     assert_ends_for_want_of_space(&mut cluster, full, 1);
     // The others neither wait nor refuse.
     client.create(InodeId::ROOT, "without-it").unwrap();
-    assert!(write(&client, file, writes).is_ok());
+    for number in 0..WRITES_MISSED {
+        assert!(write(&client, file, number).is_ok());
+    }
     // There is no space to start in, and trying harms nothing.
     cluster.restart(full);
     assert_ends_for_want_of_space(&mut cluster, full, 2);

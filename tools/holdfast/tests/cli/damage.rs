@@ -3,8 +3,11 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::scene::{Scene, assert_fails, assert_one_line};
+use holdfast_tests::{run, wait_until};
+
+use crate::scene::{SOON, Scene, assert_fails, assert_one_line};
 
 /// A data directory that was used once.
 fn used() -> Scene {
@@ -132,7 +135,13 @@ fn a_read_only_disk_is_refused_but_can_be_checked() {
         .holdfast(&["mount", "--data", "disk/data", "mnt"])
         .success();
     scene.umount();
-    scene.run("mount", &["-o", "remount,ro", "disk"]);
+    // The kernel closes what the daemon had open a moment after it has ended.
+    wait_until("nothing is written there", SOON, || {
+        let mut remount = Command::new("mount");
+        run(remount.args(["-o", "remount,ro"]).arg(scene.path("disk")))
+            .status
+            .success()
+    });
     for data in ["disk/data", "disk/new"] {
         let finished = scene.holdfast(&["mount", "--data", data, "mnt"]);
         assert_fails(&finished, 1, &["read-only", "writable"]);
