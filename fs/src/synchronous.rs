@@ -94,7 +94,9 @@ fn touched(operation: &Operation) -> ([Option<InodeId>; 2], bool) {
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
         | Operation::RefusePastTerm
-        | Operation::Load(_) => ([None, None], false),
+        | Operation::Load(_)
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_) => ([None, None], false),
     }
 }
 

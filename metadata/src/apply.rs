@@ -37,5 +37,7 @@ pub(crate) fn apply(context: &mut Context<'_>, operation: &Operation) -> Result<
         Operation::ExpireSession(expire) => ops::expire_session::apply(context, *expire),
         Operation::RefusePastTerm => Err(PosixError::PastTerm.into()),
         Operation::Load(step) => ops::load::apply(context, step),
+        Operation::SetTrash(set) => ops::set_trash::apply(context, *set),
+        Operation::EmptyTrash(empty) => ops::empty_trash::apply(context, *empty),
     }
 }

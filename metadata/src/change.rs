@@ -22,6 +22,19 @@ pub struct Change {
     pub kind: FileKind,
     /// How.
     pub happened: Happened,
+    /// How it was known before.
+    pub was: Was,
+}
+
+/// By which of its names an inode was known before a change of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    /// By the one that was changed.
+    Known,
+    /// By none.
+    Unknown,
+    /// As it is known after it, whatever that is.
+    Otherwise,
 }
 
 /// What happened to an inode.
@@ -48,6 +61,8 @@ pub enum Happened {
         to: Name,
         /// The other one.
         other: InodeId,
+        /// How that was known before.
+        other_was: Was,
     },
     /// It was written to, cut off or given space.
     Content,

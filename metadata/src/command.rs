@@ -4,12 +4,14 @@ mod load;
 mod lock;
 mod quota;
 mod session;
+mod trash;
 
 use bytes::Bytes;
 pub use load::LoadStep;
 pub use lock::{CancelLock, SetLock, Unlock};
 pub use quota::{CountOwners, SetOwnerQuota, SetQuota};
 pub use session::{ExpireSession, OpenSession};
+pub use trash::{EmptyTrash, SetTrash};
 
 use crate::types::{
     Credentials, FileKind, FileName, InodeFlags, InodeId, Mode, RequestId, Timestamp,
@@ -92,6 +94,10 @@ pub enum Operation {
     RefusePastTerm,
     /// A step of loading a dump into a volume that was made for it.
     Load(LoadStep),
+    /// Says for how long what is removed is kept; an operator asks a node for it.
+    SetTrash(SetTrash),
+    /// Removes what was kept for long enough; proposed by the leader.
+    EmptyTrash(EmptyTrash),
 }
 
 impl Operation {
@@ -102,7 +108,9 @@ impl Operation {
             | Operation::ExpireSession(_)
             | Operation::RefusePastTerm
             | Operation::RefuseNoSpace
-            | Operation::Load(_) => true,
+            | Operation::Load(_)
+            | Operation::SetTrash(_)
+            | Operation::EmptyTrash(_) => true,
             Operation::Create(_)
             | Operation::Mknod(_)
             | Operation::Mkdir(_)
@@ -137,6 +145,7 @@ impl Operation {
         match self {
             Operation::ExpireSession(expire) => Some(expire.term),
             Operation::Reclaim(reclaim) => reclaim.term,
+            Operation::EmptyTrash(empty) => Some(empty.term),
             Operation::Create(_)
             | Operation::Mknod(_)
             | Operation::Mkdir(_)
@@ -164,7 +173,8 @@ impl Operation {
             | Operation::Unlock(_)
             | Operation::CancelLock(_)
             | Operation::RefusePastTerm
-            | Operation::Load(_) => None,
+            | Operation::Load(_)
+            | Operation::SetTrash(_) => None,
         }
     }
 

@@ -41,6 +41,7 @@ pub fn restore<E: Engine>(
     let finish = |volume: Volume| Volume {
         generation,
         applied: LogIndex::default(),
+        trash: None,
         load: None,
         ..volume
     };

@@ -63,15 +63,16 @@ pub mod record;
 pub mod snapshot;
 mod state_machine;
 pub mod store;
+mod trash;
 mod types;
 mod xattr;
 
-pub use change::{Change, Happened, Name};
+pub use change::{Change, Happened, Name, Was};
 pub use command::{
-    CancelLock, Command, CopyRange, CountOwners, Create, ExpireSession, Fallocate, FallocateMode,
-    Link, LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename,
-    RenameFlags, Rmdir, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
+    CancelLock, Command, CopyRange, CountOwners, Create, EmptyTrash, ExpireSession, Fallocate,
+    FallocateMode, Link, LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr,
+    Rename, RenameFlags, Rmdir, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota,
+    SetTrash, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 pub use digest::{Digest, digest};
 pub use fault::Fault;

@@ -16,6 +16,7 @@ mod quotas;
 mod rename;
 mod sessions;
 mod space;
+mod trash;
 
 use std::collections::BTreeMap;
 
@@ -67,6 +68,10 @@ pub struct Model {
     quotas: Quotas,
     owners: owners::Counting,
     request: Option<RequestId>,
+    /// Where it is, and for how many seconds what is in it is kept.
+    trash: Option<(InodeId, u64)>,
+    /// What the command takes is not refused.
+    passes_limits: bool,
 }
 
 impl Model {
@@ -85,6 +90,8 @@ impl Model {
             quotas: Quotas::default(),
             owners: owners::Counting::default(),
             request: None,
+            trash: None,
+            passes_limits: false,
         }
     }
 
@@ -93,6 +100,7 @@ impl Model {
         self.now = command.now;
         self.credentials = command.credentials.clone();
         self.request = command.request;
+        self.passes_limits = false;
         match (&command.operation, command.request) {
             (Operation::OpenSession(open), request) => {
                 Expected(self.sessions.open(request, command.now, open))
@@ -143,6 +151,8 @@ impl Model {
             Operation::SetXattr(set) => self.set_xattr(set),
             Operation::RemoveXattr(remove) => self.remove_xattr(remove),
             Operation::Reclaim(reclaim) => Ok(self.reclaim(reclaim)),
+            Operation::SetTrash(set) => self.set_trash(*set),
+            Operation::EmptyTrash(empty) => Ok(self.empty_trash(*empty)),
             Operation::Sync
             | Operation::OpenSession(_)
             | Operation::CloseSession

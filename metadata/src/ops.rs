@@ -5,7 +5,7 @@
 
 mod change_locks;
 mod context;
-mod directory;
+pub(crate) mod directory;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -18,6 +18,7 @@ pub(crate) mod close_session;
 pub(crate) mod copy_range;
 pub(crate) mod count_owners;
 pub(crate) mod create;
+pub(crate) mod empty_trash;
 pub(crate) mod expire_session;
 pub(crate) mod fallocate;
 pub(crate) mod link;
@@ -34,6 +35,7 @@ pub(crate) mod set_flags;
 pub(crate) mod set_lock;
 pub(crate) mod set_owner_quota;
 pub(crate) mod set_quota;
+pub(crate) mod set_trash;
 pub(crate) mod set_xattr;
 pub(crate) mod symlink;
 pub(crate) mod touch_atime;

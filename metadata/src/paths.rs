@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::change::{Change, Happened, Name};
+use crate::change::{Change, Happened, Name, Was};
 use crate::fault::Fault;
 use crate::keys;
 use crate::record::{Inode, OrderEntry};
@@ -11,7 +11,7 @@ use crate::store::View;
 use crate::types::InodeId;
 
 /// Longer paths are not told.
-const PATH_BYTES_MAX: usize = 64 * 1024;
+const PATH_BYTES_MAX: usize = 16 * 1024;
 
 /// Finds paths by what inodes say of where they are listed.
 ///
@@ -74,24 +74,31 @@ impl<'a> Paths<'a> {
     }
 
     /// Goes back to the state before a change.
-    pub fn undo(&mut self, change: &Change) -> Result<(), Fault> {
+    pub fn undo(&mut self, change: &Change) {
         match &change.happened {
             Happened::Removed(name) | Happened::Renamed { from: name, .. } => {
-                self.names.insert(change.ino, Some(name.clone()));
+                self.was(change.ino, change.was, name);
             }
-            Happened::Exchanged { from, to, other } => {
-                self.names.insert(change.ino, Some(from.clone()));
-                self.names.insert(*other, Some(to.clone()));
+            Happened::Exchanged {
+                from,
+                to,
+                other,
+                other_was,
+            } => {
+                self.was(change.ino, change.was, from);
+                self.was(*other, *other_was, to);
             }
-            // What it was called before that, nobody has noted.
-            Happened::Linked(name) => {
-                if self.name_of(change.ino)?.as_ref() == Some(name) {
-                    self.names.insert(change.ino, None);
-                }
-            }
+            Happened::Linked(name) => self.was(change.ino, change.was, name),
             Happened::Made(_) | Happened::Content | Happened::Attributes => {}
         }
-        Ok(())
+    }
+
+    fn was(&mut self, ino: InodeId, was: Was, name: &Name) {
+        match was {
+            Was::Known => drop(self.names.insert(ino, Some(name.clone()))),
+            Was::Unknown => drop(self.names.insert(ino, None)),
+            Was::Otherwise => {}
+        }
     }
 
     fn name_of(&mut self, ino: InodeId) -> Result<Option<Name>, Fault> {
@@ -105,11 +112,11 @@ impl<'a> Paths<'a> {
 }
 
 /// The name under which an inode says that it is listed.
-fn listed(view: &dyn View, ino: InodeId) -> Result<Option<Name>, Fault> {
+pub(crate) fn listed(view: &(impl View + ?Sized), ino: InodeId) -> Result<Option<Name>, Fault> {
     let Some(inode) = view.get(&keys::inode(ino))? else {
         return Ok(None);
     };
-    let Some(place) = Inode::decode(&inode)?.place else {
+    let Some(place) = Inode::decode(&inode)?.places.first else {
         return Ok(None);
     };
     let Some(entry) = view.get(&keys::order(place.directory, place.cookie))? else {

@@ -42,6 +42,8 @@ pub(crate) struct Ledger {
     /// Usually no more than the users and groups of two inodes.
     owners: Vec<(Owner, Change)>,
     count: OwnerCount,
+    /// Nothing is refused because it is too much.
+    passes_limits: bool,
 }
 
 impl Ledger {
@@ -89,6 +91,22 @@ impl Ledger {
         );
         self.note_owners(ino, before, given);
         self.note_owners(ino, (inode.uid, inode.gid), taken);
+    }
+
+    /// An inode with all it has goes from the tree it is in to another one, or to none.
+    pub(crate) fn change_tree(&mut self, inode: &Inode, tree: Option<InodeId>) {
+        let (bytes, inodes) = (i128::from(inode.allocated), 1);
+        let given = Change {
+            bytes: -bytes,
+            inodes: -inodes,
+        };
+        self.note_tree(inode.tree, given);
+        self.note_tree(tree, Change { bytes, inodes });
+    }
+
+    /// What the command takes is counted, and not refused.
+    pub(crate) fn pass_limits(&mut self) {
+        self.passes_limits = true;
     }
 
     fn note(&mut self, ino: InodeId, inode: &Inode, change: Change) {
@@ -168,8 +186,13 @@ fn settle_trees(context: &mut Context<'_>) -> Result<(), Stop> {
         }
     }
     for (root, (mut quota, sum)) in sums {
-        quota.used.bytes = counted(quota.used.bytes, sum.bytes, quota.limits.bytes)?;
-        quota.used.inodes = counted(quota.used.inodes, sum.inodes, quota.limits.inodes)?;
+        let limits = if context.ledger.passes_limits {
+            Amounts::UNLIMITED
+        } else {
+            quota.limits
+        };
+        quota.used.bytes = counted(quota.used.bytes, sum.bytes, limits.bytes)?;
+        quota.used.inodes = counted(quota.used.inodes, sum.inodes, limits.inodes)?;
         put(context, root, &quota)?;
     }
     Ok(())

@@ -23,8 +23,11 @@ use crate::outcome::{Outcome, PosixError, Reply};
 use crate::queries;
 use crate::query::Query;
 use crate::quota::{self, Ledger};
-use crate::record::{DirectoryBody, Inode, InodeBody, LoadProgress, PositionRecord, Volume};
+use crate::record::{
+    DirectoryBody, Inode, InodeBody, LoadProgress, Places, PositionRecord, Trash, Volume,
+};
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
+use crate::trash;
 use crate::types::{
     Cookie, InodeFlags, InodeId, LogIndex, Mode, OwnerCount, Position, SessionId, Timestamp,
 };
@@ -233,6 +236,20 @@ impl<E: Engine> StateMachine<E> {
         volume.load.is_none()
     }
 
+    /// Whether something in the trash was kept for long enough.
+    pub fn is_trash_due(&self, now: Timestamp) -> Result<bool, Fault> {
+        match self.trash() {
+            Some(kept) => Ok(!trash::over(&self.engine.latest(), kept, now)?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
+    /// Where it keeps what is removed, and for how long.
+    pub fn trash(&self) -> Option<Trash> {
+        let volume = self.volume.lock().unwrap_or_else(PoisonError::into_inner);
+        volume.trash
+    }
+
     /// Whether something is being applied.
     pub fn is_busy(&self) -> bool {
         matches!(self.volume.try_lock(), Err(TryLockError::WouldBlock))
@@ -384,6 +401,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         inodes: 1,
         allocated: 0,
         owners: OwnerCount::Off,
+        trash: None,
         load: format.awaits_load.then(LoadProgress::default),
     };
     let root = Inode {
@@ -403,7 +421,7 @@ fn make_volume(engine: &impl Engine, format: Format) -> Result<Volume, Fault> {
         ctime: format.now,
         btime: format.now,
         tree: None,
-        place: None,
+        places: Places::default(),
         body: InodeBody::Directory(DirectoryBody {
             parent: InodeId::ROOT,
             next_cookie: Cookie::FIRST,

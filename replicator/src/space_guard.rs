@@ -138,6 +138,8 @@ fn data_bytes(operation: &Operation) -> u64 {
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
         | Operation::RefusePastTerm
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_)
         | Operation::Load(LoadStep::Finish(_)) => 0,
     }
 }
@@ -184,6 +186,8 @@ fn grows(operation: &Operation) -> bool {
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
         | Operation::RefusePastTerm
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_)
         | Operation::Load(LoadStep::Finish(_)) => false,
     }
 }

@@ -47,6 +47,8 @@ impl<V: View> Filesystem<V> {
             volume: Volume {
                 generation: 0,
                 applied: LogIndex::default(),
+                // Whoever loads it says whether anything is kept there.
+                trash: None,
                 ..volume
             },
             orphans,

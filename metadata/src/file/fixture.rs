@@ -14,7 +14,7 @@ use crate::outcome::{Answer, PosixError, Reply};
 use crate::queries;
 use crate::query::SeekTarget;
 use crate::quota::Ledger;
-use crate::record::{Extent, ExtentHome, Inode, InodeBody, Shared, Volume};
+use crate::record::{Extent, ExtentHome, Inode, InodeBody, Places, Shared, Volume};
 use crate::store::{Batch, Engine, MemoryEngine, Overlay, View};
 use crate::types::{Credentials, InodeFlags, InodeId, LogIndex, Mode, OwnerCount, Timestamp};
 
@@ -45,6 +45,7 @@ impl Fixture {
             inodes: 2,
             allocated: 0,
             owners: OwnerCount::Off,
+            trash: None,
             load: None,
         };
         Fixture {
@@ -328,7 +329,7 @@ fn empty_file() -> Inode {
         ctime: Timestamp::default(),
         btime: Timestamp::default(),
         tree: None,
-        place: None,
+        places: Places::default(),
         body: InodeBody::Regular,
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::rescue;
 use crate::fault::Fault;
 use crate::keys;
-use crate::record::{Inode, InodeBody, Place, Volume};
+use crate::record::{Inode, InodeBody, Places, Volume};
 use crate::state_machine::load_volume;
 use crate::store::Transaction;
 use crate::types::{Cookie, InodeId, Timestamp};
@@ -37,7 +37,7 @@ pub(super) enum Field {
     NextCookie(Cookie),
     Parent(InodeId),
     /// Where it is listed.
-    Place(Option<Place>),
+    Places(Places),
     Allocated(u64),
     Xattrs(u32),
 }
@@ -108,7 +108,7 @@ impl Field {
                     body.parent = parent;
                 }
             }
-            Field::Place(place) => inode.place = place,
+            Field::Places(places) => inode.places = places,
             Field::Allocated(bytes) => inode.allocated = bytes,
             Field::Xattrs(count) => inode.xattrs = count,
         }

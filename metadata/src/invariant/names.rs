@@ -8,7 +8,7 @@ use super::report::Report;
 use super::rescue;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, Inode, InodeBody, Place};
+use crate::record::{Dentry, Inode, InodeBody, Place, Places};
 use crate::store::View;
 use crate::types::{Cookie, FileKind, InodeId};
 
@@ -86,7 +86,7 @@ fn compare(
             )
         });
     }
-    place(ino, inode, names, report);
+    places(ino, inode, names, report);
     let InodeBody::Directory(body) = &inode.body else {
         if names.len() as u64 != u64::from(inode.nlink) {
             let mend = match u32::try_from(names.len()) {
@@ -139,19 +139,21 @@ fn compare(
 }
 
 /// An inode that says where it is listed is listed there.
-fn place(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
-    let Some(said) = inode.place else {
+fn places(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
+    let is_there = |place: Place| names.iter().any(|name| name.place() == place);
+    let Some(wrong) = inode.places.iter().find(|place| !is_there(*place)) else {
         return;
     };
-    let is_there = |name: &Name| name.place() == said;
-    if names.iter().any(is_there) {
-        return;
-    }
-    let mend = Mend::Inode(ino, Field::Place(names.first().map(Name::place)));
+    let right = match names {
+        // It cannot be another one.
+        [only] => Places::of(only.place()),
+        _ => inode.places.filter(is_there),
+    };
+    let mend = Mend::Inode(ino, Field::Places(right));
     report.add_mendable(Some(mend), || {
         format!(
             "inode {ino} says that it has cookie {} in directory {}, where it has no name",
-            said.cookie.0, said.directory
+            wrong.cookie.0, wrong.directory
         )
     });
 }
@@ -169,7 +171,7 @@ impl Name {
 mod tests {
     use crate::invariant::testing::{DIRECTORY, FILE, State};
     use crate::keys;
-    use crate::record::{DirectoryBody, InodeBody, Place};
+    use crate::record::{DirectoryBody, InodeBody, Place, Places};
     use crate::types::{Cookie, InodeId};
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
     fn a_wrong_place_is_reported() {
         let mut state = State::sound();
         state.change(FILE, |inode| {
-            inode.place = Some(Place {
+            inode.places = Places::of(Place {
                 directory: InodeId::ROOT,
                 cookie: Cookie(4),
             });

@@ -7,7 +7,7 @@ use super::mend::Mend;
 use super::report::{MENDS_MAX, Report};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Place, Volume};
+use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Place, Places, Volume};
 use crate::state_machine::load_volume;
 use crate::store::{Transaction, View};
 use crate::types::{Cookie, FileKind, FileName, InodeFlags, InodeId, Mode, OwnerCount, Timestamp};
@@ -99,7 +99,7 @@ pub(super) fn name(state: &mut dyn Transaction, ino: InodeId, now: Timestamp) ->
         name.push('~');
     }
     let entry = (ino, inode.kind());
-    inode.place = Some(add(state, place, name.as_bytes(), entry, now)?);
+    inode.places = Places::of(add(state, place, name.as_bytes(), entry, now)?);
     state.put(keys::inode(ino), inode.encode());
     Ok(())
 }
@@ -154,7 +154,7 @@ fn make(state: &mut dyn Transaction, now: Timestamp) -> Result<InodeId, Fault> {
         ctime: now,
         btime: now,
         tree: root.tree,
-        place: Some(place),
+        places: Places::of(place),
         body: InodeBody::Directory(DirectoryBody {
             parent: InodeId::ROOT,
             next_cookie: Cookie::FIRST,

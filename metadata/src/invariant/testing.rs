@@ -9,7 +9,7 @@ use super::check;
 use crate::keys::{self, BlockId};
 use crate::outcome::PosixError;
 use crate::record::{
-    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, OutcomeRecord,
+    Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, OrderEntry, OutcomeRecord, Places,
     PositionRecord, SessionRecord, Shared, Volume, Xattr,
 };
 use crate::store::{Batch, Engine, MemoryEngine, View};
@@ -45,6 +45,7 @@ impl State {
             inodes: 5,
             allocated: 250,
             owners: OwnerCount::Off,
+            trash: None,
             load: None,
         };
         state.put(keys::volume(), &volume.encode());
@@ -96,6 +97,7 @@ impl State {
             inodes: 1,
             allocated: 0,
             owners: OwnerCount::Off,
+            trash: None,
             load: None,
         };
         state.put(keys::volume(), &volume.encode());
@@ -178,7 +180,7 @@ impl State {
             ctime: Timestamp::default(),
             btime: Timestamp::default(),
             tree: None,
-            place: None,
+            places: Places::default(),
             body,
         };
         self.put(keys::inode(ino), &inode.encode());

@@ -112,6 +112,7 @@ impl Model {
         }
         refuse_if_any(errors)?;
         self.leave(unlink.parent, &unlink.name);
+        self.keep(unlink.parent, &unlink.name, ino);
         Ok(self.removed(ino))
     }
 
@@ -183,7 +184,7 @@ impl Model {
             let node = self.nodes.get(ino);
             node.is_some_and(|node| node.immutable() || node.append_only())
         };
-        if [parent, ino].iter().any(is_protected) {
+        if [parent, ino].iter().any(is_protected) || self.is_trash(ino) {
             vec![PosixError::NotPermitted]
         } else {
             Vec::new()

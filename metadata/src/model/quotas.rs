@@ -33,7 +33,7 @@ impl Model {
         let is_tree_over = known
             .filter(|root| self.quotas.contains_key(root))
             .any(is_over);
-        if is_tree_over || self.is_owner_over(&before) {
+        if !self.passes_limits && (is_tree_over || self.is_owner_over(&before)) {
             *self = before;
             return Err(vec![PosixError::QuotaExceeded]);
         }

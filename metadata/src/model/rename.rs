@@ -47,6 +47,7 @@ impl Model {
         self.changed(moved);
         if let Some(replaced) = replaced {
             self.changed(replaced);
+            self.keep(rename.new_parent, &rename.new_name, replaced);
         }
         let orphaned = replaced.filter(|ino| self.nlink(*ino) == 0);
         Ok(Answer::Renamed { orphaned })
@@ -104,7 +105,7 @@ impl Model {
     }
 
     /// Whether a directory is the other one or anywhere below it.
-    fn is_below(&self, mut directory: InodeId, above: InodeId) -> bool {
+    pub(super) fn is_below(&self, mut directory: InodeId, above: InodeId) -> bool {
         loop {
             if directory == above {
                 return true;

@@ -1,6 +1,6 @@
 //! What an operation works with: the state, the time and the caller.
 
-use crate::change::{Change, Happened};
+use crate::change::{Change, Happened, Was};
 use crate::fault::Fault;
 use crate::keys::{self, BlockId};
 use crate::news::News;
@@ -102,6 +102,7 @@ impl Context<'_> {
         &mut self,
         ino: InodeId,
         kind: FileKind,
+        was: Was,
         happened: impl FnOnce() -> Happened,
     ) {
         if let Some(changes) = &mut self.changes {
@@ -110,6 +111,7 @@ impl Context<'_> {
                 ino,
                 kind,
                 happened,
+                was,
             });
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Context, Stop};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::CopyRange;
 use crate::file::{self, Placed};
 use crate::limits::RECLAIM_STEP_KEYS_MAX;
@@ -56,7 +56,9 @@ pub(crate) fn apply(context: &mut Context<'_>, command: CopyRange) -> Result<Ans
         let keeps_set_id = context.credentials.is_superuser();
         file::content_changed(context, destination, &mut inode, keeps_set_id)?;
         context.put_inode(destination, &inode);
-        context.tell(destination, inode.kind(), || Happened::Content);
+        context.tell(destination, inode.kind(), Was::Otherwise, || {
+            Happened::Content
+        });
         return Ok(Answer::Written {
             offset: destination_offset,
             length,

@@ -1,14 +1,14 @@
 //! A directory while an operation changes it: its inode, its names and their order.
 
 use super::{Context, Stop, load_inode};
-use crate::change::{Happened, Name};
+use crate::change::{Happened, Name, Was};
 use crate::fault::Fault;
 use crate::keys;
 use crate::limits::LINKS_MAX;
 use crate::news::News;
 use crate::outcome::PosixError;
 use crate::permission;
-use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan, Place};
+use crate::record::{Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan, Place, Places};
 use crate::types::{Attributes, Cookie, FileKind, FileName, InodeFlags, InodeId, Mode};
 
 /// A directory that was loaded; [`Directory::store`] keeps what changed.
@@ -177,7 +177,9 @@ impl Directory {
     ) -> Result<Attributes, Stop> {
         let (ino, inode) = new_inode(context, self, self.next_place(), new)?;
         self.add(context, name, ino, inode.kind())?;
-        context.tell(ino, inode.kind(), || Happened::Made(self.named(name)));
+        context.tell(ino, inode.kind(), Was::Unknown, || {
+            Happened::Made(self.named(name))
+        });
         Ok(inode.attributes(ino))
     }
 
@@ -261,7 +263,7 @@ pub(crate) fn new_inode(
         ctime: context.now,
         btime: context.now,
         tree: parent.inode.tree,
-        place: Some(place),
+        places: Places::of(place),
         body: new.body,
     };
     match &inode.body {
@@ -295,12 +297,12 @@ pub(crate) fn new_inode(
     Ok((ino, inode))
 }
 
-/// Takes one name from an inode; without its last one it becomes an orphan. A directory loses all.
+/// Takes one name from an inode and tells of it; without its last one it becomes an orphan. A directory loses all.
 pub(crate) fn drop_link(
     context: &mut Context<'_>,
     ino: InodeId,
     mut inode: Inode,
-    gone: Place,
+    (name, gone): (Name, Place),
 ) -> Result<bool, Stop> {
     inode.nlink = if inode.kind() == FileKind::Directory {
         0
@@ -311,7 +313,8 @@ pub(crate) fn drop_link(
             .ok_or_else(|| Fault::corrupt(format!("inode {ino}"), "nlink below zero"))?
     };
     inode.ctime = context.now;
-    inode.place = inode.place.filter(|place| *place != gone);
+    let was = inode.places.remove(gone);
+    context.tell(ino, inode.kind(), was, || Happened::Removed(name));
     context.put_inode(ino, &inode);
     let orphaned = inode.nlink == 0;
     if orphaned {

@@ -1,7 +1,7 @@
 //! `fallocate(2)`: gives space to a range, takes it away, or moves what follows.
 
 use super::{Context, Stop};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::{Fallocate, FallocateMode};
 use crate::file;
 use crate::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
@@ -41,7 +41,7 @@ pub(crate) fn apply(context: &mut Context<'_>, command: Fallocate) -> Result<Ans
     let keeps_set_id = context.credentials.is_superuser();
     file::content_changed(context, ino, &mut inode, keeps_set_id)?;
     context.put_inode(ino, &inode);
-    context.tell(ino, inode.kind(), || Happened::Content);
+    context.tell(ino, inode.kind(), Was::Otherwise, || Happened::Content);
     Ok(Answer::Done)
 }
 

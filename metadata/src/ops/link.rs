@@ -31,10 +31,10 @@ pub(crate) fn apply(context: &mut Context<'_>, link: &Link) -> Result<Answer, St
     }
     inode.nlink += 1;
     inode.ctime = context.now;
-    inode.place = Some(directory.next_place());
+    let was = inode.places.add(directory.next_place());
     context.put_inode(link.ino, &inode);
     directory.add(context, &link.name, link.ino, inode.kind())?;
-    context.tell(link.ino, inode.kind(), || {
+    context.tell(link.ino, inode.kind(), was, || {
         Happened::Linked(directory.named(&link.name))
     });
     directory.store(context);

@@ -2,7 +2,7 @@
 
 use super::set_xattr::check_kind;
 use super::{Context, Stop, check_changeable};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::RemoveXattr;
 use crate::outcome::{Answer, PosixError};
 use crate::xattr::{self, Namespace};
@@ -24,7 +24,9 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &RemoveXattr) -> Result<
     }
     inode.ctime = context.now;
     context.put_inode(command.ino, &inode);
-    context.tell(command.ino, inode.kind(), || Happened::Attributes);
+    context.tell(command.ino, inode.kind(), Was::Otherwise, || {
+        Happened::Attributes
+    });
     Ok(Answer::Done)
 }
 

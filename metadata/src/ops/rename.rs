@@ -6,10 +6,11 @@
 
 use super::directory::{self, Directory, NewInode, check_seen, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
-use crate::change::{Happened, Name};
+use crate::change::{Happened, Name, Was};
 use crate::command::Rename;
 use crate::outcome::{Answer, PosixError};
 use crate::record::{Dentry, Inode, InodeBody, Place};
+use crate::trash;
 use crate::types::{FileKind, InodeId, Mode};
 
 pub(crate) fn apply(context: &mut Context<'_>, rename: &Rename) -> Result<Answer, Stop> {
@@ -66,10 +67,11 @@ fn stay_under_new_name(
     let inode = check_may_move(context, moved, rename.new_parent)?;
     check_seen(rename.seen, None)?;
     directory.rename(context, &rename.name, &rename.new_name, moved);
+    // Under another name at the same place.
     let place = directory.place(moved.cookie);
     directory.store(context);
-    arrive(context, moved.ino, inode, place);
-    tell(context, rename, moved, None);
+    let was = arrive(context, moved.ino, inode, (place, place));
+    tell(context, rename, moved, was, None);
     Ok(Answer::Renamed { orphaned: None })
 }
 
@@ -80,13 +82,13 @@ fn move_to_new_name(
 ) -> Result<Answer, Stop> {
     let inode = check_may_move(context, moved, rename.new_parent)?;
     check_seen(rename.seen, None)?;
-    let whiteout = leave(context, rename, moved)?;
+    let (from, whiteout) = leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     let place = target.next_place();
     target.add(context, &rename.new_name, moved.ino, moved.kind)?;
     target.store(context);
-    arrive(context, moved.ino, inode, place);
-    tell(context, rename, moved, whiteout);
+    let was = arrive(context, moved.ino, inode, (from, place));
+    tell(context, rename, moved, was, whiteout);
     Ok(Answer::Renamed { orphaned: None })
 }
 
@@ -100,6 +102,9 @@ fn replace(
     let victim = linked_inode(context, replaced)?;
     // Before what it is and what is in it (`may_delete` in the kernel).
     check_changeable(&victim)?;
+    if trash::is_root_of(context, replaced.ino) {
+        return Err(PosixError::NotPermitted.into());
+    }
     match (moved.kind, replaced.kind) {
         (FileKind::Directory, FileKind::Directory) if victim.size > 0 => {
             return Err(PosixError::NotEmpty.into());
@@ -110,17 +115,20 @@ fn replace(
         _ => {}
     }
     check_seen(rename.seen, Some(replaced))?;
-    let whiteout = leave(context, rename, moved)?;
+    let is_kept = trash::takes(context, rename.new_parent, &victim)?;
+    let (from, whiteout) = leave(context, rename, moved)?;
     let mut target = Directory::load(context, rename.new_parent)?;
     target.redirect(context, &rename.new_name, replaced, moved.ino, moved.kind)?;
     let place = target.place(replaced.cookie);
     target.store(context);
-    arrive(context, moved.ino, inode, place);
-    let orphaned = drop_link(context, replaced.ino, victim, place)?;
-    context.tell(replaced.ino, replaced.kind, || {
-        Happened::Removed(new_name(rename))
-    });
-    tell(context, rename, moved, whiteout);
+    let was = arrive(context, moved.ino, inode, (from, place));
+    let name = new_name(rename);
+    let orphaned = if is_kept && trash::keep(context, (&name, place), replaced.ino, &victim)? {
+        false
+    } else {
+        drop_link(context, replaced.ino, victim, (name, place))?
+    };
+    tell(context, rename, moved, was, whiteout);
     Ok(Answer::Renamed {
         orphaned: orphaned.then_some(replaced.ino),
     })
@@ -142,12 +150,18 @@ fn exchange(
     target.redirect(context, &rename.new_name, second, first.ino, first.kind)?;
     let second_place = target.place(second.cookie);
     target.store(context);
-    arrive(context, first.ino, first_inode, second_place);
-    arrive(context, second.ino, second_inode, first_place);
-    context.tell(first.ino, first.kind, || Happened::Exchanged {
+    let was = arrive(context, first.ino, first_inode, (first_place, second_place));
+    let other_was = arrive(
+        context,
+        second.ino,
+        second_inode,
+        (second_place, first_place),
+    );
+    context.tell(first.ino, first.kind, was, || Happened::Exchanged {
         from: name(rename),
         to: new_name(rename),
         other: second.ino,
+        other_was,
     });
     Ok(Answer::Renamed { orphaned: None })
 }
@@ -160,6 +174,9 @@ fn check_may_move(
 ) -> Result<Inode, Stop> {
     let inode = linked_inode(context, moved)?;
     check_changeable(&inode)?;
+    if trash::is_root_of(context, moved.ino) {
+        return Err(PosixError::NotPermitted.into());
+    }
     if moved.kind == FileKind::Directory {
         check_not_below(context, new_parent, moved.ino)?;
     }
@@ -180,13 +197,14 @@ fn check_not_below(context: &Context<'_>, place: InodeId, directory: InodeId) ->
     }
 }
 
-/// Takes the old name away, or leaves a whiteout under it, which it answers.
+/// Takes the old name away, or leaves a whiteout under it; answers where it was, and the whiteout.
 fn leave(
     context: &mut Context<'_>,
     rename: &Rename,
     moved: Dentry,
-) -> Result<Option<InodeId>, Stop> {
+) -> Result<(Place, Option<InodeId>), Stop> {
     let mut source = Directory::load(context, rename.parent)?;
+    let place = source.place(moved.cookie);
     let mut left = None;
     if rename.flags.whiteout {
         let whiteout = NewInode {
@@ -195,7 +213,6 @@ fn leave(
             umask: Mode::default(),
             device: 0,
         };
-        let place = source.place(moved.cookie);
         let (ino, inode) = directory::new_inode(context, &source, place, whiteout)?;
         source.redirect(context, &rename.name, moved, ino, inode.kind())?;
         left = Some(ino);
@@ -203,26 +220,38 @@ fn leave(
         source.remove(context, &rename.name, moved)?;
     }
     source.store(context);
-    Ok(left)
+    Ok((place, left))
 }
 
-/// The moved inode notes the change and where it is listed, and a directory its new parent.
-fn arrive(context: &mut Context<'_>, ino: InodeId, mut inode: Inode, place: Place) {
+/// The moved inode notes the change and where it is listed, and a directory its new parent. Answers how it was known.
+fn arrive(
+    context: &mut Context<'_>,
+    ino: InodeId,
+    mut inode: Inode,
+    (from, to): (Place, Place),
+) -> Was {
     inode.ctime = context.now;
-    inode.place = Some(place);
+    let was = inode.places.change(from, to);
     if let InodeBody::Directory(body) = &mut inode.body {
-        body.parent = place.directory;
+        body.parent = to.directory;
     }
     context.put_inode(ino, &inode);
+    was
 }
 
-fn tell(context: &mut Context<'_>, rename: &Rename, moved: Dentry, whiteout: Option<InodeId>) {
-    context.tell(moved.ino, moved.kind, || Happened::Renamed {
+fn tell(
+    context: &mut Context<'_>,
+    rename: &Rename,
+    moved: Dentry,
+    was: Was,
+    whiteout: Option<InodeId>,
+) {
+    context.tell(moved.ino, moved.kind, was, || Happened::Renamed {
         from: name(rename),
         to: new_name(rename),
     });
     if let Some(ino) = whiteout {
-        context.tell(ino, FileKind::CharacterDevice, || {
+        context.tell(ino, FileKind::CharacterDevice, Was::Unknown, || {
             Happened::Made(name(rename))
         });
     }

@@ -1,7 +1,7 @@
 //! `chmod`, `chown`, `truncate` and `utimensat`, in any combination.
 
 use super::{Context, Stop};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::SetAttributes;
 use crate::file;
 use crate::limits::FILE_BYTES_MAX;
@@ -35,12 +35,16 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &SetAttributes) -> Resul
     inode.ctime = command.ctime.unwrap_or(context.now);
     context.put_inode(command.ino, &inode);
     if command.size.is_some() {
-        context.tell(command.ino, inode.kind(), || Happened::Content);
+        context.tell(command.ino, inode.kind(), Was::Otherwise, || {
+            Happened::Content
+        });
     }
     let has_times = command.atime.is_some() || command.mtime.is_some();
     let has_owner = command.uid.is_some() || command.gid.is_some();
     if command.mode.is_some() || has_owner || (has_times && command.size.is_none()) {
-        context.tell(command.ino, inode.kind(), || Happened::Attributes);
+        context.tell(command.ino, inode.kind(), Was::Otherwise, || {
+            Happened::Attributes
+        });
     }
     Ok(Answer::Attributes(inode.attributes(command.ino)))
 }

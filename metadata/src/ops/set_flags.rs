@@ -1,7 +1,7 @@
 //! `chattr`: the flags of an inode, and its project.
 
 use super::{Context, Stop};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::SetFlags;
 use crate::outcome::{Answer, PosixError};
 use crate::types::InodeFlags;
@@ -21,7 +21,9 @@ pub(crate) fn apply(context: &mut Context<'_>, command: SetFlags) -> Result<Answ
     inode.project = command.project.unwrap_or(inode.project);
     inode.ctime = context.now;
     context.put_inode(command.ino, &inode);
-    context.tell(command.ino, inode.kind(), || Happened::Attributes);
+    context.tell(command.ino, inode.kind(), Was::Otherwise, || {
+        Happened::Attributes
+    });
     Ok(Answer::Attributes(inode.attributes(command.ino)))
 }
 

@@ -1,7 +1,7 @@
 //! `setxattr`.
 
 use super::{Context, Stop, check_changeable};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::{SetXattr, SetXattrMode};
 use crate::limits::XATTR_VALUE_BYTES_MAX;
 use crate::outcome::{Answer, PosixError};
@@ -32,7 +32,9 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &SetXattr) -> Result<Ans
     }
     inode.ctime = context.now;
     context.put_inode(command.ino, &inode);
-    context.tell(command.ino, inode.kind(), || Happened::Attributes);
+    context.tell(command.ino, inode.kind(), Was::Otherwise, || {
+        Happened::Attributes
+    });
     Ok(Answer::Done)
 }
 

@@ -2,9 +2,9 @@
 
 use super::directory::{Directory, drop_link, linked_inode};
 use super::{Context, Stop, check_changeable};
-use crate::change::Happened;
 use crate::command::Unlink;
 use crate::outcome::{Answer, PosixError};
+use crate::trash;
 use crate::types::FileKind;
 
 pub(crate) fn apply(context: &mut Context<'_>, unlink: &Unlink) -> Result<Answer, Stop> {
@@ -16,13 +16,16 @@ pub(crate) fn apply(context: &mut Context<'_>, unlink: &Unlink) -> Result<Answer
     let inode = linked_inode(context, dentry)?;
     directory.check_may_remove()?;
     check_changeable(&inode)?;
-    context.tell(dentry.ino, dentry.kind, || {
-        Happened::Removed(directory.named(&unlink.name))
-    });
+    let is_kept = trash::takes(context, unlink.parent, &inode)?;
+    let name = directory.named(&unlink.name);
     directory.remove(context, &unlink.name, dentry)?;
     let place = directory.place(dentry.cookie);
     directory.store(context);
-    let orphaned = drop_link(context, dentry.ino, inode, place)?;
+    let orphaned = if is_kept && trash::keep(context, (&name, place), dentry.ino, &inode)? {
+        false
+    } else {
+        drop_link(context, dentry.ino, inode, (name, place))?
+    };
     Ok(Answer::Removed {
         ino: dentry.ino,
         orphaned,

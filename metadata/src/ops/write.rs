@@ -1,7 +1,7 @@
 //! `write(2)`: new bytes go into a new block, and the extents below them are cut.
 
 use super::{Context, Stop};
-use crate::change::Happened;
+use crate::change::{Happened, Was};
 use crate::command::{Write, WritePosition};
 use crate::file;
 use crate::limits::WRITE_BYTES_MAX;
@@ -27,7 +27,7 @@ pub(crate) fn apply(context: &mut Context<'_>, command: &Write) -> Result<Answer
         inode.ctime = context.now;
         file::content_changed(context, ino, &mut inode, !command.clear_privileges)?;
         context.put_inode(ino, &inode);
-        context.tell(ino, inode.kind(), || Happened::Content);
+        context.tell(ino, inode.kind(), Was::Otherwise, || Happened::Content);
     }
     Ok(Answer::Written { offset, length })
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ops::fixture::{Fixture, name};
+use crate::record::Places;
 use crate::store::{Batch, Engine};
 use crate::types::FileKind;
 
@@ -24,16 +25,23 @@ fn a_path_has_the_names_from_the_root_on() {
 }
 
 #[test]
-fn a_file_is_found_under_the_name_it_got_last_while_it_has_it() {
+fn a_file_is_found_under_the_first_of_its_names_that_is_left() {
     let mut fixture = Fixture::new();
     let file = fixture.create(InodeId::ROOT, "first");
     fixture.link(file, InodeId::ROOT, "second").unwrap();
-    assert_eq!(path(&fixture, file).unwrap(), "/second");
+    assert_eq!(path(&fixture, file).unwrap(), "/first");
     fixture.unlink(InodeId::ROOT, "first").unwrap();
     assert_eq!(path(&fixture, file).unwrap(), "/second");
-    fixture.link(file, InodeId::ROOT, "third").unwrap();
+    for name in ["third", "fourth"] {
+        fixture.link(file, InodeId::ROOT, name).unwrap();
+    }
+    fixture.unlink(InodeId::ROOT, "second").unwrap();
+    assert_eq!(path(&fixture, file).unwrap(), "/third");
+    // Of more than two names the others are not known.
     fixture.unlink(InodeId::ROOT, "third").unwrap();
     assert_eq!(path(&fixture, file), None);
+    fixture.link(file, InodeId::ROOT, "fifth").unwrap();
+    assert_eq!(path(&fixture, file).unwrap(), "/fifth");
 }
 
 #[test]
@@ -43,7 +51,7 @@ fn what_an_earlier_version_made_has_no_path_until_it_is_renamed() {
     let file = fixture.create(above, "file");
     let engine = fixture.machine.engine();
     let mut inode = Inode::decode(&engine.view().get(&keys::inode(above)).unwrap().unwrap());
-    inode.as_mut().unwrap().place = None;
+    inode.as_mut().unwrap().places = Places::default();
     let mut batch = Batch::default();
     batch.set(keys::inode(above), Some(inode.unwrap().encode()));
     engine.commit(batch).unwrap();
@@ -71,21 +79,23 @@ fn a_path_that_is_too_long_is_not_told() {
 }
 
 #[test]
-fn before_it_was_linked_a_file_was_not_under_the_new_name() {
+fn before_it_was_known_by_a_name_it_was_known_by_none() {
     let mut fixture = Fixture::new();
     let file = fixture.create(InodeId::ROOT, "first");
-    fixture.link(file, InodeId::ROOT, "second").unwrap();
     let view = fixture.machine.engine().view();
     let mut paths = Paths::new(&view);
-    let linked = Name {
+    let first = Name {
         directory: InodeId::ROOT,
-        name: name("second"),
+        name: name("first"),
     };
-    let change = Change {
+    let linked = |was| Change {
         ino: file,
         kind: FileKind::Regular,
-        happened: Happened::Linked(linked),
+        happened: Happened::Linked(first.clone()),
+        was,
     };
-    paths.undo(&change).unwrap();
+    paths.undo(&linked(Was::Otherwise));
+    assert_eq!(paths.of(file), Ok(Some(b"/first".to_vec())));
+    paths.undo(&linked(Was::Unknown));
     assert_eq!(paths.of(file), Ok(None));
 }

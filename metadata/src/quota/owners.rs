@@ -36,7 +36,7 @@ pub(crate) fn put(context: &mut Context<'_>, owner: Owner, quota: &OwnerQuota) {
 
 /// Adds up what the command has changed. The superuser passes a limit, as on other filesystems of Linux, and it is counted.
 pub(super) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
-    let is_bound = !context.credentials.is_superuser();
+    let is_bound = !context.credentials.is_superuser() && !context.ledger.passes_limits;
     for (owner, change) in std::mem::take(&mut context.ledger.owners) {
         if change == super::Change::default() {
             continue;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Decoder, Encoder};
+use super::{Decoder, Encoder, Place, Places};
 use crate::fault::Fault;
 use crate::types::{Attributes, Cookie, FileKind, InodeFlags, InodeId, Mode, Timestamp};
 
@@ -13,12 +13,16 @@ const VERSION_IN_TREE: u8 = 2;
 const VERSION_PLACED: u8 = 3;
 /// Of one that is in a quota tree and knows where it is listed.
 const VERSION_PLACED_IN_TREE: u8 = 4;
+/// Of one that knows two places.
+const VERSION_TWICE: u8 = 5;
+/// Of one that is in a quota tree and knows two places.
+const VERSION_TWICE_IN_TREE: u8 = 6;
 
 /// The value under `I` ino:
 ///
 /// `version 1 | kind 1 | mode 2 | flags 4 | uid 4 | gid 4 | nlink 4 | generation 4 | device 4 |
 /// project 4 | xattrs 4 | size 8 | allocated 8 | atime 12 | mtime 12 | ctime 12 | btime 12`, of an inode
-/// in a quota tree, in versions 2 and 4, `tree 8`, of one that knows where it is listed, in versions 3 and 4, `directory 8 | cookie 8`, then for a
+/// in a quota tree, in versions 2, 4 and 6, `tree 8`, of one that knows where it is listed, in versions 3 to 6, `directory 8 | cookie 8`, in 5 and 6 twice, then for a
 /// directory `parent 8 | next cookie 8`, for a symlink its target.
 ///
 /// The size of a directory is the number of its entries.
@@ -56,19 +60,10 @@ pub struct Inode {
     pub btime: Timestamp,
     /// The root of the innermost quota tree that it counts in; a root is in its own.
     pub tree: Option<InodeId>,
-    /// Where one of its names is listed; unknown of what an earlier version made, or after that name is gone.
-    pub place: Option<Place>,
+    /// Where its names are listed.
+    pub places: Places,
     /// What only its kind has.
     pub body: InodeBody,
-}
-
-/// Where a name is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The directory.
-    pub directory: InodeId,
-    /// The place in its listing.
-    pub cookie: Cookie,
 }
 
 /// What only one kind of inode has.
@@ -138,11 +133,13 @@ impl Inode {
 
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
-        let version = match (self.tree, self.place) {
-            (None, None) => VERSION,
-            (Some(_), None) => VERSION_IN_TREE,
-            (None, Some(_)) => VERSION_PLACED,
-            (Some(_), Some(_)) => VERSION_PLACED_IN_TREE,
+        let version = match (self.tree, self.places.iter().count()) {
+            (None, 0) => VERSION,
+            (Some(_), 0) => VERSION_IN_TREE,
+            (None, 1) => VERSION_PLACED,
+            (Some(_), 1) => VERSION_PLACED_IN_TREE,
+            (None, _) => VERSION_TWICE,
+            (Some(_), _) => VERSION_TWICE_IN_TREE,
         };
         let mut encoder = Encoder::new(version, 139);
         encoder
@@ -165,7 +162,7 @@ impl Inode {
         if let Some(tree) = self.tree {
             encoder.u64(tree.get());
         }
-        if let Some(place) = self.place {
+        for place in self.places.iter() {
             encoder.u64(place.directory.get()).u64(place.cookie.0);
         }
         match &self.body {
@@ -188,7 +185,7 @@ impl Inode {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Inode, Fault> {
-        let mut decoder = Decoder::new("inode", VERSION_PLACED_IN_TREE, bytes)?;
+        let mut decoder = Decoder::new("inode", VERSION_TWICE_IN_TREE, bytes)?;
         let version = bytes.first().copied().unwrap_or_default();
         let kind = decoder.u8()?;
         let kind = FileKind::from_u8(kind).ok_or_else(|| decoder.corrupt("unknown kind"))?;
@@ -211,21 +208,33 @@ impl Inode {
             ctime: decoder.timestamp()?,
             btime: decoder.timestamp()?,
             tree: match version {
-                VERSION_IN_TREE | VERSION_PLACED_IN_TREE => Some(InodeId::new(decoder.u64()?)),
+                VERSION_IN_TREE | VERSION_PLACED_IN_TREE | VERSION_TWICE_IN_TREE => {
+                    Some(InodeId::new(decoder.u64()?))
+                }
                 _ => None,
             },
-            place: match version {
-                VERSION_PLACED | VERSION_PLACED_IN_TREE => Some(Place {
-                    directory: InodeId::new(decoder.u64()?),
-                    cookie: Cookie(decoder.u64()?),
-                }),
-                _ => None,
-            },
+            places: places(version, &mut decoder)?,
             body: InodeBody::decode(kind, &mut decoder)?,
         };
         decoder.finish()?;
         Ok(inode)
     }
+}
+
+fn places(version: u8, decoder: &mut Decoder<'_>) -> Result<Places, Fault> {
+    let mut place = |is_there: bool| {
+        let mut place = || {
+            Ok::<_, Fault>(Place {
+                directory: InodeId::new(decoder.u64()?),
+                cookie: Cookie(decoder.u64()?),
+            })
+        };
+        is_there.then(&mut place).transpose()
+    };
+    Ok(Places {
+        first: place(version >= VERSION_PLACED)?,
+        second: place(version >= VERSION_TWICE)?,
+    })
 }
 
 impl InodeBody {

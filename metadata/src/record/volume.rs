@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Decoder, Encoder};
 use crate::fault::Fault;
-use crate::types::{LogIndex, OwnerCount};
+use crate::types::{InodeId, LogIndex, OwnerCount};
 
 const VERSION: u8 = 1;
 /// Of a volume that is being loaded.
@@ -14,11 +14,16 @@ const VERSION_LOADING: u8 = 2;
 const VERSION_OWNERS: u8 = 3;
 /// Of one that is both.
 const VERSION_OWNERS_LOADING: u8 = 4;
+/// Of one that keeps what is removed; it is not being loaded.
+const VERSION_TRASH: u8 = 5;
+/// Of one that does that and counts for owners.
+const VERSION_OWNERS_TRASH: u8 = 6;
 
 /// The value under `V`:
 /// `version 1 | generation 4 | applied 8 | next inode 8 | next block 8 | inodes 8 | allocated 8`, then of a volume
-/// that counts for owners, in versions 3 and 4, `counted 8`: the first inode that is not, or 0 while that is being
-/// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`.
+/// that counts for owners, in versions 3, 4 and 6, `counted 8`: the first inode that is not, or 0 while that is being
+/// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`, of one with a trash, in versions 5 and 6,
+/// `directory 8 | seconds 8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     /// Given to every inode, so that handles of an earlier volume are told apart.
@@ -35,8 +40,19 @@ pub struct Volume {
     pub allocated: u64,
     /// Whether it counts what users and groups use.
     pub owners: OwnerCount,
+    /// Where it keeps what is removed, if it does. None while it is loaded.
+    pub trash: Option<Trash>,
     /// Until the dump it was made for is all there: nothing else is applied.
     pub load: Option<LoadProgress>,
+}
+
+/// What is removed has a name here for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trash {
+    /// The directory.
+    pub directory: InodeId,
+    /// For so many seconds, and until the hour after them is over.
+    pub keep_seconds: u64,
 }
 
 /// How much of a dump a volume has.
@@ -66,11 +82,13 @@ impl Volume {
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
         let counted = self.owners.number();
-        let version = match (counted, self.load) {
-            (None, None) => VERSION,
-            (None, Some(_)) => VERSION_LOADING,
-            (Some(_), None) => VERSION_OWNERS,
-            (Some(_), Some(_)) => VERSION_OWNERS_LOADING,
+        let version = match (counted, self.load, self.trash) {
+            (None, None, None) => VERSION,
+            (Some(_), None, None) => VERSION_OWNERS,
+            (None, Some(_), _) => VERSION_LOADING,
+            (Some(_), Some(_), _) => VERSION_OWNERS_LOADING,
+            (None, None, Some(_)) => VERSION_TRASH,
+            (Some(_), None, Some(_)) => VERSION_OWNERS_TRASH,
         };
         let mut encoder = Encoder::new(version, 76);
         encoder
@@ -85,13 +103,15 @@ impl Volume {
         }
         if let Some(load) = self.load {
             encoder.u64(load.batches).rest(&load.chain.to_be_bytes());
+        } else if let Some(trash) = self.trash {
+            encoder.u64(trash.directory.get()).u64(trash.keep_seconds);
         }
         encoder.finish()
     }
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Volume, Fault> {
-        let mut decoder = Decoder::new("volume", VERSION_OWNERS_LOADING, bytes)?;
+        let mut decoder = Decoder::new("volume", VERSION_OWNERS_TRASH, bytes)?;
         let version = bytes.first().copied().unwrap_or_default();
         let mut volume = Volume {
             generation: decoder.u32()?,
@@ -101,15 +121,23 @@ impl Volume {
             inodes: decoder.u64()?,
             allocated: decoder.u64()?,
             owners: OwnerCount::Off,
+            trash: None,
             load: None,
         };
-        if matches!(version, VERSION_OWNERS | VERSION_OWNERS_LOADING) {
+        let counts = [VERSION_OWNERS, VERSION_OWNERS_LOADING, VERSION_OWNERS_TRASH];
+        if counts.contains(&version) {
             volume.owners = OwnerCount::from_number(Some(decoder.u64()?));
         }
         if matches!(version, VERSION_LOADING | VERSION_OWNERS_LOADING) {
             volume.load = Some(LoadProgress {
                 batches: decoder.u64()?,
                 chain: u128::from_be_bytes(decoder.array()?),
+            });
+        }
+        if matches!(version, VERSION_TRASH | VERSION_OWNERS_TRASH) {
+            volume.trash = Some(Trash {
+                directory: InodeId::new(decoder.u64()?),
+                keep_seconds: decoder.u64()?,
             });
         }
         decoder.finish()?;

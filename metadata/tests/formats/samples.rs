@@ -11,8 +11,8 @@ use holdfast_metadata::catalog::{
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{
     Dentry, DirectoryBody, Extent, ExtentHome, Inode, InodeBody, LoadProgress, LockCount,
-    LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota, PendingRecord, Place,
-    PositionRecord, Quota, SessionRecord, Shared, TurnRecord, Volume, WaiterRecord, Xattr,
+    LockRecord, OrderEntry, Orphan, OutcomeRecord, OwnerQuota, PendingRecord, Place, Places,
+    PositionRecord, Quota, SessionRecord, Shared, Trash, TurnRecord, Volume, WaiterRecord, Xattr,
 };
 use holdfast_metadata::{
     Amounts, Answer, Attributes, Cookie, Fault, FileKind, FileName, Format, InodeFlags, InodeId,
@@ -46,6 +46,7 @@ pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
         inodes: 0x4142_4344_4546_4748,
         allocated: 0x5152_5354_5556_5758,
         owners: OwnerCount::Off,
+        trash: None,
         load: None,
     };
     let load = LoadProgress {
@@ -63,12 +64,21 @@ pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
         owners: OwnerCount::Forgetting,
         ..volume
     };
+    let keeping = Volume {
+        trash: Some(Trash {
+            directory: InodeId::new(0x0004_a1a2_a3a4_a5a6),
+            keep_seconds: 0xb1b2_b3b4_b5b6_b7b8,
+        }),
+        ..volume
+    };
     vec![
         ("volume", volume),
         ("volume_loading", loading),
         ("volume_counting", counting),
         ("volume_counting_loading", both),
         ("volume_forgetting", forgetting),
+        ("volume_trash", keeping),
+        ("volume_counting_trash", Volume { owners, ..keeping }),
     ]
 }
 
@@ -90,7 +100,7 @@ fn inode(body: InodeBody) -> Inode {
         ctime: time(i64::MAX, 2),
         btime: time(i64::MIN, 3),
         tree: None,
-        place: None,
+        places: Places::default(),
         body,
     }
 }
@@ -108,9 +118,22 @@ fn placed(inode: Inode) -> Inode {
         cookie: Cookie(0x2122_2324_2526_2728),
     };
     Inode {
-        place: Some(place),
+        places: Places::of(place),
         ..inode
     }
+}
+
+fn placed_twice(inode: Inode) -> Inode {
+    let inode = placed(inode);
+    let second = Place {
+        directory: InodeId::new(0x0003_0000_0000_0c0d),
+        cookie: Cookie(0x3132_3334_3536_3738),
+    };
+    let places = Places {
+        second: Some(second),
+        ..inode.places
+    };
+    Inode { places, ..inode }
 }
 
 pub(crate) fn inodes() -> Vec<(&'static str, Inode)> {
@@ -134,6 +157,14 @@ pub(crate) fn inodes() -> Vec<(&'static str, Inode)> {
         (
             "inode_directory_placed",
             placed(inode(InodeBody::Directory(directory))),
+        ),
+        (
+            "inode_file_placed_twice",
+            placed_twice(inode(InodeBody::Regular)),
+        ),
+        (
+            "inode_fifo_placed_twice_in_tree",
+            placed_twice(in_tree(InodeBody::Fifo)),
         ),
         (
             "inode_symlink_placed_in_tree",
@@ -466,6 +497,7 @@ pub(crate) fn state() -> BTreeMap<Vec<u8>, Vec<u8>> {
         inodes: 2,
         allocated: 5,
         owners: OwnerCount::Off,
+        trash: None,
         load: None,
     };
     let home = ExtentHome::Block { block, start: 0 };

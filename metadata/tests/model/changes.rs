@@ -1,6 +1,6 @@
 //! Somebody who hears of changes only, with the paths of their moments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -18,19 +18,22 @@ use proptest::test_runner::TestCaseResult;
 type Tree = BTreeMap<Vec<u8>, InodeId>;
 
 /// A change with its paths: that of its inode or its name, and that of the name it had.
+#[derive(Debug, PartialEq)]
 struct Told {
     change: Change,
     path: Option<Vec<u8>>,
     from: Option<Vec<u8>>,
 }
 
-/// Applies the commands in batches of these lengths; at the end all changes, told in their order, make the same tree.
+/// Applies the commands in batches of these lengths; at the end all changes, told in their order, make the same tree, and each was told in the
+/// same way when it was the last one.
 pub(crate) fn retold(
     machine: &StateMachine<MemoryEngine>,
     commands: &[Command],
     lengths: Vec<usize>,
 ) -> TestCaseResult {
-    let (mut changes, mut rest, mut index) = (Vec::new(), commands, 0);
+    let (mut changes, mut told_at_once) = (Vec::new(), Vec::new());
+    let (mut rest, mut index) = (commands, 0);
     for length in lengths.into_iter().chain([commands.len()]) {
         let (batch, after) = rest.split_at(length.min(rest.len()));
         rest = after;
@@ -40,15 +43,22 @@ pub(crate) fn retold(
             record: Bytes::new(),
         };
         let applied = machine.apply_at(position, batch).unwrap();
+        let mut now = Vec::new();
         for (number, change) in applied.changes {
             prop_assert!(applied.outcomes[number].is_ok(), "{change:?}");
-            changes.push(change);
+            now.push(change);
         }
+        changes.extend(now.iter().cloned());
+        told_at_once.extend(tell(&machine.engine().view(), now));
     }
     let view = machine.engine().view();
-    let mut tree = Tree::new();
-    for told in tell(&view, changes) {
-        follow(&mut tree, &told)?;
+    let told = tell(&view, changes);
+    for (at_once, later) in told_at_once.iter().zip(&told) {
+        prop_assert_eq!(at_once, later);
+    }
+    let (mut tree, mut many) = (Tree::new(), BTreeSet::new());
+    for told in told {
+        follow(&mut tree, &mut many, &told)?;
     }
     prop_assert_eq!(tree, tree_of(&view));
     Ok(())
@@ -68,20 +78,27 @@ fn tell(view: &dyn View, changes: Vec<Change>) -> Vec<Told> {
             }
             Happened::Content | Happened::Attributes => (None, paths.of(change.ino).unwrap()),
         };
-        paths.undo(&change).unwrap();
+        paths.undo(&change);
         told.push(Told { change, path, from });
     }
     told.reverse();
     told
 }
 
-fn follow(tree: &mut Tree, told: &Told) -> TestCaseResult {
+/// `many` are those that have had more than two names at a time: not all of them are known.
+fn follow(tree: &mut Tree, many: &mut BTreeSet<InodeId>, told: &Told) -> TestCaseResult {
     let ino = told.change.ino;
+    let names = tree.values().filter(|named| **named == ino).count();
     let path = match (&told.change.happened, &told.path) {
-        // Of what has no name any more, or has lost the one it knew.
-        (Happened::Content | Happened::Attributes, None) => return Ok(()),
+        (Happened::Content | Happened::Attributes, None) => {
+            prop_assert!(names == 0 || many.contains(&ino), "{told:?}");
+            return Ok(());
+        }
         (_, path) => path.clone().unwrap(),
     };
+    if names >= 2 && matches!(told.change.happened, Happened::Linked(_)) {
+        many.insert(ino);
+    }
     match &told.change.happened {
         Happened::Made(_) | Happened::Linked(_) => {
             prop_assert_eq!(tree.insert(path, ino), None);

@@ -163,6 +163,8 @@ fn named_in(operation: &Operation) -> Vec<InodeId> {
         Operation::Reclaim(reclaim) => reclaim.inodes.clone(),
         Operation::SetOwnerQuota(_)
         | Operation::CountOwners(_)
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_)
         | Operation::Sync
         | Operation::OpenSession(_)
         | Operation::CloseSession

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use holdfast_metadata::invariant::{self, Repair};
 use holdfast_metadata::keys::Prefix;
 use holdfast_metadata::record::{
-    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Place, Quota, Volume,
+    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Place, Places, Quota, Volume,
 };
 use holdfast_metadata::store::{Batch, View};
 use holdfast_metadata::{
@@ -122,7 +122,7 @@ fn struck(key: &[u8], value: &Bytes, how: u8, number: u64) -> (Vec<u8>, Option<B
                     next_cookie.0 = number;
                 }
                 (7, _) => {
-                    inode.place = Some(Place {
+                    inode.places = Places::of(Place {
                         directory: InodeId::ROOT,
                         cookie: Cookie(number),
                     });
@@ -265,8 +265,11 @@ fn spoilt(key: &[u8], value: &Bytes, choice: u8, which: u64) -> Option<Option<By
                 1 if inode.kind() == FileKind::Directory => inode.size = wrong,
                 2 if is_volume_right => inode.allocated = wrong,
                 // The only one that it has had.
-                3 if which.is_multiple_of(3) && inode.place.is_some() && has_one_name(&inode) => {
-                    inode.place = Some(Place {
+                3 if which.is_multiple_of(3)
+                    && inode.places.first.is_some()
+                    && has_one_name(&inode) =>
+                {
+                    inode.places = Places::of(Place {
                         directory: InodeId::ROOT,
                         cookie: Cookie(wrong),
                     });

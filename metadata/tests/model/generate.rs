@@ -9,9 +9,9 @@ use attributes::attributes;
 use bytes::Bytes;
 use content::content;
 use holdfast_metadata::{
-    Amounts, Command, CountOwners, Create, Credentials, FileKind, FileName, InodeId, Link, Mkdir,
-    Mknod, Mode, Operation, Owner, Reclaim, Rename, RenameFlags, Rmdir, SetOwnerQuota, SetQuota,
-    Symlink, Timestamp, Unlink,
+    Amounts, Command, CountOwners, Create, Credentials, EmptyTrash, FileKind, FileName, InodeId,
+    Link, Mkdir, Mknod, Mode, Operation, Owner, Reclaim, Rename, RenameFlags, Rmdir, SetOwnerQuota,
+    SetQuota, SetTrash, Symlink, Timestamp, Unlink,
 };
 pub(crate) use locks::locks;
 use proptest::prelude::*;
@@ -114,6 +114,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => namespace().boxed(),
         2 => set_quota().boxed(),
         2 => of_owners().boxed(),
+        1 => trash().boxed(),
         5 => rename().boxed(),
         6 => content().boxed(),
         4 => attributes().boxed(),
@@ -135,6 +136,18 @@ fn set_quota() -> impl Strategy<Value = Operation> {
     let place = prop_oneof![3 => directory(), 3 => Just(InodeId::new(3)), 1 => any_inode()];
     (place, limit(20_000), limit(8))
         .prop_map(|(ino, bytes, inodes)| Operation::SetQuota(SetQuota { ino, bytes, inodes }))
+}
+
+/// On more often than off, and a step of emptying it.
+fn trash() -> impl Strategy<Value = Operation> {
+    let keep = prop::option::weighted(0.8, 0..9_u64);
+    prop_oneof![
+        6 => keep.prop_map(|keep_seconds| Operation::SetTrash(SetTrash { keep_seconds })),
+        2 => Just(Operation::EmptyTrash(EmptyTrash {
+            names_max: usize::MAX,
+            term: 1,
+        })),
+    ]
 }
 
 /// Counting in small steps, seldom off, and limits of those whom the commands are of.

@@ -110,7 +110,7 @@ fn random_commands_reach_every_operation_and_most_errors() {
             };
         }
     }
-    assert_eq!(done.len(), 21, "{done:?}");
+    assert_eq!(done.len(), 23, "{done:?}");
     // Not these: access denied, no space and too many links (not within 60 commands), no such
     // position (of queries only).
     assert_eq!(refused.len(), 17, "{refused:?}");

@@ -8,7 +8,9 @@ mod lock;
 mod namespace;
 
 use bytes::Bytes;
-use holdfast_metadata::{Command, ExpireSession, OpenSession, Operation, RequestId, SessionId};
+use holdfast_metadata::{
+    Command, EmptyTrash, ExpireSession, OpenSession, Operation, RequestId, SessionId, SetTrash,
+};
 use prost::Message;
 
 use super::values::{decode_credentials, decode_set_time, encode_credentials, encode_time};
@@ -72,6 +74,13 @@ fn encode_operation(operation: &Operation) -> WireOperation {
         Operation::SetQuota(set) => WireOperation::SetQuota(set.into()),
         Operation::SetOwnerQuota(set) => WireOperation::SetOwnerQuota(set.into()),
         Operation::CountOwners(count) => WireOperation::CountOwners(count.into()),
+        Operation::SetTrash(set) => WireOperation::SetTrash(wire::SetTrash {
+            keep_seconds: set.keep_seconds,
+        }),
+        Operation::EmptyTrash(empty) => WireOperation::EmptyTrash(wire::EmptyTrash {
+            names_max: empty.names_max as u64,
+            term: empty.term,
+        }),
         Operation::TouchAtime(touch) => WireOperation::TouchAtime(touch.into()),
         Operation::Write(write) => WireOperation::Write(write.into()),
         Operation::Fallocate(fallocate) => WireOperation::Fallocate(fallocate.into()),
@@ -115,6 +124,13 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
         WireOperation::SetQuota(set) => Operation::SetQuota(set.into()),
         WireOperation::SetOwnerQuota(set) => Operation::SetOwnerQuota(set.try_into()?),
         WireOperation::CountOwners(count) => Operation::CountOwners(count.try_into()?),
+        WireOperation::SetTrash(set) => Operation::SetTrash(SetTrash {
+            keep_seconds: set.keep_seconds,
+        }),
+        WireOperation::EmptyTrash(empty) => Operation::EmptyTrash(EmptyTrash {
+            names_max: usize::try_from(empty.names_max).unwrap_or(usize::MAX),
+            term: empty.term,
+        }),
         WireOperation::TouchAtime(touch) => Operation::TouchAtime(touch.into()),
         WireOperation::Write(write) => Operation::Write(write.try_into()?),
         WireOperation::Fallocate(fallocate) => Operation::Fallocate(fallocate.try_into()?),

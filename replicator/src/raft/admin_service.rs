@@ -1,6 +1,7 @@
 //! What operators, and nodes that join, ask of a node.
 
 mod lead;
+mod settings;
 
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +19,8 @@ use holdfast_proto::{
     CatalogDone, CreateVolumeRequest, CreateVolumeResponse, DeleteVolumeRequest,
     DeleteVolumeResponse, DigestRequest, DigestResponse, GroupStatus, JoinRequest, JoinResponse,
     ListVolumesRequest, ListVolumesResponse, Progress, PromoteNodeRequest, ProposeCatalogRequest,
-    ProposeCatalogResponse, RemoveNodeRequest, StatusRequest, StatusResponse, TransferLeaderDone,
+    ProposeCatalogResponse, RemoveNodeRequest, SetTrashRequest, SetTrashResponse,
+    ShowVolumeRequest, ShowVolumeResponse, StatusRequest, StatusResponse, TransferLeaderDone,
     TransferLeaderTo, propose_catalog_response,
 };
 use tonic::metadata::{MetadataMap, MetadataValue};
@@ -331,6 +333,26 @@ impl Admin for AdminService {
         self.change(CatalogCommand::DeleteVolume { name, request })
             .await?;
         Ok(Response::new(DeleteVolumeResponse {}))
+    }
+
+    async fn show_volume(
+        &self,
+        request: Request<ShowVolumeRequest>,
+    ) -> Result<Response<ShowVolumeResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        settings::show(&self.registry, &request.into_inner().name)
+            .await
+            .map(Response::new)
+    }
+
+    async fn set_trash(
+        &self,
+        request: Request<SetTrashRequest>,
+    ) -> Result<Response<SetTrashResponse>, Status> {
+        self.identity.check(request.metadata())?;
+        settings::set_trash(&self.registry, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn digest(

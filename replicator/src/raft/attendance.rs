@@ -9,6 +9,7 @@ mod ledger;
 #[cfg(test)]
 mod simulation;
 mod steps;
+mod trash;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +44,14 @@ struct Shared {
     ledger: Mutex<Option<Ledger>>,
     /// There is something to propose.
     work: Notify,
+    /// For how long what is removed is kept was said anew.
+    trash: Notify,
     /// When this process was last seen to run.
     awake: Mutex<Instant>,
 }
 
 #[derive(Debug)]
-struct Duties([JoinHandle<()>; 3]);
+struct Duties([JoinHandle<()>; 4]);
 
 impl Drop for Duties {
     fn drop(&mut self) {
@@ -74,12 +77,14 @@ impl Attendance {
             lease,
             ledger: Mutex::new(None),
             work: Notify::new(),
+            trash: Notify::new(),
             awake: Mutex::new(Instant::now()),
         });
         let duties = [
             runtime::spawn(duty::follow(Arc::clone(&shared))),
             runtime::spawn(duty::decide(Arc::clone(&shared))),
             runtime::spawn(duty::stay_awake(Arc::clone(&shared))),
+            runtime::spawn(trash::empty(Arc::clone(&shared))),
         ];
         Attendance {
             shared,
@@ -125,6 +130,11 @@ impl Attendance {
             return Ok(steps::gone());
         }
         Ok(steps::alive(place.reign, shared.lease, news))
+    }
+
+    /// What is removed is kept for another time from now on.
+    pub(crate) fn look_at_trash(&self) {
+        self.shared.trash.notify_one();
     }
 
     /// How long a mount may be silent.

@@ -17,7 +17,7 @@ use holdfast_proto::{
 use tonic::{Request, Response, Status};
 
 use super::gate::CallerRights;
-use super::machine::Machine;
+use super::machine::{Machine, run_long};
 use super::registry::Registry;
 use super::volume::Volume;
 use super::volume_service::{find_volume, refused};
@@ -145,7 +145,8 @@ impl SessionAdmin for SessionService {
         let view = machine.engine().view();
         let mut paths = Paths::new(&view);
         let directories = asked.directories.into_iter().map(InodeId::new);
-        let found: Result<Vec<_>, Fault> = directories.map(|ino| paths.of(ino)).collect();
+        let found: Result<Vec<_>, Fault> =
+            run_long(|| directories.map(|ino| paths.of(ino)).collect());
         let found = found.map_err(|fault| refused(fault.into()))?.into_iter();
         Ok(Response::new(LocateDirectoriesResponse {
             paths: found.map(|path| path.unwrap_or_default().into()).collect(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
 use holdfast_metadata::{
-    Command, Credentials, LoadStep, Operation, Outcome, SessionId, Timestamp, copies,
+    Command, Credentials, LoadStep, Operation, Outcome, SessionId, SetTrash, Timestamp, copies,
 };
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -19,6 +19,7 @@ use super::everyone::Everyone;
 use super::group::Group;
 use super::machine::{Machine, run_long};
 use super::node_disk::NodeDisk;
+use super::runtime;
 use super::slow::{Timed, Times, Way};
 use super::type_config::Applied;
 use crate::call::{AnswerBody, CallBody};
@@ -200,6 +201,20 @@ impl Volume {
         let encoded = holdfast_proto::encode_command(&command);
         let command = self.with_space(encoded, command);
         self.order(command, &mut Times::default()).await
+    }
+
+    /// Says for how long what is removed is kept. It may be tried again whenever it is refused.
+    pub(crate) async fn set_trash(&self, keep_seconds: Option<u64>) -> Result<Outcome, Refusal> {
+        let command = Command {
+            request: None,
+            now: runtime::time_of_day(),
+            credentials: Credentials::ROOT,
+            operation: Operation::SetTrash(SetTrash { keep_seconds }),
+        };
+        let command = holdfast_proto::encode_command(&command);
+        let outcome = self.order(command, &mut Times::default()).await?;
+        self.attendance.look_at_trash();
+        Ok(outcome)
     }
 
     /// Whether all of it is there: it was not made for a dump, or that is loaded.

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use holdfast_metadata::{Engine, Fault, Happened, LogIndex, Paths};
+use holdfast_metadata::record::Dentry;
+use holdfast_metadata::store::View;
+use holdfast_metadata::{Engine, Fault, Happened, InodeId, LogIndex, Paths, keys};
 use holdfast_proto::identity::Identity;
 use holdfast_proto::watch_server::Watch;
-use holdfast_proto::{WatchPart, WatchRequest, WatchedChange, watched_change};
+use holdfast_proto::{Happening, WatchPart, WatchRequest, WatchedChange, watched_change};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
@@ -26,10 +28,12 @@ use super::volume_service::{find_volume, refused};
 
 /// Who may watch on one node at a time.
 const WATCHERS_MAX: usize = 256;
-/// Changes of one part, and those of the last index.
+/// Who may look at a state at a time: what is found is in memory until it is taken.
+const LOOKS_MAX: usize = 4;
+/// Changes of one look and of one part, and those of the last index.
 const PART_CHANGES: usize = 512;
 /// Parts that wait for the client.
-const PARTS_MAX: usize = 4;
+const PARTS_MAX: usize = 1;
 /// How long a client may take nothing.
 const STALL: Duration = Duration::from_secs(30);
 /// Between two parts.
@@ -42,6 +46,7 @@ pub(crate) struct WatchService {
     identity: Identity,
     stopping: watch::Receiver<bool>,
     places: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 impl WatchService {
@@ -56,6 +61,30 @@ impl WatchService {
             identity,
             stopping,
             places: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+        }
+    }
+}
+
+impl WatchService {
+    /// The number of the volume that is meant.
+    fn check(&self, asked: &WatchRequest) -> Result<u64, Status> {
+        if self.registry.options().changes == 0 {
+            return Err(Status::failed_precondition(
+                "this node remembers no changes: [node] changes is 0 in its settings",
+            ));
+        }
+        let state = self.registry.catalog_state().map_err(refused)?;
+        let volumes = &mut state.volumes.iter();
+        let record = volumes.find(|record| record.name == asked.volume);
+        let number = record.map(|record| record.id);
+        match (number, asked.number) {
+            (Some(number), None) => Ok(number),
+            (Some(number), Some(meant)) if number == meant => Ok(number),
+            (_, _) => Err(Status::not_found(format!(
+                "volume {:?} was deleted, and perhaps made anew",
+                asked.volume
+            ))),
         }
     }
 }
@@ -73,9 +102,17 @@ impl Watch for WatchService {
         let asked = request.into_inner();
         caller.check_sight(&asked.volume)?;
         let volume = find_volume(&self.registry, &asked.volume)?;
+        let number = self.check(&asked)?;
         let group = Arc::clone(volume.group());
         let machine = group.read().await.map_err(refused)?;
-        let applied = Machine::place_of(&machine.engine().view()).map_err(failed)?;
+        if !volume.is_whole() {
+            let message = format!("volume {:?} is being loaded", asked.volume);
+            return Err(Status::failed_precondition(message));
+        }
+        let view = machine.engine().view();
+        let applied = Machine::place_of(&view).map_err(failed)?;
+        let is_there = is_there(&view, &asked.path).map_err(failed)?;
+        drop(view);
         drop(machine);
         let begin = asked.after.map_or(applied, LogIndex);
         if begin > applied {
@@ -95,6 +132,8 @@ impl Watch for WatchService {
             group,
             path: asked.path,
             told: begin,
+            first: Some((number, is_there)),
+            looks: Arc::clone(&self.looks),
             parts,
             heard: Instant::now(),
             _place: place,
@@ -115,6 +154,9 @@ struct Watcher {
     path: Bytes,
     /// What came up to here was told.
     told: LogIndex,
+    /// What the first part says.
+    first: Option<(u64, bool)>,
+    looks: Arc<Semaphore>,
     parts: mpsc::Sender<Result<WatchPart, Status>>,
     heard: Instant,
     _place: OwnedSemaphorePermit,
@@ -162,35 +204,36 @@ impl Watcher {
         }
     }
 
-    /// Tells what was applied since; answers whether it was taken.
+    /// Tells what was applied since, a part at a time; answers whether it was taken.
     async fn tell_new(&mut self) -> Result<bool, Status> {
-        let (group, path, told) = (Arc::clone(&self.group), self.path.clone(), self.told);
-        let found = tokio::task::spawn_blocking(move || look(&group, &path, told)).await;
-        let (through, changes) = found.map_err(|error| Status::internal(error.to_string()))??;
-        let mut part: Vec<WatchedChange> = Vec::new();
-        for change in changes {
-            if part.len() >= PART_CHANGES
-                && let Some(last) = part.last().map(|last| LogIndex(last.index))
-                && last.0 != change.index
-            {
-                self.told = last;
-                if !self.send(std::mem::take(&mut part)).await {
-                    return Ok(false);
-                }
+        loop {
+            let (group, path, told) = (Arc::clone(&self.group), self.path.clone(), self.told);
+            let Ok(look) = Arc::clone(&self.looks).acquire_owned().await else {
+                return Ok(false);
+            };
+            let found = tokio::task::spawn_blocking(move || look_behind(&group, &path, told)).await;
+            let found = found.map_err(|error| Status::internal(error.to_string()))??;
+            self.told = found.through;
+            // What is elsewhere in the volume is no news, but now and then a sign of life.
+            let is_news = !found.changes.is_empty() || self.heard.elapsed() >= SIGN;
+            if is_news && !self.send(found.changes).await {
+                return Ok(false);
             }
-            part.push(change);
+            drop(look);
+            if found.is_last {
+                return Ok(true);
+            }
         }
-        self.told = through;
-        // What is elsewhere in the volume is no news, but now and then a sign of life.
-        let is_news = !part.is_empty() || self.heard.elapsed() >= SIGN;
-        Ok(!is_news || self.send(part).await)
     }
 
     /// Answers whether it was taken.
     async fn send(&mut self, changes: Vec<WatchedChange>) -> bool {
+        let (number, is_there) = self.first.take().unwrap_or_default();
         let part = WatchPart {
             index: self.told.0,
             changes,
+            number,
+            is_there,
         };
         let sent = tokio::time::timeout(STALL, self.parts.send(Ok(part))).await;
         self.heard = Instant::now();
@@ -198,32 +241,57 @@ impl Watcher {
     }
 }
 
-/// What happened behind a place, to the path or below it, and up to where; blocks.
-fn look(
-    group: &Group,
-    path: &[u8],
-    after: LogIndex,
-) -> Result<(LogIndex, Vec<WatchedChange>), Status> {
+/// Some of what happened behind a place.
+struct Found {
+    /// Up to here.
+    through: LogIndex,
+    changes: Vec<WatchedChange>,
+    /// There is no more, for now.
+    is_last: bool,
+}
+
+/// The first that happened behind a place, as far as it is about the path; blocks.
+fn look_behind(group: &Group, path: &[u8], after: LogIndex) -> Result<Found, Status> {
     let store = group.store();
     let machine = store.machine();
     let view = machine.engine().view();
-    let through = Machine::place_of(&view).map_err(failed)?;
+    let at = Machine::place_of(&view).map_err(failed)?;
     // The changes that led to what is seen are noted a moment after it is.
     let mut applied = store.on_applied();
-    let noted = Handle::current().block_on(applied.wait_for(|applied| *applied >= through));
+    let noted = Handle::current().block_on(applied.wait_for(|applied| *applied >= at));
     drop(noted.map_err(|_| Status::unavailable("the group has stopped"))?);
-    let changes = store.changes_between(after, through).map_err(forgotten)?;
+    let changes = store.changes_between(after, at).map_err(forgotten)?;
+    let end = end_of_part(&changes);
+    let (part, later) = changes.split_at(end);
     let mut paths = Paths::new(&view);
+    for recent in later.iter().rev() {
+        paths.undo(&recent.change);
+    }
     let mut told = Vec::new();
-    for recent in changes.iter().rev() {
+    for recent in part.iter().rev() {
         let change = tell(&mut paths, recent).map_err(failed)?;
-        paths.undo(&recent.change).map_err(failed)?;
-        if is_at(path, &change.path) || is_at(path, &change.from) {
+        paths.undo(&recent.change);
+        if is_about(path, &change) {
             told.push(change);
         }
     }
     told.reverse();
-    Ok((through, told))
+    Ok(Found {
+        through: match part.last() {
+            Some(last) if !later.is_empty() => last.index,
+            Some(_) | None => at,
+        },
+        changes: told,
+        is_last: later.is_empty(),
+    })
+}
+
+/// How many changes make a part: those of one index stay together.
+fn end_of_part(changes: &[Arc<RecentChange>]) -> usize {
+    let last = changes.get(PART_CHANGES - 1).map(|last| last.index);
+    last.map_or(changes.len(), |last| {
+        changes.partition_point(|change| change.index <= last)
+    })
 }
 
 fn tell(paths: &mut Paths<'_>, recent: &RecentChange) -> Result<WatchedChange, Fault> {
@@ -245,11 +313,36 @@ fn tell(paths: &mut Paths<'_>, recent: &RecentChange) -> Result<WatchedChange, F
     ))
 }
 
-/// Whether a path is this one or below it. One that is not known may be anywhere.
-fn is_at(watched: &[u8], path: &[u8]) -> bool {
+/// Whether a change is to be told to who watches a path. What is not known where may be there.
+fn is_about(watched: &[u8], change: &WatchedChange) -> bool {
     let watched = watched.strip_suffix(b"/").unwrap_or(watched);
-    let rest = path.strip_prefix(watched);
+    let moves = matches!(change.happened(), Happening::Renamed | Happening::Exchanged);
+    let is_about = |path: &[u8]| {
+        // What is above it takes it along.
+        path.is_empty() || is_at(watched, path) || (moves && is_at(path, watched))
+    };
+    is_about(&change.path) || (moves && is_about(&change.from))
+}
+
+/// Whether a path is this one or below it.
+fn is_at(above: &[u8], path: &[u8]) -> bool {
+    let rest = path.strip_prefix(above);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// Whether there is anything under a path.
+fn is_there(view: &dyn View, path: &[u8]) -> Result<bool, Fault> {
+    let mut directory = InodeId::ROOT;
+    for name in path
+        .split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
+    {
+        let Some(dentry) = view.get(&keys::dentry(directory, name))? else {
+            return Ok(false);
+        };
+        directory = Dentry::decode(&dentry)?.ino;
+    }
+    Ok(true)
 }
 
 #[expect(
@@ -269,18 +362,59 @@ fn forgotten(Forgotten { since }: Forgotten) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_metadata::{Change, FileKind, Timestamp, Was};
+
     use super::*;
+
+    fn is_about(watched: &str, happened: Happening, path: &str, from: &str) -> bool {
+        let change = WatchedChange {
+            happened: happened.into(),
+            path: path.to_owned().into(),
+            from: from.to_owned().into(),
+            ..WatchedChange::default()
+        };
+        super::is_about(watched.as_bytes(), &change)
+    }
 
     #[test]
     fn a_path_is_watched_with_what_is_below_it() {
-        assert!(is_at(b"/", b"/a"));
-        assert!(is_at(b"", b"/a"));
-        assert!(is_at(b"/", b"/"));
-        assert!(is_at(b"/a", b"/a/b"));
-        assert!(is_at(b"/a/", b"/a"));
-        assert!(!is_at(b"/a", b"/ab"));
-        assert!(!is_at(b"/a/b", b"/a"));
-        assert!(is_at(b"/", b""));
-        assert!(!is_at(b"/a", b""));
+        let made = |watched, path| is_about(watched, Happening::Made, path, "");
+        assert!(made("/", "/a") && made("", "/a") && made("/", "/"));
+        assert!(made("/a", "/a/b") && made("/a/", "/a"));
+        assert!(!made("/a", "/ab") && !made("/a/b", "/a"));
+        // It may be anywhere.
+        assert!(made("/a", ""));
+    }
+
+    #[test]
+    fn what_moves_a_path_from_above_is_about_it() {
+        let moved = |watched, path, from| is_about(watched, Happening::Renamed, path, from);
+        assert!(moved("/a/b", "/c", "/a") && moved("/a/b", "/a", "/c"));
+        assert!(moved("/a/b", "/a/b/c", "/d") && moved("/a/b", "/d", "/a/b/c"));
+        assert!(!moved("/a/b", "/c", "/d") && !moved("/a/b", "/a/c", "/a/d"));
+        assert!(is_about("/a/b", Happening::Exchanged, "/c", "/a"));
+        assert!(!is_about("/a/b", Happening::Removed, "/a", ""));
+    }
+
+    #[test]
+    fn the_changes_of_an_index_are_in_one_part() {
+        let change = |index| {
+            Arc::new(RecentChange {
+                index: LogIndex(index),
+                time: Timestamp::default(),
+                change: Change {
+                    ino: InodeId::ROOT,
+                    kind: FileKind::Directory,
+                    happened: Happened::Attributes,
+                    was: Was::Otherwise,
+                },
+            })
+        };
+        let few: Vec<_> = (0..10).map(change).collect();
+        assert_eq!(end_of_part(&few), 10);
+        let first = (0..PART_CHANGES as u64 - 1).map(change);
+        let same = (0..5).map(|_| change(5000));
+        let many: Vec<_> = first.chain(same).chain([change(5001)]).collect();
+        assert_eq!(end_of_part(&many), PART_CHANGES + 4);
     }
 }

@@ -80,6 +80,10 @@ messages! {
     CreateVolumeResponse { volume: 3 }
     DeleteVolumeRequest { name: name() }
     DeleteVolumeResponse {}
+    ShowVolumeRequest { name: name() }
+    ShowVolumeResponse { trash_seconds: Some(3) }
+    SetTrashRequest { name: name(), trash_seconds: Some(4) }
+    SetTrashResponse {}
     DigestRequest { group: 2 }
     DigestResponse { applied_index: 9, digest: bytes().into() }
     ProposeCatalogRequest { command: Some(proto::CatalogCommand::default()) }
@@ -119,9 +123,11 @@ messages! {
             detail: name(),
         }))
     }
-    WatchRequest { volume: name(), path: bytes().into(), after: Some(3) }
+    WatchRequest { volume: name(), path: bytes().into(), after: Some(3), number: Some(2) }
     WatchPart {
         index: 4,
+        number: 2,
+        is_there: true,
         changes: vec![proto::WatchedChange {
             index: 4,
             ino: 2,

@@ -46,6 +46,7 @@ mod snapshot;
 mod sqlite;
 mod top;
 mod traces;
+mod trash;
 mod upgrade;
 mod volumes;
 mod watch;

@@ -116,12 +116,15 @@ fn every_change_below_a_path_is_told_on_another_machine() {
         .and_then(|mut file| file.write_all(b"more"))
         .unwrap();
     fs::hard_link(path("b/file"), path("link")).unwrap();
+    fs::write(path("link"), "again").unwrap();
     symlink("target", path("symlink")).unwrap();
     mkfifo(&path("fifo"), Mode::S_IRUSR).unwrap();
     let exchange = RenameFlags::RENAME_EXCHANGE;
     renameat2(AT_FDCWD, &path("fifo"), AT_FDCWD, &path("b"), exchange).unwrap();
     fs::rename(path("symlink"), path("fifo/file")).unwrap();
     fs::rename(path("link"), mount.path("moved")).unwrap();
+    // The one name that is left is elsewhere.
+    fs::write(mount.path("moved"), "no news").unwrap();
     fs::remove_file(path("fifo/file")).unwrap();
     fs::remove_dir(path("fifo")).unwrap();
     fs::remove_file(mount.path("outside")).unwrap();
@@ -136,6 +139,8 @@ fn every_change_below_a_path_is_told_on_another_machine() {
             "rename /in/a -> /in/b",
             "write /in/b/file",
             "link /in/link",
+            "write /in/b/file",
+            "write /in/b/file",
             "symlink /in/symlink",
             "mknod /in/fifo",
             "exchange /in/fifo -> /in/b",
@@ -212,6 +217,53 @@ fn who_watches_misses_nothing_and_hears_nothing_twice_whichever_node_ends() {
         .map(told)
         .collect();
     assert_eq!(again.story_until(rest.last().unwrap()), rest);
+}
+
+#[test]
+fn a_directory_that_moves_takes_the_path_along() {
+    let cluster = Cluster::start(1);
+    let client = cluster.client();
+    let above = client.mkdir(InodeId::ROOT, "above").unwrap();
+    let watch = Watch::start(&cluster, &["--below", "/above//path/"]);
+    let directory = client.mkdir(above, "path").unwrap();
+    client.create(above, "beside").unwrap();
+    client.rename(InodeId::ROOT, "above", "elsewhere").unwrap();
+    client.create(directory, "file").unwrap();
+    client.rename(InodeId::ROOT, "elsewhere", "above").unwrap();
+    client.create(directory, "end").unwrap();
+    assert_eq!(
+        watch.story_until("create /above/path/end"),
+        [
+            "mkdir /above/path",
+            "rename /above -> /elsewhere",
+            "rename /elsewhere -> /above",
+            "create /above/path/end",
+        ]
+    );
+    let said = refused(&cluster, &["--below", "/above/../path"]);
+    assert!(said.contains("has no .."), "{said}");
+}
+
+#[test]
+fn a_volume_that_was_made_anew_is_another_one() {
+    let cluster = Cluster::start(1);
+    let again = || {
+        cluster.holdfast(&["volume", "create", "other"]).success();
+        // It answers when the node has started it.
+        cluster.ask(&["volume", "show", "other"]);
+    };
+    again();
+    let mut watch = Watch::start(&cluster, &["--volume", "other"]);
+    cluster
+        .holdfast(&["volume", "delete", "other", "--yes"])
+        .success();
+    let mut ended = None;
+    again();
+    wait_until("it ends", SETTLED, || {
+        ended = watch.child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert!(!ended.unwrap().success());
 }
 
 #[test]

@@ -21,6 +21,7 @@ const PORT: u16 = 7420;
 const SLOW_OPERATION_MS: u64 = 1000;
 /// Changes of a volume that are remembered for those who watch.
 const CHANGES: usize = 65_536;
+const CHANGES_MAX: usize = 1 << 24;
 
 /// A leader must be replaced well within a session lease.
 const LEASE_ELECTIONS: u32 = 4;
@@ -248,6 +249,10 @@ impl NodeConfig {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.changes <= CHANGES_MAX,
+            "[node] changes is at most {CHANGES_MAX}: all of them are in memory"
+        );
         let Timing {
             heartbeat,
             election_min,

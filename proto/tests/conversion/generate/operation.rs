@@ -2,10 +2,11 @@
 
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    CancelLock, CopyRange, CountOwners, Create, ExpireSession, Fallocate, FallocateMode, Link,
-    LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr, Rename, RenameFlags,
-    Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetXattr,
-    SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
+    CancelLock, CopyRange, CountOwners, Create, EmptyTrash, ExpireSession, Fallocate,
+    FallocateMode, Link, LoadStep, Mkdir, Mknod, OpenSession, Operation, Reclaim, RemoveXattr,
+    Rename, RenameFlags, Rmdir, SessionId, SetAttributes, SetFlags, SetLock, SetOwnerQuota,
+    SetQuota, SetTrash, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock, Write,
+    WritePosition,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -241,6 +242,14 @@ fn rest() -> impl Strategy<Value = Operation> {
             })
         }),
         Just(Operation::RefusePastTerm),
+        option::of(number())
+            .prop_map(|keep_seconds| Operation::SetTrash(SetTrash { keep_seconds })),
+        (any::<u32>(), number()).prop_map(|(names_max, term)| {
+            Operation::EmptyTrash(EmptyTrash {
+                names_max: names_max as usize,
+                term,
+            })
+        }),
         (number(), bytes()).prop_map(|(number, entries)| {
             Operation::Load(LoadStep::Entries { number, entries })
         }),

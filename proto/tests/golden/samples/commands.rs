@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    Amounts, CancelLock, Command, CopyRange, CountOwners, Create, Credentials, ExpireSession,
-    Fallocate, FallocateMode, FileKind, FileName, InodeFlags, InodeId, Link, LoadStep, LockMode,
-    LockOwner, LockRange, LockSpace, Mkdir, Mknod, Mode, OpenSession, Operation, Owner, Reclaim,
-    RemoveXattr, Rename, RenameFlags, RequestId, Rmdir, SessionId, SetAttributes, SetFlags,
-    SetLock, SetOwnerQuota, SetQuota, SetXattr, SetXattrMode, Symlink, TouchAtime, Unlink, Unlock,
-    Write, WritePosition,
+    Amounts, CancelLock, Command, CopyRange, CountOwners, Create, Credentials, EmptyTrash,
+    ExpireSession, Fallocate, FallocateMode, FileKind, FileName, InodeFlags, InodeId, Link,
+    LoadStep, LockMode, LockOwner, LockRange, LockSpace, Mkdir, Mknod, Mode, OpenSession,
+    Operation, Owner, Reclaim, RemoveXattr, Rename, RenameFlags, RequestId, Rmdir, SessionId,
+    SetAttributes, SetFlags, SetLock, SetOwnerQuota, SetQuota, SetTrash, SetXattr, SetXattrMode,
+    Symlink, TouchAtime, Unlink, Unlock, Write, WritePosition,
 };
 
 use super::{INO, Named, PARENT, name, time};
@@ -247,6 +247,13 @@ fn sessions() -> Named<Operation> {
         session: SessionId(0x2122_2324_2526_2728),
         term: 5,
     };
+    let set = SetTrash {
+        keep_seconds: Some(0x3132_3334_3536_3738),
+    };
+    let empty = EmptyTrash {
+        names_max: 0x4142_4344,
+        term: 6,
+    };
     vec![
         ("command_open_session", Operation::OpenSession(open)),
         ("command_close_session", Operation::CloseSession),
@@ -255,6 +262,12 @@ fn sessions() -> Named<Operation> {
         ("command_refuse_past_term", Operation::RefusePastTerm),
         ("command_load_entries", Operation::Load(load_entries())),
         ("command_finish_load", Operation::Load(finish_load())),
+        ("command_set_trash", Operation::SetTrash(set)),
+        (
+            "command_set_no_trash",
+            Operation::SetTrash(SetTrash { keep_seconds: None }),
+        ),
+        ("command_empty_trash", Operation::EmptyTrash(empty)),
     ]
 }
 

@@ -121,7 +121,9 @@ pub(crate) fn of_command(operation: &Operation) -> Option<InodeId> {
         | Operation::CancelLock(_)
         | Operation::ExpireSession(_)
         | Operation::RefusePastTerm
-        | Operation::Load(_) => None,
+        | Operation::Load(_)
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_) => None,
     }
 }
 

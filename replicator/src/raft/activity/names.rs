@@ -34,6 +34,8 @@ pub(super) fn command(operation: &Operation) -> &'static str {
         Operation::ExpireSession(_) => "expire_session",
         Operation::RefusePastTerm => "refuse_past_term",
         Operation::Load(_) => "load",
+        Operation::SetTrash(_) => "set_trash",
+        Operation::EmptyTrash(_) => "empty_trash",
     }
 }
 

@@ -223,7 +223,7 @@ async fn reclaim(shared: &Shared, inodes: Vec<InodeId>, term: u64) -> Result<(),
     }
 }
 
-async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refusal> {
+pub(super) async fn propose(shared: &Shared, operation: Operation) -> Result<Applied, Refusal> {
     let command = Command {
         request: None,
         now: runtime::time_of_day(),

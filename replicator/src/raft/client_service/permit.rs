@@ -151,6 +151,8 @@ fn changes(operation: &Operation) -> bool {
         | Operation::RefuseNoSpace
         | Operation::ExpireSession(_)
         | Operation::RefusePastTerm
-        | Operation::Load(_) => true,
+        | Operation::Load(_)
+        | Operation::SetTrash(_)
+        | Operation::EmptyTrash(_) => true,
     }
 }

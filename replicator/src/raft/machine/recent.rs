@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use holdfast_metadata::{Change, LogIndex, Timestamp};
+use holdfast_metadata::{Change, Happened, LogIndex, Timestamp};
 use parking_lot::Mutex;
 
 /// A change, where it is in the log, and when it was asked for.
@@ -14,6 +14,25 @@ pub(crate) struct RecentChange {
     pub(crate) index: LogIndex,
     pub(crate) time: Timestamp,
     pub(crate) change: Change,
+}
+
+/// What a change takes if its names are not very long; longer ones take the place of several.
+const CHANGE_BYTES: usize = 256;
+
+impl RecentChange {
+    /// About what it takes.
+    fn bytes(&self) -> usize {
+        let names = match &self.change.happened {
+            Happened::Made(name) | Happened::Linked(name) | Happened::Removed(name) => {
+                name.name.as_bytes().len()
+            }
+            Happened::Renamed { from, to } | Happened::Exchanged { from, to, .. } => {
+                from.name.as_bytes().len() + to.name.as_bytes().len()
+            }
+            Happened::Content | Happened::Attributes => 0,
+        };
+        size_of::<RecentChange>() + names
+    }
 }
 
 /// Some of what is asked for is not remembered any more; all behind this place is.
@@ -31,6 +50,7 @@ pub(super) struct Recent {
 #[derive(Debug)]
 struct Kept {
     changes: VecDeque<Arc<RecentChange>>,
+    bytes: usize,
     changes_max: usize,
     since: LogIndex,
 }
@@ -41,6 +61,7 @@ impl Recent {
         Recent {
             kept: Mutex::new(Kept {
                 changes: VecDeque::new(),
+                bytes: 0,
                 changes_max: 0,
                 since,
             }),
@@ -60,6 +81,7 @@ impl Recent {
             return;
         }
         let mut kept = self.kept.lock();
+        kept.bytes += changes.iter().map(RecentChange::bytes).sum::<usize>();
         kept.changes.extend(changes.into_iter().map(Arc::new));
         kept.forget();
     }
@@ -68,6 +90,7 @@ impl Recent {
     pub(super) fn begin_again(&self, since: LogIndex) {
         let mut kept = self.kept.lock();
         kept.changes.clear();
+        kept.bytes = 0;
         kept.since = since;
     }
 
@@ -92,13 +115,14 @@ impl Recent {
 impl Kept {
     /// What is of one place is forgotten together.
     fn forget(&mut self) {
-        while self.changes.len() > self.changes_max {
-            let Some(first) = self.changes.pop_front() else {
+        let bytes_max = self.changes_max.saturating_mul(CHANGE_BYTES);
+        while self.changes.len() > self.changes_max || self.bytes > bytes_max {
+            let Some(first) = self.changes.front().map(|first| first.index) else {
                 return;
             };
-            self.since = first.index;
-            while let Some(next) = self.changes.pop_front_if(|next| next.index == first.index) {
-                drop(next);
+            self.since = first;
+            while let Some(next) = self.changes.pop_front_if(|next| next.index == first) {
+                self.bytes -= next.bytes();
             }
         }
     }
@@ -106,7 +130,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_metadata::{FileKind, Happened, InodeId};
+    use holdfast_metadata::{FileKind, FileName, InodeId, Name, Was};
 
     use super::*;
 
@@ -118,6 +142,7 @@ mod tests {
                 ino: InodeId::new(ino),
                 kind: FileKind::Regular,
                 happened: Happened::Content,
+                was: Was::Otherwise,
             },
         }
     }
@@ -154,6 +179,24 @@ mod tests {
         recent.set_max(0);
         assert_eq!(told(&recent, 2, 9), Err(3));
         assert_eq!(told(&recent, 3, 9), Ok(vec![]));
+    }
+
+    #[test]
+    fn long_names_take_the_place_of_several() {
+        let name = || Name {
+            directory: InodeId::ROOT,
+            name: FileName::new(&[b'n'; 255]).unwrap(),
+        };
+        let recent = Recent::new(LogIndex(0));
+        recent.set_max(4);
+        for index in 1..=4 {
+            let mut long = change(index, index);
+            let (from, to) = (name(), name());
+            long.change.happened = Happened::Renamed { from, to };
+            recent.add(vec![long]);
+        }
+        assert_eq!(told(&recent, 0, 9), Err(3));
+        assert_eq!(told(&recent, 3, 9), Ok(vec![4]));
     }
 
     #[test]

@@ -30,13 +30,13 @@ macro_rules! names {
     };
 }
 
-// The others are the leader's own, of a dump that is loaded, or need no command.
+// The others are the leader's own, of a dump that is loaded, of an operator, or need no command.
 names! {
     OPERATIONS, operation_name: Operation {
         Create Mknod Mkdir Symlink Link Unlink Rmdir Rename SetAttributes SetFlags SetQuota SetOwnerQuota CountOwners
         TouchAtime Write Fallocate CopyRange SetXattr RemoveXattr OpenSession CloseSession SetLock Unlock CancelLock
     } others {
-        Reclaim Sync RefuseNoSpace ExpireSession RefusePastTerm Load
+        Reclaim Sync RefuseNoSpace ExpireSession RefusePastTerm Load SetTrash EmptyTrash
     }
 }
 

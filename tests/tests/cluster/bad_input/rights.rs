@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use holdfast_metadata::record::LoadProgress;
 use holdfast_metadata::{
-    ExpireSession, InodeId, LoadStep, Operation, PosixError, Query, Reclaim, SessionId,
+    EmptyTrash, ExpireSession, InodeId, LoadStep, Operation, PosixError, Query, Reclaim, SessionId,
+    SetTrash,
 };
 use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::refusal::Kind;
@@ -53,6 +54,11 @@ fn what_only_a_leader_decides_is_refused_from_a_client_and_logged_once() {
             Operation::RefusePastTerm,
             Operation::RefuseNoSpace,
             Operation::Load(LoadStep::Finish(LoadProgress::default())),
+            Operation::SetTrash(SetTrash { keep_seconds: None }),
+            Operation::EmptyTrash(EmptyTrash {
+                names_max: 1,
+                term: 1,
+            }),
         ] {
             let call = calls.send_command(VOLUME, &command(operation), true);
             assert_eq!(kind(said(&mut calls, &cluster, call)), Kind::Malformed);

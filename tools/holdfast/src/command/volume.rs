@@ -1,17 +1,22 @@
 //! `holdfast volume`: the filesystems of a cluster.
 
+mod setting;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use holdfast_proto::admin_client::AdminClient;
 use holdfast_proto::{
-    CreateVolumeRequest, DeleteVolumeRequest, ListVolumesRequest, ReplicationMode,
+    CreateVolumeRequest, DeleteVolumeRequest, ListVolumesRequest, ReplicationMode, SetTrashRequest,
+    ShowVolumeRequest,
 };
 
+use self::setting::Setting;
 use crate::cluster::{Cluster, ClusterArguments, refused, request};
 
-/// Make, list and delete the volumes of a cluster. Each is a filesystem of its own.
+/// Make, list, change and delete the volumes of a cluster. Each is a filesystem of its own.
 #[derive(Debug, Args)]
 pub(crate) struct VolumeArguments {
     #[command(flatten)]
@@ -35,6 +40,27 @@ pub(crate) enum VolumeCommand {
     },
     /// List the volumes
     List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what a volume does: trash=7d keeps what is removed for so long, trash=off does not
+    ///
+    /// With a trash, what loses its last name (rm, or mv onto it) is found under /.trash/YEAR-MONTH-DAY-HOUR/PATH (UTC), for whoever could
+    /// read it before, until that hour is so long ago. It uses space until then, unless it is removed there.
+    Set {
+        /// Its name
+        name: String,
+
+        /// trash=TIME, with m, h, d or w for minutes, hours, days or weeks, or trash=off
+        #[arg(value_name = "KEY=VALUE")]
+        setting: Setting,
+    },
+    /// Show what a volume does
+    Show {
+        /// Its name
+        name: String,
+
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -85,6 +111,8 @@ pub(crate) fn run(arguments: VolumeArguments) -> anyhow::Result<ExitCode> {
                 made.map(drop).map_err(|status| refused(&status))
             }
             VolumeCommand::List { json } => list(&cluster, json).await,
+            VolumeCommand::Set { name, setting } => set(&cluster, name, setting).await,
+            VolumeCommand::Show { name, json } => show(&cluster, name, json).await,
             VolumeCommand::Delete { name, yes } => {
                 if !yes {
                     bail!("this deletes everything in volume {name:?}: say --yes if that is meant");
@@ -98,6 +126,40 @@ pub(crate) fn run(arguments: VolumeArguments) -> anyhow::Result<ExitCode> {
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn set(cluster: &Cluster, name: String, setting: Setting) -> anyhow::Result<()> {
+    let Setting::Trash(trash_seconds) = setting;
+    let asked = SetTrashRequest {
+        name: name.clone(),
+        trash_seconds,
+    };
+    let done = cluster.leading_at(&name, async |channel| {
+        AdminClient::new(channel)
+            .set_trash(request(asked.clone()))
+            .await
+    });
+    done.await.map(drop)
+}
+
+async fn show(cluster: &Cluster, name: String, json: bool) -> anyhow::Result<()> {
+    let asked = ShowVolumeRequest { name: name.clone() };
+    let shown = cluster.leading_at(&name, async |channel| {
+        AdminClient::new(channel)
+            .show_volume(request(asked.clone()))
+            .await
+    });
+    let trash = shown.await?.trash_seconds;
+    let mut output = io::stdout().lock();
+    if json {
+        let volume = serde_json::json!({ "name": name, "trash_seconds": trash });
+        serde_json::to_writer_pretty(&mut output, &volume).context("cannot print")?;
+        writeln!(output)?;
+    } else {
+        let trash = trash.map_or_else(|| "off".to_owned(), setting::time);
+        writeln!(output, "trash={trash}")?;
+    }
+    Ok(())
 }
 
 async fn list(cluster: &Cluster, json: bool) -> anyhow::Result<()> {

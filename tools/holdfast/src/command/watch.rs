@@ -4,7 +4,7 @@ mod line;
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -24,12 +24,14 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to find a node that goes on.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Of 512 changes with two paths of 16 KiB each, and those of the last command.
+const PART_BYTES_MAX: usize = 64 << 20;
 
 /// Print what changes in a volume of a cluster as it commits, on whichever machine it is done.
 ///
 /// A line has the index of the change in the log of the volume, when it was asked for (UTC), what happened (create, mkdir, symlink,
 /// mknod, link, unlink, rmdir, rename, exchange, write, attributes), and the path in the volume at that moment. A file with
-/// several names is shown under the one that it got last; what has no known name by its number.
+/// several names is shown under the one that it has had longest. What has no known name is shown by its number, whatever PATH is: it may be there.
 ///
 /// It goes on until it is interrupted, also when nodes fail. `--from INDEX` tells what came after a change that was seen earlier, as long as the
 /// nodes remember it: `[node] changes` of the last changes (65536), since the node that leads was started. Otherwise the command ends and
@@ -92,6 +94,7 @@ pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<()> {
             volume: subject.volume.name.clone(),
             path: subject.path.as_os_str().as_bytes().to_vec().into(),
             after: arguments.from,
+            number: None,
         },
         json: arguments.json,
     };
@@ -105,13 +108,12 @@ fn subject(arguments: &WatchArguments) -> anyhow::Result<Subject> {
     if arguments.cluster.is_empty() {
         bail!("watch what? Name a path of a mounted volume, or say --cluster HOST:PORT");
     }
-    if !arguments.below.is_absolute() {
-        bail!("--below is a path from the root of the volume, and begins with /");
-    }
+    let below = plain_path(&arguments.below)
+        .context("--below is a path from the root of the volume: it begins with / and has no ..")?;
     let name = arguments.volume.as_deref().unwrap_or(FIRST_VOLUME);
     Ok(Subject {
         volume: ClusterVolume::new(arguments.cluster.clone(), Some(name))?,
-        path: arguments.below.clone(),
+        path: below,
     })
 }
 
@@ -125,11 +127,16 @@ fn mounted(path: &Path) -> anyhow::Result<Subject> {
             path.display()
         );
     };
-    let below = absolute.strip_prefix(&mount.mountpoint)?;
-    Ok(Subject {
-        volume,
-        path: mount.root.join(below),
-    })
+    let below = mount.root.join(absolute.strip_prefix(&mount.mountpoint)?);
+    let path = plain_path(&below).context("the mount is of no path in the volume")?;
+    Ok(Subject { volume, path })
+}
+
+/// The path without what leads nowhere else.
+fn plain_path(path: &Path) -> Option<PathBuf> {
+    let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    let is_one = path.is_absolute() && path.components().all(is_plain);
+    is_one.then(|| path.components().collect())
 }
 
 /// A watch that outlives nodes.
@@ -151,14 +158,9 @@ impl Watch<'_> {
         loop {
             let status = match tokio::time::timeout(SILENCE, stream.message()).await {
                 Ok(Ok(Some(part))) => {
-                    if is_first && !self.json {
-                        let path = plain(&subject.path.to_string_lossy());
-                        let volume = &subject.volume.name;
-                        let index = part.index;
-                        writeln!(
-                            io::stderr(),
-                            "watching {path} of volume {volume} from index {index} on"
-                        )?;
+                    if is_first {
+                        self.request.number = Some(part.number);
+                        self.announce(subject, &part)?;
                     }
                     self.print(&part, is_first)?;
                     is_first = false;
@@ -172,10 +174,26 @@ impl Watch<'_> {
         }
     }
 
+    fn announce(&self, subject: &Subject, part: &WatchPart) -> anyhow::Result<()> {
+        let path = plain(&subject.path.to_string_lossy());
+        let (volume, index) = (&subject.volume.name, part.index);
+        if !self.json {
+            writeln!(
+                io::stderr(),
+                "watching {path} of volume {volume} from index {index} on"
+            )?;
+        }
+        if !part.is_there {
+            writeln!(io::stderr(), "there is nothing at {path} now")?;
+        }
+        Ok(())
+    }
+
     async fn begin(&self) -> Result<Streaming<WatchPart>, Unanswered> {
         let volume = &self.request.volume;
         let asked = async |channel| {
             WatchClient::new(channel)
+                .max_decoding_message_size(PART_BYTES_MAX)
                 .watch(request(self.request.clone()))
                 .await
         };
@@ -190,18 +208,22 @@ impl Watch<'_> {
         let mut pause = PAUSE;
         let mut told = false;
         loop {
-            match self.begin().await {
-                Ok(stream) => return Ok(stream),
+            let reason = match self.begin().await {
+                Ok(stream) => {
+                    if told {
+                        writeln!(io::stderr(), "going on")?;
+                    }
+                    return Ok(stream);
+                }
                 Err(Unanswered::Refused(status)) if !may_go_on(&status) => {
                     return Err(ended(&status));
                 }
-                Err(Unanswered::Refused(_)) => {}
-                Err(Unanswered::Nobody(error)) => {
-                    if !told {
-                        writeln!(io::stderr(), "waiting: {error:#}")?;
-                        told = true;
-                    }
-                }
+                Err(Unanswered::Refused(status)) => refused(&status),
+                Err(Unanswered::Nobody(error)) => error,
+            };
+            if !told {
+                writeln!(io::stderr(), "waiting: {reason:#}")?;
+                told = true;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -244,7 +266,8 @@ fn may_go_on(status: &Status) -> bool {
 
 fn ended(status: &Status) -> anyhow::Error {
     match status.code() {
-        Code::OutOfRange => anyhow!(
+        // The library calls a message that is too large so, too.
+        Code::OutOfRange if status.message().contains("remembered") => anyhow!(
             "{}: look at the tree for what is missing, and watch without --from",
             status.message()
         ),

@@ -1,0 +1,252 @@
+//! What is kept where, for whom and how long.
+
+use super::*;
+use crate::command::{EmptyTrash, Operation, RenameFlags, SetAttributes, SetQuota, SetTrash};
+use crate::invariant;
+use crate::ops::fixture::Fixture;
+use crate::outcome::Answer;
+use crate::store::Engine;
+use crate::types::Credentials;
+
+const ROOT: InodeId = InodeId::ROOT;
+/// The times of a fixture are of this hour.
+const HOUR: &str = "1970-01-01-00";
+
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new();
+    set(&mut fixture, Some(0)).unwrap();
+    fixture
+}
+
+fn set(fixture: &mut Fixture, keep_seconds: Option<u64>) -> crate::Outcome {
+    fixture.run(Operation::SetTrash(SetTrash { keep_seconds }))
+}
+
+/// What a path below the trash leads to.
+fn kept(fixture: &Fixture, path: &str) -> Option<InodeId> {
+    let path = format!(".trash/{HOUR}/{path}");
+    let mut names = path.split('/');
+    names.try_fold(ROOT, |directory, name| fixture.lookup(directory, name).ok())
+}
+
+fn assert_sound(fixture: &Fixture) {
+    let view = fixture.machine.engine().view();
+    assert_eq!(invariant::check(&view, &mut |_| ()), Ok(Vec::new()));
+}
+
+fn chmod(fixture: &mut Fixture, ino: InodeId, mode: u32, uid: u32) {
+    let set = SetAttributes {
+        ino,
+        mode: Some(Mode::new(mode)),
+        uid: Some(uid),
+        gid: None,
+        size: None,
+        atime: None,
+        mtime: None,
+        ctime: None,
+    };
+    fixture.run(Operation::SetAttributes(set)).unwrap();
+}
+
+#[test]
+fn what_loses_its_last_name_is_kept_under_the_path_it_had() {
+    let mut fixture = fixture();
+    let home = fixture.mkdir(ROOT, "home");
+    chmod(&mut fixture, home, 0o710, 1000);
+    let file = fixture.create(home, "letter");
+    fixture.link(file, home, "second").unwrap();
+    fixture.unlink(home, "letter").unwrap();
+    assert_eq!(kept(&fixture, "home"), None, "it has another name");
+    assert_eq!(
+        fixture.unlink(home, "second"),
+        Ok(Answer::Removed {
+            ino: file,
+            orphaned: false
+        })
+    );
+    assert_eq!(kept(&fixture, "home/second"), Some(file));
+    let copy = fixture.attributes(kept(&fixture, "home").unwrap()).unwrap();
+    assert_eq!((copy.mode.bits(), copy.uid), (0o710, 1000));
+
+    // It comes back as any file is moved, and what is removed there is gone.
+    let place = kept(&fixture, "home").unwrap();
+    let back = fixture.rename((place, "second"), (home, "letter"), RenameFlags::default());
+    back.unwrap();
+    fixture.unlink(home, "letter").unwrap();
+    let gone = Ok(Answer::Removed {
+        ino: file,
+        orphaned: true,
+    });
+    assert_eq!(fixture.unlink(place, "letter"), gone);
+    assert_sound(&fixture);
+}
+
+#[test]
+fn what_is_replaced_is_kept_as_often_as_it_is() {
+    let mut fixture = fixture();
+    let long = "n".repeat(NAME_BYTES_MAX);
+    let mut replaced = vec![fixture.create(ROOT, &long)];
+    for _ in 0..3 {
+        let next = fixture.create(ROOT, "new");
+        let onto = fixture.rename((ROOT, "new"), (ROOT, &long), RenameFlags::default());
+        assert_eq!(onto, Ok(Answer::Renamed { orphaned: None }));
+        replaced.push(next);
+    }
+    replaced.pop();
+    assert_eq!(kept(&fixture, &long), Some(replaced[0]));
+    for ino in &replaced[1..] {
+        let suffix = format!("~{ino}");
+        let name = format!("{}{suffix}", "n".repeat(NAME_BYTES_MAX - suffix.len()));
+        assert_eq!(kept(&fixture, &name), Some(*ino));
+    }
+    assert_sound(&fixture);
+}
+
+#[test]
+fn nobody_reads_in_the_trash_what_he_could_not_read_before() {
+    let mut fixture = fixture();
+    let first = fixture.mkdir(ROOT, "d");
+    chmod(&mut fixture, first, 0o700, 1000);
+    let secret = fixture.create(first, "secret");
+    fixture.unlink(first, "secret").unwrap();
+    fixture.rmdir(ROOT, "d").unwrap();
+    // Another directory of that name, for everybody.
+    let second = fixture.mkdir(ROOT, "d");
+    let public = fixture.create(second, "public");
+    fixture.unlink(second, "public").unwrap();
+    assert_eq!(kept(&fixture, "d/secret"), Some(secret));
+    assert_eq!(kept(&fixture, "d~1/public"), Some(public));
+    let place = fixture.attributes(kept(&fixture, "d").unwrap()).unwrap();
+    assert_eq!(place.mode.bits(), 0o700);
+    assert_sound(&fixture);
+}
+
+#[test]
+fn who_takes_all_names_has_his_own_files_removed() {
+    let mut fixture = fixture();
+    let directory = fixture.mkdir(ROOT, "d");
+    fixture.create(directory, "first");
+    fixture.unlink(directory, "first").unwrap();
+    let trash = fixture.lookup(ROOT, ".trash").unwrap();
+    let hour = fixture.lookup(trash, HOUR).unwrap();
+    chmod(&mut fixture, directory, 0o750, 0);
+    for number in 1..ATTEMPTS_MAX {
+        fixture.create(hour, &format!("d~{number}"));
+    }
+    let file = fixture.create(directory, "second");
+    assert_eq!(
+        fixture.unlink(directory, "second"),
+        Ok(Answer::Removed {
+            ino: file,
+            orphaned: true
+        })
+    );
+    assert_sound(&fixture);
+}
+
+#[test]
+fn a_full_quota_does_not_keep_anybody_from_removing() {
+    let mut fixture = fixture();
+    let tree = fixture.mkdir(ROOT, "tree");
+    let quota = |ino, inodes| {
+        Operation::SetQuota(SetQuota {
+            ino,
+            bytes: None,
+            inodes: Some(inodes),
+        })
+    };
+    fixture.run(quota(tree, 2)).unwrap();
+    fixture.create(tree, "file");
+    let trash = fixture.lookup(ROOT, ".trash").unwrap();
+    fixture.run(quota(trash, 1)).unwrap();
+    fixture.unlink(tree, "file").unwrap();
+    assert!(kept(&fixture, "tree/file").is_some());
+    // What was in the tree is not any more.
+    fixture.create(tree, "again");
+    assert_sound(&fixture);
+}
+
+#[test]
+fn the_trash_is_emptied_by_hours_and_in_steps() {
+    let mut fixture = Fixture::new();
+    set(&mut fixture, Some(7200)).unwrap();
+    let directory = fixture.mkdir(ROOT, "d");
+    for number in 0..5 {
+        fixture.create(directory, &format!("{number}"));
+        fixture.unlink(directory, &format!("{number}")).unwrap();
+    }
+    let trash = fixture.lookup(ROOT, ".trash").unwrap();
+    // Whatever else is there stays.
+    fixture.mkdir(trash, "mine");
+    let machine = &fixture.machine;
+    let at = |seconds| Timestamp::new(seconds, 0).unwrap();
+    let empty = |seconds: i64, names_max| {
+        let command = crate::Command {
+            request: None,
+            now: at(seconds),
+            credentials: Credentials::ROOT,
+            operation: Operation::EmptyTrash(EmptyTrash { names_max, term: 1 }),
+        };
+        match machine.apply_next(&[command]).unwrap().remove(0) {
+            Ok(Answer::Reclaimed { unfinished }) => unfinished.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(machine.is_trash_due(at(10_799)), Ok(false));
+    assert_eq!(empty(10_799, 100), 0);
+    assert!(kept(&fixture, "d/4").is_some());
+    assert_eq!(machine.is_trash_due(at(10_800)), Ok(true));
+    assert_eq!(empty(10_800, 3), 1);
+    assert_eq!(kept(&fixture, "d/2"), None);
+    assert!(kept(&fixture, "d/3").is_some());
+    assert_eq!(empty(10_800, 3), 1);
+    assert_eq!(empty(10_800, 3), 0);
+    assert_eq!(machine.is_trash_due(at(10_800)), Ok(false));
+    assert!(fixture.lookup(trash, HOUR).is_err());
+    assert!(fixture.lookup(trash, "mine").is_ok());
+    assert_sound(&fixture);
+}
+
+#[test]
+fn the_trash_stays_where_it_is_while_there_is_one() {
+    let mut fixture = fixture();
+    let refused = Err(PosixError::NotPermitted);
+    assert_eq!(fixture.rmdir(ROOT, ".trash"), refused);
+    let flags = RenameFlags::default();
+    let moved = fixture.rename((ROOT, ".trash"), (ROOT, "x"), flags);
+    assert_eq!(moved, refused);
+    fixture.mkdir(ROOT, "d");
+    let replaced = fixture.rename((ROOT, "d"), (ROOT, ".trash"), flags);
+    assert_eq!(replaced, refused);
+    set(&mut fixture, None).unwrap();
+    fixture.rmdir(ROOT, ".trash").unwrap();
+    let file = fixture.create(ROOT, "file");
+    let removed = Ok(Answer::Removed {
+        ino: file,
+        orphaned: true,
+    });
+    assert_eq!(fixture.unlink(ROOT, "file"), removed);
+}
+
+#[test]
+fn what_is_called_like_the_trash_and_is_none_is_left_alone() {
+    let mut fixture = Fixture::new();
+    fixture.create(ROOT, ".trash");
+    assert_eq!(set(&mut fixture, Some(1)), Err(PosixError::Exists));
+    fixture.unlink(ROOT, ".trash").unwrap();
+    let directory = fixture.mkdir(ROOT, ".trash");
+    chmod(&mut fixture, directory, 0o755, 1000);
+    assert_eq!(set(&mut fixture, Some(1)), Err(PosixError::Exists));
+    chmod(&mut fixture, directory, 0o755, 0);
+    set(&mut fixture, Some(1)).unwrap();
+    let eve = Credentials {
+        uid: 1000,
+        gid: 1000,
+        groups: Vec::new(),
+    };
+    let operation = Operation::SetTrash(SetTrash { keep_seconds: None });
+    assert_eq!(
+        fixture.run_as(eve, operation),
+        Err(PosixError::NotPermitted)
+    );
+}
