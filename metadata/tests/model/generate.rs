@@ -10,8 +10,8 @@ use bytes::Bytes;
 use content::content;
 use holdfast_metadata::{
     Amounts, Command, CountOwners, Create, Credentials, EmptyTrash, FileKind, FileName, InodeId,
-    Link, Mkdir, Mknod, Mode, Operation, Owner, Reclaim, Rename, RenameFlags, Rmdir, SetOwnerQuota,
-    SetQuota, SetTrash, Symlink, Timestamp, Unlink,
+    Link, Mkdir, Mknod, Mode, Operation, Owner, Reclaim, Rename, RenameFlags, Rmdir, SetAttributes,
+    SetOwnerQuota, SetQuota, SetTrash, Symlink, Timestamp, Unlink,
 };
 pub(crate) use locks::locks;
 use proptest::prelude::*;
@@ -38,6 +38,48 @@ pub(crate) fn commands(length: usize) -> impl Strategy<Value = Vec<Command>> {
                 operation,
             })
             .collect()
+    })
+}
+
+/// The same in a volume that keeps what is removed, where directories often change their rights.
+pub(crate) fn with_trash(length: usize) -> impl Strategy<Value = Vec<Command>> {
+    let chmod = (
+        directory(),
+        prop::sample::select(vec![0o700, 0o755]),
+        name(),
+    );
+    let changed = prop::collection::vec(chmod, length);
+    (commands(length), changed).prop_map(|(commands, changed)| {
+        let root = |operation, now| Command {
+            request: None,
+            now,
+            credentials: Credentials::ROOT,
+            operation,
+        };
+        let mut kept = Vec::new();
+        for (command, (ino, mode, name)) in commands.into_iter().zip(changed) {
+            let now = command.now;
+            kept.push(command);
+            if kept.len() == tree().len() {
+                let keep_seconds = Some(5);
+                kept.push(root(Operation::SetTrash(SetTrash { keep_seconds }), now));
+            }
+            if kept.len() > tree().len() {
+                let set = SetAttributes {
+                    ino,
+                    mode: Some(Mode::new(mode)),
+                    uid: None,
+                    gid: None,
+                    size: None,
+                    atime: None,
+                    mtime: None,
+                    ctime: None,
+                };
+                kept.push(root(Operation::SetAttributes(set), now));
+                kept.push(root(Operation::Unlink(Unlink { parent: ino, name }), now));
+            }
+        }
+        kept
     })
 }
 

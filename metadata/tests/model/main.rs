@@ -39,6 +39,13 @@ fn the_state_machine_follows_the_model() {
 }
 
 #[test]
+fn what_is_removed_is_kept_as_in_the_model() {
+    check(256, &generate::with_trash(40), |commands| {
+        compare::follows(&commands)
+    });
+}
+
+#[test]
 fn retries_and_late_duplicates_follow_the_model() {
     check(256, &generate::requests(60), |commands| {
         compare::follows(&commands)
@@ -156,7 +163,7 @@ fn how_a_log_is_cut_into_batches_changes_nothing() {
 #[test]
 fn who_hears_of_every_change_knows_the_tree() {
     let cut = (
-        generate::commands(60),
+        prop_oneof![generate::commands(60), generate::with_trash(40)],
         prop::collection::vec(1..9_usize, 60),
     );
     check(512, &cut, |(commands, lengths)| {
