@@ -31,7 +31,7 @@ pub const BLOCK_JOIN_BYTES_MAX: usize = 4096;
 /// `st_blksize` and the unit of `statfs`.
 pub const BLOCK_BYTES: u32 = 4096;
 /// Most names one step of emptying the trash removes.
-pub const TRASH_STEP_NAMES_MAX: usize = 1024;
+pub const TRASH_STEP_NAMES_MAX: usize = 256;
 /// Most extents, xattrs and refcounts one reclaim or truncate step touches.
 pub const RECLAIM_STEP_KEYS_MAX: usize = 4096;
 

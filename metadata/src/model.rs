@@ -68,8 +68,7 @@ pub struct Model {
     quotas: Quotas,
     owners: owners::Counting,
     request: Option<RequestId>,
-    /// Where it is, and for how many seconds what is in it is kept.
-    trash: Option<(InodeId, u64)>,
+    trash: Option<trash::Trash>,
     /// What the command takes is not refused.
     passes_limits: bool,
 }

@@ -104,6 +104,13 @@ impl Ledger {
         self.note_tree(tree, Change { bytes, inodes });
     }
 
+    /// How many inodes the command has taken for an owner.
+    fn inodes_of(&self, owner: Owner) -> i128 {
+        let mut known = self.owners.iter();
+        let found = known.find(|(known, _)| *known == owner);
+        found.map_or(0, |(_, change)| change.inodes)
+    }
+
     /// What the command takes is counted, and not refused.
     pub(crate) fn pass_limits(&mut self) {
         self.passes_limits = true;

@@ -236,9 +236,10 @@ impl<E: Engine> StateMachine<E> {
         volume.load.is_none()
     }
 
-    /// Whether something in the trash was kept for long enough.
+    /// Whether something in the trash was kept for long enough, or an hour has begun.
     pub fn is_trash_due(&self, now: Timestamp) -> Result<bool, Fault> {
         match self.trash() {
+            Some(kept) if trash::hour_of(now) > kept.hour => Ok(true),
             Some(kept) => Ok(!trash::over(&self.engine.latest(), kept, now)?.is_empty()),
             None => Ok(false),
         }

@@ -17,6 +17,7 @@ use crate::ops::{Context, Stop};
 use crate::outcome::PosixError;
 use crate::paths;
 use crate::permission::acl;
+use crate::quota::owners;
 use crate::record::{DirectoryBody, Inode, InodeBody, OrderEntry, Place, Trash};
 use crate::store::View;
 use crate::types::{Cookie, FileKind, FileName, InodeId, Mode, Timestamp};
@@ -26,8 +27,16 @@ use crate::xattr;
 pub(crate) const NAME: &[u8] = b".trash";
 /// What it may be used for, at first.
 pub(crate) const MODE: u32 = 0o755;
-/// Names that are tried: whoever takes all of them has what is his removed, not everybody else waiting.
+/// Names that are tried for one that is taken.
 const ATTEMPTS_MAX: usize = 64;
+/// Directories that are made for one name; of what is deeper the path is not kept.
+const DEPTH_MAX: usize = 100;
+/// How far up it is looked for the trash.
+const ABOVE_MAX: usize = 4096;
+/// In an hour, for root: what is kept without its path, because that is too deep, somebody has taken its names, or the directories
+/// would be more than their owner may have.
+const PATHLESS: &[u8] = b"#";
+const PATHLESS_MODE: u32 = 0o700;
 
 /// Whether this is the trash, which stays where it is.
 pub(crate) fn is_root_of(context: &Context<'_>, ino: InodeId) -> bool {
@@ -70,19 +79,18 @@ pub(crate) fn keep(
     };
     // A removal is not refused because of the directories that it makes.
     context.ledger.pass_limits();
-    // As the trash is: whoever opens it for others, or closes it, does so for the hours to come.
-    let hour = FileName::new(Hour::of(context.now).name().as_bytes())?;
-    let mut way = way(context, from.directory)?;
-    way.insert(0, (trash.directory, hour));
-    let mut place = trash.directory;
-    for (original, name) in way {
-        match like(context, place, original, &name)? {
-            Some(next) => place = next,
-            None => return Ok(false),
-        }
+    let Some(hour) = hour(context, trash)? else {
+        return Ok(false);
+    };
+    let mut found = None;
+    if let Some(place) = place_like(context, hour, from.directory)? {
+        let directory = Directory::load(context, place)?;
+        found = free_name(context, directory, &from.name, &format!("~{ino}"))?;
     }
-    let mut directory = Directory::load(context, place)?;
-    let Some(name) = free_name(context, &directory, &from.name, ino)? else {
+    if found.is_none() {
+        found = pathless(context, hour, ino)?;
+    }
+    let Some((mut directory, name)) = found else {
         return Ok(false);
     };
     let (kind, mut inode) = (inode.kind(), inode.clone());
@@ -119,11 +127,82 @@ pub(crate) fn over(
     Ok(over)
 }
 
-/// The directories from the root down to this one, without the root, and what they are called.
-fn way(context: &Context<'_>, directory: InodeId) -> Result<Vec<(InodeId, FileName)>, Stop> {
+/// The hour of a time, as the record of a volume has it.
+pub(crate) fn hour_of(time: Timestamp) -> i64 {
+    Hour::of(time).number()
+}
+
+/// The directory of this hour, made as the trash is; none if there is no place for it.
+fn hour(context: &mut Context<'_>, trash: Trash) -> Result<Option<InodeId>, Stop> {
+    let name = FileName::new(Hour::numbered(trash.hour).name().as_bytes())?;
+    let parent = Directory::load(context, trash.directory)?;
+    match parent.find(context, &name)? {
+        Some(found) => Ok((found.kind == FileKind::Directory).then_some(found.ino)),
+        None if parent.check_may_add().is_err() => Ok(None),
+        None => {
+            let model = parent.inode.clone();
+            make_like(context, parent, &name, (trash.directory, &model)).map(Some)
+        }
+    }
+}
+
+/// A directory in an hour that stands for another one; none if that has no place there.
+fn place_like(
+    context: &mut Context<'_>,
+    hour: InodeId,
+    directory: InodeId,
+) -> Result<Option<InodeId>, Stop> {
+    let mut place = hour;
+    let Some(way) = way(context, directory)? else {
+        return Ok(None);
+    };
+    for (original, name) in way {
+        match like(context, place, original, &name)? {
+            Some(next) => place = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(place))
+}
+
+/// A name by the number alone, where only root looks; none if there is no place for it.
+fn pathless(
+    context: &mut Context<'_>,
+    hour: InodeId,
+    ino: InodeId,
+) -> Result<Option<(Directory, FileName)>, Stop> {
+    let name = FileName::new(PATHLESS)?;
+    let parent = Directory::load(context, hour)?;
+    let place = match parent.find(context, &name)? {
+        Some(found) if found.kind == FileKind::Directory => found.ino,
+        None if parent.check_may_add().is_ok() => {
+            let model = Inode {
+                mode: Mode::new(PATHLESS_MODE),
+                uid: 0,
+                gid: 0,
+                xattrs: 0,
+                ..parent.inode.clone()
+            };
+            make_like(context, parent, &name, (hour, &model))?
+        }
+        Some(_) | None => return Ok(None),
+    };
+    let directory = Directory::load(context, place)?;
+    let name = FileName::new(format!("#{ino}").as_bytes())?;
+    free_name(context, directory, &name, "")
+}
+
+/// The directories from the root down to this one, without the root, and what they are called; none if they are too many.
+fn way(
+    context: &Context<'_>,
+    directory: InodeId,
+) -> Result<Option<Vec<(InodeId, FileName)>>, Stop> {
     let mut way = Vec::new();
     let mut next = directory;
     while next != InodeId::ROOT {
+        if way.len() == DEPTH_MAX {
+            return Ok(None);
+        }
         let listed = paths::listed(&*context.state, next)?;
         let (name, above) = if let Some(name) = listed {
             (name.name, name.directory)
@@ -136,10 +215,10 @@ fn way(context: &Context<'_>, directory: InodeId) -> Result<Vec<(InodeId, FileNa
         next = above;
     }
     way.reverse();
-    Ok(way)
+    Ok(Some(way))
 }
 
-/// A directory that is as another one is now, under that name or one like it; none if somebody has taken all of those.
+/// A directory that is as another one is now, under that name or one like it; none if somebody has taken all of those, or it may not be made.
 fn like(
     context: &mut Context<'_>,
     parent: InodeId,
@@ -151,6 +230,9 @@ fn like(
     for number in 0..ATTEMPTS_MAX {
         let name = with_suffix(name, &numbered("", number))?;
         let Some(found) = parent.find(context, &name)? else {
+            if parent.check_may_add().is_err() || !owners::have_room(context, &model)? {
+                return Ok(None);
+            }
             return make_like(context, parent, &name, (original, &model)).map(Some);
         };
         if found.kind == FileKind::Directory {
@@ -204,21 +286,23 @@ fn are_rights_equal(
     Ok(rights(first) == rights(second) && list(one, first)? == list(other, second)?)
 }
 
-/// The name, or one with the number of the inode, that is not there; none if somebody has taken all of those.
+/// A name in a directory, or one with something behind it, that is not there; none if somebody has taken all of those.
 fn free_name(
     context: &Context<'_>,
-    directory: &Directory,
+    directory: Directory,
     name: &FileName,
-    ino: InodeId,
-) -> Result<Option<FileName>, Stop> {
-    if directory.find(context, name)?.is_none() {
-        return Ok(Some(name.clone()));
+    suffix: &str,
+) -> Result<Option<(Directory, FileName)>, Stop> {
+    if directory.check_may_add().is_err() {
+        return Ok(None);
     }
-    let own = format!("~{ino}");
-    for number in 0..ATTEMPTS_MAX {
-        let name = with_suffix(name, &numbered(&own, number))?;
+    if directory.find(context, name)?.is_none() {
+        return Ok(Some((directory, name.clone())));
+    }
+    for number in usize::from(suffix.is_empty())..ATTEMPTS_MAX {
+        let name = with_suffix(name, &numbered(suffix, number))?;
         if directory.find(context, &name)?.is_none() {
-            return Ok(Some(name));
+            return Ok(Some((directory, name)));
         }
     }
     Ok(None)
@@ -232,18 +316,27 @@ fn numbered(suffix: &str, number: usize) -> String {
     }
 }
 
-/// The name with something behind it, cut off before that if it is too long.
+/// The name with something behind it, cut off before that if it is too long; not within a character of UTF-8.
 fn with_suffix(name: &FileName, suffix: &str) -> Result<FileName, PosixError> {
     let bytes = name.as_bytes();
-    let length = bytes.len().min(NAME_BYTES_MAX - suffix.len());
+    let mut length = bytes.len().min(NAME_BYTES_MAX - suffix.len());
+    let is_inside = |length: usize| bytes.get(length).is_some_and(|byte| byte & 0xc0 == 0x80);
+    if std::str::from_utf8(bytes).is_ok() {
+        while is_inside(length) {
+            length -= 1;
+        }
+    }
     let kept = bytes.get(..length).unwrap_or(bytes);
     FileName::new(&[kept, suffix.as_bytes()].concat())
 }
 
 fn is_below(context: &Context<'_>, mut place: InodeId, directory: InodeId) -> Result<bool, Stop> {
-    while place != InodeId::ROOT {
+    for _ in 0..ABOVE_MAX {
         if place == directory {
             return Ok(true);
+        }
+        if place == InodeId::ROOT {
+            break;
         }
         place = Directory::load(context, place)?.parent();
     }

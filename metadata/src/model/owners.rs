@@ -74,6 +74,15 @@ impl Model {
         };
     }
 
+    /// Whether both may have one inode more.
+    pub(super) fn has_room(&self, uid: u32, gid: u32) -> bool {
+        let owners = [Owner::User(uid), Owner::Group(gid)];
+        self.owners.count != OwnerCount::ALL
+            || owners
+                .iter()
+                .all(|owner| self.used_by(*owner).inodes < self.limits_of(*owner).inodes)
+    }
+
     fn limits_of(&self, owner: Owner) -> Amounts {
         let limits = self.owners.limits.get(&owner);
         limits.copied().unwrap_or(Amounts::UNLIMITED)

@@ -1,5 +1,6 @@
-//! Removes what was kept for long enough, in steps of a bounded size.
+//! Begins an hour, and removes what was kept for long enough, in steps of a bounded size.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use super::directory::{Directory, drop_link, linked_inode};
@@ -8,7 +9,7 @@ use crate::command::EmptyTrash;
 use crate::keys;
 use crate::limits::TRASH_STEP_NAMES_MAX;
 use crate::outcome::Answer;
-use crate::record::OrderEntry;
+use crate::record::{OrderEntry, Trash};
 use crate::trash;
 use crate::types::{FileKind, FileName, InodeId};
 
@@ -17,8 +18,10 @@ pub(crate) fn apply(context: &mut Context<'_>, empty: EmptyTrash) -> Result<Answ
     let mut names_left = empty.names_max.clamp(1, TRASH_STEP_NAMES_MAX);
     let mut unfinished = Vec::new();
     if let Some(kept) = context.volume.trash {
+        let hour = kept.hour.max(trash::hour_of(context.now));
+        context.volume.trash = Some(Trash { hour, ..kept });
         for (name, ino) in trash::over(&*context.state, kept, context.now)? {
-            if !remove(context, kept.directory, &name, &mut names_left)? {
+            if names_left == 0 || !remove(context, kept.directory, &name, &mut names_left)? {
                 unfinished.push(ino);
             }
         }
@@ -26,45 +29,75 @@ pub(crate) fn apply(context: &mut Context<'_>, empty: EmptyTrash) -> Result<Answ
     Ok(Answer::Reclaimed { unfinished })
 }
 
-/// Removes a name with all that is below it; answers whether that was not too much.
+/// A directory that is being emptied, its name in the one above, and what is next in it.
+struct Level {
+    above: InodeId,
+    name: FileName,
+    next: VecDeque<(FileName, InodeId, FileKind)>,
+}
+
+/// Removes a directory with all that is below it; answers whether that was not too much.
 fn remove(
     context: &mut Context<'_>,
-    directory: InodeId,
+    above: InodeId,
     name: &FileName,
     names_left: &mut usize,
 ) -> Result<bool, Stop> {
-    let mut way = vec![(directory, name.clone())];
-    while let Some((directory, name)) = way.last() {
+    let ino = Directory::load(context, above)?.expect(context, name)?.ino;
+    let mut levels = vec![(ino, level(context, above, name.clone(), ino, *names_left)?)];
+    while let Some((ino, open)) = levels.last_mut() {
         if *names_left == 0 {
             return Ok(false);
         }
-        let mut directory = Directory::load(context, *directory)?;
-        let dentry = directory.expect(context, name)?;
-        if dentry.kind == FileKind::Directory
-            && let Some(below) = first(context, dentry.ino)?
-        {
-            way.push((dentry.ino, below));
-            continue;
+        let above = *ino;
+        match open.next.pop_front() {
+            Some((name, below, FileKind::Directory)) => {
+                levels.push((below, level(context, above, name, below, *names_left)?));
+                continue;
+            }
+            Some((name, _, _)) => remove_name(context, above, &name)?,
+            None => {
+                let (above, name) = (open.above, open.name.clone());
+                remove_name(context, above, &name)?;
+                levels.pop();
+            }
         }
-        let inode = linked_inode(context, dentry)?;
-        let gone = directory.named(name);
-        directory.remove(context, name, dentry)?;
-        let place = directory.place(dentry.cookie);
-        directory.store(context);
-        drop_link(context, dentry.ino, inode, (gone, place))?;
         *names_left -= 1;
-        way.pop();
     }
     Ok(true)
 }
 
-/// The first name in a directory.
-fn first(context: &Context<'_>, directory: InodeId) -> Result<Option<FileName>, Stop> {
-    let (start, end) = keys::orders_of(directory);
-    let mut first = None;
+/// As much of a directory as there are names to be removed.
+fn level(
+    context: &Context<'_>,
+    above: InodeId,
+    name: FileName,
+    ino: InodeId,
+    names_max: usize,
+) -> Result<Level, Stop> {
+    let (start, end) = keys::orders_of(ino);
+    let mut next = VecDeque::new();
     context.state.scan(&start, &end, &mut |_, value| {
-        first = Some(OrderEntry::decode(value)?.name);
-        Ok(ControlFlow::Break(()))
+        let entry = OrderEntry::decode(value)?;
+        next.push_back((entry.name, entry.ino, entry.kind));
+        Ok(if next.len() < names_max {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
     })?;
-    Ok(first)
+    Ok(Level { above, name, next })
+}
+
+/// Whatever `chattr` says: that is for those who use it.
+fn remove_name(context: &mut Context<'_>, directory: InodeId, name: &FileName) -> Result<(), Stop> {
+    let mut directory = Directory::load(context, directory)?;
+    let dentry = directory.expect(context, name)?;
+    let inode = linked_inode(context, dentry)?;
+    let gone = directory.named(name);
+    directory.remove(context, name, dentry)?;
+    let place = directory.place(dentry.cookie);
+    directory.store(context);
+    drop_link(context, dentry.ino, inode, (gone, place))?;
+    Ok(())
 }

@@ -21,6 +21,7 @@ pub(crate) fn apply(context: &mut Context<'_>, set: SetTrash) -> Result<Answer, 
     context.volume.trash = Some(Trash {
         directory,
         keep_seconds,
+        hour: trash::hour_of(context.now),
     });
     Ok(Answer::Done)
 }

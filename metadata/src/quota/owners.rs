@@ -9,7 +9,7 @@ use crate::keys;
 use crate::ops::{Context, Stop};
 use crate::record::{Inode, OwnerQuota};
 use crate::store::View;
-use crate::types::{Amounts, Owner};
+use crate::types::{Amounts, Owner, OwnerCount};
 
 /// The user and the group that an inode counts for.
 pub(crate) fn of(inode: &Inode) -> [Owner; 2] {
@@ -52,6 +52,22 @@ pub(super) fn settle(context: &mut Context<'_>) -> Result<(), Stop> {
         put(context, owner, &quota);
     }
     Ok(())
+}
+
+/// Whether those who would own an inode like this one may have one more, with what the command has taken already.
+pub(crate) fn have_room(context: &Context<'_>, like: &Inode) -> Result<bool, Stop> {
+    // Where not all is counted there are no limits.
+    if context.volume.owners != OwnerCount::ALL {
+        return Ok(true);
+    }
+    for owner in of(like) {
+        let quota = load(&*context.state, owner)?;
+        let used = i128::from(quota.used.inodes) + context.ledger.inodes_of(owner);
+        if used >= i128::from(quota.limits.inodes) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

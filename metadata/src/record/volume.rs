@@ -23,7 +23,7 @@ const VERSION_OWNERS_TRASH: u8 = 6;
 /// `version 1 | generation 4 | applied 8 | next inode 8 | next block 8 | inodes 8 | allocated 8`, then of a volume
 /// that counts for owners, in versions 3, 4 and 6, `counted 8`: the first inode that is not, or 0 while that is being
 /// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`, of one with a trash, in versions 5 and 6,
-/// `directory 8 | seconds 8`.
+/// `directory 8 | seconds 8 | hour 8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     /// Given to every inode, so that handles of an earlier volume are told apart.
@@ -51,8 +51,10 @@ pub struct Volume {
 pub struct Trash {
     /// The directory.
     pub directory: InodeId,
-    /// For so many seconds, and until the hour after them is over.
+    /// For so many seconds after the hour in which it was removed.
     pub keep_seconds: u64,
+    /// Which hour it is, counted from 1970 on, by the clocks of the nodes: those of mounts may be wrong.
+    pub hour: i64,
 }
 
 /// How much of a dump a volume has.
@@ -104,7 +106,10 @@ impl Volume {
         if let Some(load) = self.load {
             encoder.u64(load.batches).rest(&load.chain.to_be_bytes());
         } else if let Some(trash) = self.trash {
-            encoder.u64(trash.directory.get()).u64(trash.keep_seconds);
+            encoder
+                .u64(trash.directory.get())
+                .u64(trash.keep_seconds)
+                .u64(trash.hour.cast_unsigned());
         }
         encoder.finish()
     }
@@ -138,6 +143,7 @@ impl Volume {
             volume.trash = Some(Trash {
                 directory: InodeId::new(decoder.u64()?),
                 keep_seconds: decoder.u64()?,
+                hour: decoder.u64()?.cast_signed(),
             });
         }
         decoder.finish()?;

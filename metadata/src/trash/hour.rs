@@ -17,6 +17,15 @@ impl Hour {
         Hour(time.seconds.div_euclid(SECONDS))
     }
 
+    /// By its number, counted from 1970 on.
+    pub(super) fn numbered(number: i64) -> Hour {
+        Hour(number)
+    }
+
+    pub(super) fn number(self) -> i64 {
+        self.0
+    }
+
     /// The first second after it.
     pub(super) fn end(self) -> i64 {
         (self.0 + 1).saturating_mul(SECONDS)

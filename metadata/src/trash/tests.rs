@@ -1,12 +1,15 @@
 //! What is kept where, for whom and how long.
 
 use super::*;
-use crate::command::{EmptyTrash, Operation, RenameFlags, SetAttributes, SetQuota, SetTrash};
+use crate::command::{
+    CountOwners, EmptyTrash, Operation, RenameFlags, SetAttributes, SetOwnerQuota, SetQuota,
+    SetTrash, Unlink,
+};
 use crate::invariant;
-use crate::ops::fixture::Fixture;
+use crate::ops::fixture::{Fixture, name};
 use crate::outcome::Answer;
 use crate::store::Engine;
-use crate::types::Credentials;
+use crate::types::{Credentials, Owner};
 
 const ROOT: InodeId = InodeId::ROOT;
 /// The times of a fixture are of this hour.
@@ -121,8 +124,13 @@ fn nobody_reads_in_the_trash_what_he_could_not_read_before() {
     assert_sound(&fixture);
 }
 
+/// What is kept without its path.
+fn pathless(fixture: &Fixture, ino: InodeId) -> bool {
+    kept(fixture, &format!("#/#{ino}")) == Some(ino)
+}
+
 #[test]
-fn who_takes_all_names_has_his_own_files_removed() {
+fn who_takes_all_names_takes_the_path_and_not_the_file() {
     let mut fixture = fixture();
     let directory = fixture.mkdir(ROOT, "d");
     fixture.create(directory, "first");
@@ -134,14 +142,85 @@ fn who_takes_all_names_has_his_own_files_removed() {
         fixture.create(hour, &format!("d~{number}"));
     }
     let file = fixture.create(directory, "second");
-    assert_eq!(
-        fixture.unlink(directory, "second"),
-        Ok(Answer::Removed {
-            ino: file,
-            orphaned: true
-        })
-    );
+    fixture.unlink(directory, "second").unwrap();
+    assert!(pathless(&fixture, file));
+    let place = fixture.attributes(kept(&fixture, "#").unwrap()).unwrap();
+    assert_eq!((place.uid, place.mode.bits()), (0, 0o700));
     assert_sound(&fixture);
+}
+
+#[test]
+fn what_is_too_deep_is_kept_without_its_path() {
+    let mut fixture = fixture();
+    let mut directory = ROOT;
+    for _ in 0..DEPTH_MAX {
+        directory = fixture.mkdir(directory, "d");
+    }
+    let file = fixture.create(directory, "file");
+    fixture.unlink(directory, "file").unwrap();
+    assert_eq!(
+        kept(&fixture, &("d/".repeat(DEPTH_MAX) + "file")),
+        Some(file)
+    );
+    let deeper = fixture.mkdir(directory, "d");
+    let file = fixture.create(deeper, "file");
+    fixture.unlink(deeper, "file").unwrap();
+    assert!(pathless(&fixture, file));
+    assert_sound(&fixture);
+}
+
+#[test]
+fn nobody_gets_more_directories_than_he_may_have() {
+    let mut fixture = fixture();
+    let home = fixture.mkdir(ROOT, "home");
+    chmod(&mut fixture, home, 0o700, 1000);
+    let counted = fixture.run(Operation::CountOwners(CountOwners {
+        on: true,
+        records_max: 1000,
+    }));
+    counted.unwrap();
+    let limit = Operation::SetOwnerQuota(SetOwnerQuota {
+        owner: Owner::User(1000),
+        bytes: None,
+        inodes: Some(1),
+    });
+    fixture.run(limit).unwrap();
+    let file = fixture.create(home, "file");
+    fixture.unlink(home, "file").unwrap();
+    assert!(pathless(&fixture, file));
+    assert_sound(&fixture);
+}
+
+#[test]
+fn the_hour_is_that_of_the_nodes_and_not_of_who_removes() {
+    let mut fixture = fixture();
+    let file = fixture.create(ROOT, "file");
+    let unlink = Operation::Unlink(Unlink {
+        parent: ROOT,
+        name: name("file"),
+    });
+    let command = crate::Command {
+        request: None,
+        now: Timestamp::new(-1_000_000, 0).unwrap(),
+        credentials: Credentials::ROOT,
+        operation: unlink,
+    };
+    fixture.machine.apply_next(&[command]).unwrap()[0]
+        .clone()
+        .unwrap();
+    assert_eq!(kept(&fixture, "file"), Some(file));
+}
+
+#[test]
+fn a_trash_that_was_closed_for_others_is_still_emptied() {
+    let mut fixture = fixture();
+    for text in ["first", "second"] {
+        fixture.create(ROOT, text);
+        fixture.unlink(ROOT, text).unwrap();
+        let trash = fixture.lookup(ROOT, ".trash").unwrap();
+        chmod(&mut fixture, trash, 0o700, 0);
+    }
+    assert!(kept(&fixture, "second").is_some());
 }
 
 #[test]
@@ -192,8 +271,9 @@ fn the_trash_is_emptied_by_hours_and_in_steps() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(machine.is_trash_due(at(10_799)), Ok(false));
+    assert_eq!(machine.is_trash_due(at(10_799)), Ok(true), "an hour begins");
     assert_eq!(empty(10_799, 100), 0);
+    assert_eq!(machine.is_trash_due(at(10_799)), Ok(false));
     assert!(kept(&fixture, "d/4").is_some());
     assert_eq!(machine.is_trash_due(at(10_800)), Ok(true));
     assert_eq!(empty(10_800, 3), 1);

@@ -70,6 +70,7 @@ pub(crate) fn volumes() -> Vec<(&'static str, Volume)> {
         trash: Some(Trash {
             directory: InodeId::new(0x0004_a1a2_a3a4_a5a6),
             keep_seconds: 0xb1b2_b3b4_b5b6_b7b8,
+            hour: -0x1112_1314,
         }),
         ..volume
     };

@@ -34,7 +34,7 @@ pub(super) async fn set_trash(
     match volume.set_trash(trash_seconds).await.map_err(refused)? {
         Ok(_) => Ok(SetTrashResponse {}),
         Err(PosixError::Exists) => Err(Status::failed_precondition(format!(
-            "/.trash of volume {name:?} is something else than a directory of root: rename it, and try again"
+            "/.trash of volume {name:?} is something else than a directory of root: rename it, or chown it to root, and try again"
         ))),
         Err(PosixError::NotPermitted) => Err(Status::failed_precondition(format!(
             "volume {name:?} is being loaded, or chattr forbids to change its root directory"

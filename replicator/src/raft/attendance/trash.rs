@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_metadata::{Answer, EmptyTrash, Fault, Operation};
+use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use super::{Shared, duty};
@@ -15,17 +16,22 @@ use crate::refusal::Refusal;
 /// Between two looks: hours are what is looked for.
 const LOOK: Duration = Duration::from_mins(1);
 /// Names of one command: some milliseconds.
-const NAMES_MAX: usize = 1024;
+const NAMES_MAX: usize = 128;
+/// When that was refused, because a node is new to its lead, or has much to do.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Looks for what is due while this node leads.
 pub(super) async fn empty(shared: Arc<Shared>) {
+    let mut pause = LOOK;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
             () = shared.trash.notified() => {}
         }
+        pause = LOOK;
         if let Err(refusal) = empty_now(&shared).await {
             tracing::debug!(group = %shared.group.id(), %refusal, "emptying the trash waits");
+            pause = AGAIN;
         }
     }
 }
@@ -42,6 +48,7 @@ async fn empty_now(shared: &Shared) -> Result<(), Refusal> {
             names_max: NAMES_MAX,
             term,
         });
+        let begun = Instant::now();
         match duty::propose(shared, empty).await? {
             Applied::Command(Ok(Answer::Reclaimed { unfinished })) if !unfinished.is_empty() => {}
             Applied::Command(Err(error)) => {
@@ -51,6 +58,8 @@ async fn empty_now(shared: &Shared) -> Result<(), Refusal> {
             }
             Applied::Command(Ok(_)) | Applied::Nothing | Applied::Catalog(_) => return Ok(()),
         }
+        // Half of the time is for those who work.
+        tokio::time::sleep(begun.elapsed()).await;
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum VolumeCommand {
     /// Change what a volume does: trash=7d keeps what is removed for so long, trash=off does not
     ///
     /// With a trash, what loses its last name (rm, or mv onto it) is found under /.trash/YEAR-MONTH-DAY-HOUR/PATH (UTC), for whoever could
-    /// read it before, until that hour is so long ago. It uses space until then, unless it is removed there.
+    /// read it before, until the end of that hour is so long ago. It uses space until then, unless it is removed there.
     Set {
         /// Its name
         name: String,
