@@ -216,10 +216,11 @@ impl Watcher {
             self.told = found.through;
             // What is elsewhere in the volume is no news, but now and then a sign of life.
             let is_news = !found.changes.is_empty() || self.heard.elapsed() >= SIGN;
+            // Who takes nothing keeps nobody else from looking.
+            drop(look);
             if is_news && !self.send(found.changes).await {
                 return Ok(false);
             }
-            drop(look);
             if found.is_last {
                 return Ok(true);
             }
