@@ -13,6 +13,14 @@ pub struct Name {
     pub name: FileName,
 }
 
+impl Name {
+    /// This name in this directory.
+    pub(crate) fn new(directory: InodeId, name: &FileName) -> Name {
+        let name = name.clone();
+        Name { directory, name }
+    }
+}
+
 /// One change; a command that is refused makes none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

@@ -66,11 +66,11 @@ pub(crate) fn takes(
     Ok(is_there && !is_below(context, directory, trash.directory)?)
 }
 
-/// Gives an inode that has lost its last name, `from`, one in the trash. The name is gone already, and the inode as it was. Answers whether
+/// Gives an inode that has lost its last name one in the trash. The name is gone already, and the inode as it was. Answers whether
 /// there was a place for it.
 pub(crate) fn keep(
     context: &mut Context<'_>,
-    (from, gone): (&Name, Place),
+    (name, gone): (&FileName, Place),
     ino: InodeId,
     inode: &Inode,
 ) -> Result<bool, Stop> {
@@ -83,27 +83,28 @@ pub(crate) fn keep(
         return Ok(false);
     };
     let mut found = None;
-    if let Some(place) = place_like(context, hour, from.directory)? {
+    if let Some(place) = place_like(context, hour, gone.directory)? {
         let directory = Directory::load(context, place)?;
-        found = free_name(context, directory, &from.name, &format!("~{ino}"))?;
+        found = free_name(context, directory, name, &format!("~{ino}"))?;
     }
     if found.is_none() {
         found = pathless(context, hour, ino)?;
     }
-    let Some((mut directory, name)) = found else {
+    let Some((mut directory, new_name)) = found else {
         return Ok(false);
     };
-    let (kind, mut inode) = (inode.kind(), inode.clone());
+    let (kind, mut inode, place) = (inode.kind(), inode.clone(), directory.ino);
     let was = inode.places.change(gone, directory.next_place());
     inode.ctime = context.now;
     context.ledger.change_tree(&inode, directory.inode.tree);
     inode.tree = directory.inode.tree;
-    directory.add(context, &name, ino, kind)?;
-    let to = directory.named(&name);
+    directory.add(context, &new_name, ino, kind)?;
     directory.store(context);
     context.put_inode(ino, &inode);
-    let from = from.clone();
-    context.tell(ino, kind, was, || Happened::Renamed { from, to });
+    context.tell(ino, kind, was, || Happened::Renamed {
+        from: Name::new(gone.directory, name),
+        to: Name::new(place, &new_name),
+    });
     Ok(true)
 }
 

@@ -178,17 +178,9 @@ impl Directory {
         let (ino, inode) = new_inode(context, self, self.next_place(), new)?;
         self.add(context, name, ino, inode.kind())?;
         context.tell(ino, inode.kind(), Was::Unknown, || {
-            Happened::Made(self.named(name))
+            Happened::Made(Name::new(self.ino, name))
         });
         Ok(inode.attributes(ino))
-    }
-
-    /// The name as others are told of it.
-    pub(crate) fn named(&self, name: &FileName) -> Name {
-        Name {
-            directory: self.ino,
-            name: name.clone(),
-        }
     }
 
     /// Keeps what changed.
@@ -302,7 +294,7 @@ pub(crate) fn drop_link(
     context: &mut Context<'_>,
     ino: InodeId,
     mut inode: Inode,
-    (name, gone): (Name, Place),
+    (name, gone): (&FileName, Place),
 ) -> Result<bool, Stop> {
     inode.nlink = if inode.kind() == FileKind::Directory {
         0
@@ -314,7 +306,9 @@ pub(crate) fn drop_link(
     };
     inode.ctime = context.now;
     let was = inode.places.remove(gone);
-    context.tell(ino, inode.kind(), was, || Happened::Removed(name));
+    context.tell(ino, inode.kind(), was, || {
+        Happened::Removed(Name::new(gone.directory, name))
+    });
     context.put_inode(ino, &inode);
     let orphaned = inode.nlink == 0;
     if orphaned {

@@ -94,10 +94,9 @@ fn remove_name(context: &mut Context<'_>, directory: InodeId, name: &FileName) -
     let mut directory = Directory::load(context, directory)?;
     let dentry = directory.expect(context, name)?;
     let inode = linked_inode(context, dentry)?;
-    let gone = directory.named(name);
     directory.remove(context, name, dentry)?;
     let place = directory.place(dentry.cookie);
     directory.store(context);
-    drop_link(context, dentry.ino, inode, (gone, place))?;
+    drop_link(context, dentry.ino, inode, (name, place))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::{Context, Stop, check_changeable};
-use crate::change::Happened;
+use crate::change::{Happened, Name};
 use crate::command::Link;
 use crate::limits::LINKS_MAX;
 use crate::outcome::{Answer, PosixError};
@@ -35,7 +35,7 @@ pub(crate) fn apply(context: &mut Context<'_>, link: &Link) -> Result<Answer, St
     context.put_inode(link.ino, &inode);
     directory.add(context, &link.name, link.ino, inode.kind())?;
     context.tell(link.ino, inode.kind(), was, || {
-        Happened::Linked(directory.named(&link.name))
+        Happened::Linked(Name::new(link.parent, &link.name))
     });
     directory.store(context);
     Ok(Answer::Entry {

@@ -122,11 +122,11 @@ fn replace(
     let place = target.place(replaced.cookie);
     target.store(context);
     let was = arrive(context, moved.ino, inode, (from, place));
-    let name = new_name(rename);
-    let orphaned = if is_kept && trash::keep(context, (&name, place), replaced.ino, &victim)? {
+    let gone = (&rename.new_name, place);
+    let orphaned = if is_kept && trash::keep(context, gone, replaced.ino, &victim)? {
         false
     } else {
-        drop_link(context, replaced.ino, victim, (name, place))?
+        drop_link(context, replaced.ino, victim, gone)?
     };
     tell(context, rename, moved, was, whiteout);
     Ok(Answer::Renamed {
@@ -258,15 +258,9 @@ fn tell(
 }
 
 fn name(rename: &Rename) -> Name {
-    Name {
-        directory: rename.parent,
-        name: rename.name.clone(),
-    }
+    Name::new(rename.parent, &rename.name)
 }
 
 fn new_name(rename: &Rename) -> Name {
-    Name {
-        directory: rename.new_parent,
-        name: rename.new_name.clone(),
-    }
+    Name::new(rename.new_parent, &rename.new_name)
 }

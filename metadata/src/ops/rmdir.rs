@@ -24,11 +24,10 @@ pub(crate) fn apply(context: &mut Context<'_>, rmdir: &Rmdir) -> Result<Answer, 
         return Err(PosixError::NotEmpty.into());
     }
     check_seen(rmdir.seen, Some(dentry))?;
-    let name = directory.named(&rmdir.name);
     directory.remove(context, &rmdir.name, dentry)?;
     let place = directory.place(dentry.cookie);
     directory.store(context);
-    let orphaned = drop_link(context, dentry.ino, inode, (name, place))?;
+    let orphaned = drop_link(context, dentry.ino, inode, (&rmdir.name, place))?;
     Ok(Answer::Removed {
         ino: dentry.ino,
         orphaned,

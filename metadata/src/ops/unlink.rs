@@ -17,14 +17,13 @@ pub(crate) fn apply(context: &mut Context<'_>, unlink: &Unlink) -> Result<Answer
     directory.check_may_remove()?;
     check_changeable(&inode)?;
     let is_kept = trash::takes(context, unlink.parent, &inode)?;
-    let name = directory.named(&unlink.name);
     directory.remove(context, &unlink.name, dentry)?;
     let place = directory.place(dentry.cookie);
     directory.store(context);
-    let orphaned = if is_kept && trash::keep(context, (&name, place), dentry.ino, &inode)? {
+    let orphaned = if is_kept && trash::keep(context, (&unlink.name, place), dentry.ino, &inode)? {
         false
     } else {
-        drop_link(context, dentry.ino, inode, (name, place))?
+        drop_link(context, dentry.ino, inode, (&unlink.name, place))?
     };
     Ok(Answer::Removed {
         ino: dentry.ino,
