@@ -9,21 +9,19 @@ use crate::types::{Attributes, Cookie, FileKind, InodeFlags, InodeId, Mode, Time
 const VERSION: u8 = 1;
 /// Of an inode in a quota tree.
 const VERSION_IN_TREE: u8 = 2;
-/// Of one that knows where it is listed.
-const VERSION_PLACED: u8 = 3;
-/// Of one that is in a quota tree and knows where it is listed.
-const VERSION_PLACED_IN_TREE: u8 = 4;
-/// Of one that knows two places.
-const VERSION_TWICE: u8 = 5;
-/// Of one that is in a quota tree and knows two places.
-const VERSION_TWICE_IN_TREE: u8 = 6;
+/// Says by bits what it has that not every inode has.
+const VERSION_OF_PARTS: u8 = 3;
+const TREE: u8 = 1;
+const FIRST_PLACE: u8 = 2;
+const SECOND_PLACE: u8 = 4;
 
 /// The value under `I` ino:
 ///
 /// `version 1 | kind 1 | mode 2 | flags 4 | uid 4 | gid 4 | nlink 4 | generation 4 | device 4 |
 /// project 4 | xattrs 4 | size 8 | allocated 8 | atime 12 | mtime 12 | ctime 12 | btime 12`, of an inode
-/// in a quota tree, in versions 2, 4 and 6, `tree 8`, of one that knows where it is listed, in versions 3 to 6, `directory 8 | cookie 8`, in 5 and 6 twice, then for a
-/// directory `parent 8 | next cookie 8`, for a symlink its target.
+/// in a quota tree `tree 8`, then for a directory `parent 8 | next cookie 8`, for a symlink its target. Version 1 is one without a tree, version 2 one with it.
+/// Version 3 has `parts 1` behind the version, bits that say what there is: 1 a tree, and behind that `directory 8 | cookie 8` for 2 the first and for 4 the second
+/// place.
 ///
 /// The size of a directory is the number of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,17 +129,26 @@ impl Inode {
         }
     }
 
+    /// What it has that not every inode has.
+    fn parts(&self) -> u8 {
+        let part = |is_there: bool, bit: u8| if is_there { bit } else { 0 };
+        part(self.tree.is_some(), TREE)
+            | part(self.places.first.is_some(), FIRST_PLACE)
+            | part(self.places.second.is_some(), SECOND_PLACE)
+    }
+
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
-        let version = match (self.tree, self.places.iter().count()) {
-            (None, 0) => VERSION,
-            (Some(_), 0) => VERSION_IN_TREE,
-            (None, 1) => VERSION_PLACED,
-            (Some(_), 1) => VERSION_PLACED_IN_TREE,
-            (None, _) => VERSION_TWICE,
-            (Some(_), _) => VERSION_TWICE_IN_TREE,
+        let parts = self.parts();
+        let version = match parts {
+            0 => VERSION,
+            TREE => VERSION_IN_TREE,
+            _ => VERSION_OF_PARTS,
         };
-        let mut encoder = Encoder::new(version, 139);
+        let mut encoder = Encoder::new(version, 140);
+        if version == VERSION_OF_PARTS {
+            encoder.u8(parts);
+        }
         encoder
             .u8(self.kind() as u8)
             .u16(self.mode.bits())
@@ -185,8 +192,15 @@ impl Inode {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Inode, Fault> {
-        let mut decoder = Decoder::new("inode", VERSION_TWICE_IN_TREE, bytes)?;
-        let version = bytes.first().copied().unwrap_or_default();
+        let mut decoder = Decoder::new("inode", VERSION_OF_PARTS, bytes)?;
+        let parts = match bytes.first() {
+            Some(&VERSION) => 0,
+            Some(&VERSION_IN_TREE) => TREE,
+            _ => decoder.u8()?,
+        };
+        if parts & !(TREE | FIRST_PLACE | SECOND_PLACE) != 0 {
+            return Err(decoder.corrupt("unknown parts"));
+        }
         let kind = decoder.u8()?;
         let kind = FileKind::from_u8(kind).ok_or_else(|| decoder.corrupt("unknown kind"))?;
         let mode = Mode::new(u32::from(decoder.u16()?));
@@ -207,13 +221,14 @@ impl Inode {
             mtime: decoder.timestamp()?,
             ctime: decoder.timestamp()?,
             btime: decoder.timestamp()?,
-            tree: match version {
-                VERSION_IN_TREE | VERSION_PLACED_IN_TREE | VERSION_TWICE_IN_TREE => {
-                    Some(InodeId::new(decoder.u64()?))
-                }
-                _ => None,
+            tree: match parts & TREE {
+                0 => None,
+                _ => Some(InodeId::new(decoder.u64()?)),
             },
-            places: places(version, &mut decoder)?,
+            places: Places {
+                first: place(parts & FIRST_PLACE, &mut decoder)?,
+                second: place(parts & SECOND_PLACE, &mut decoder)?,
+            },
             body: InodeBody::decode(kind, &mut decoder)?,
         };
         decoder.finish()?;
@@ -221,20 +236,14 @@ impl Inode {
     }
 }
 
-fn places(version: u8, decoder: &mut Decoder<'_>) -> Result<Places, Fault> {
-    let mut place = |is_there: bool| {
-        let mut place = || {
-            Ok::<_, Fault>(Place {
-                directory: InodeId::new(decoder.u64()?),
-                cookie: Cookie(decoder.u64()?),
-            })
-        };
-        is_there.then(&mut place).transpose()
-    };
-    Ok(Places {
-        first: place(version >= VERSION_PLACED)?,
-        second: place(version >= VERSION_TWICE)?,
-    })
+fn place(part: u8, decoder: &mut Decoder<'_>) -> Result<Option<Place>, Fault> {
+    if part == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Place {
+        directory: InodeId::new(decoder.u64()?),
+        cookie: Cookie(decoder.u64()?),
+    }))
 }
 
 impl InodeBody {

@@ -14,16 +14,18 @@ const VERSION_LOADING: u8 = 2;
 const VERSION_OWNERS: u8 = 3;
 /// Of one that is both.
 const VERSION_OWNERS_LOADING: u8 = 4;
-/// Of one that keeps what is removed; it is not being loaded.
-const VERSION_TRASH: u8 = 5;
-/// Of one that does that and counts for owners.
-const VERSION_OWNERS_TRASH: u8 = 6;
+/// Says by bits what it has that not every volume has.
+const VERSION_OF_PARTS: u8 = 5;
+const OWNERS: u8 = 1;
+const LOADING: u8 = 2;
+const BOTH: u8 = OWNERS | LOADING;
+const TRASH: u8 = 4;
 
 /// The value under `V`:
 /// `version 1 | generation 4 | applied 8 | next inode 8 | next block 8 | inodes 8 | allocated 8`, then of a volume
-/// that counts for owners, in versions 3, 4 and 6, `counted 8`: the first inode that is not, or 0 while that is being
-/// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`, of one with a trash, in versions 5 and 6,
-/// `directory 8 | seconds 8 | hour 8`.
+/// that counts for owners, in versions 3 and 4, `counted 8`: the first inode that is not, or 0 while that is being
+/// forgotten; then of a volume that is being loaded, in versions 2 and 4, `batches 8 | chain 16`. Version 5 has `parts 1` behind the version, bits that say which of
+/// these there are: 1 the first, 2 the second, and 4 of a volume with a trash `directory 8 | seconds 8 | hour 8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     /// Given to every inode, so that handles of an earlier volume are told apart.
@@ -40,7 +42,7 @@ pub struct Volume {
     pub allocated: u64,
     /// Whether it counts what users and groups use.
     pub owners: OwnerCount,
-    /// Where it keeps what is removed, if it does. None while it is loaded.
+    /// Where it keeps what is removed, if it does.
     pub trash: Option<Trash>,
     /// Until the dump it was made for is all there: nothing else is applied.
     pub load: Option<LoadProgress>,
@@ -84,15 +86,21 @@ impl Volume {
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
         let counted = self.owners.number();
-        let version = match (counted, self.load, self.trash) {
-            (None, None, None) => VERSION,
-            (Some(_), None, None) => VERSION_OWNERS,
-            (None, Some(_), _) => VERSION_LOADING,
-            (Some(_), Some(_), _) => VERSION_OWNERS_LOADING,
-            (None, None, Some(_)) => VERSION_TRASH,
-            (Some(_), None, Some(_)) => VERSION_OWNERS_TRASH,
+        let part = |is_there: bool, bit: u8| if is_there { bit } else { 0 };
+        let parts = part(counted.is_some(), OWNERS)
+            | part(self.load.is_some(), LOADING)
+            | part(self.trash.is_some(), TRASH);
+        let version = match parts {
+            0 => VERSION,
+            LOADING => VERSION_LOADING,
+            OWNERS => VERSION_OWNERS,
+            BOTH => VERSION_OWNERS_LOADING,
+            _ => VERSION_OF_PARTS,
         };
-        let mut encoder = Encoder::new(version, 76);
+        let mut encoder = Encoder::new(version, 101);
+        if version == VERSION_OF_PARTS {
+            encoder.u8(parts);
+        }
         encoder
             .u32(self.generation)
             .u64(self.applied.0)
@@ -105,7 +113,8 @@ impl Volume {
         }
         if let Some(load) = self.load {
             encoder.u64(load.batches).rest(&load.chain.to_be_bytes());
-        } else if let Some(trash) = self.trash {
+        }
+        if let Some(trash) = self.trash {
             encoder
                 .u64(trash.directory.get())
                 .u64(trash.keep_seconds)
@@ -116,8 +125,17 @@ impl Volume {
 
     /// From what was stored.
     pub fn decode(bytes: &[u8]) -> Result<Volume, Fault> {
-        let mut decoder = Decoder::new("volume", VERSION_OWNERS_TRASH, bytes)?;
-        let version = bytes.first().copied().unwrap_or_default();
+        let mut decoder = Decoder::new("volume", VERSION_OF_PARTS, bytes)?;
+        let parts = match bytes.first() {
+            Some(&VERSION) => 0,
+            Some(&VERSION_LOADING) => LOADING,
+            Some(&VERSION_OWNERS) => OWNERS,
+            Some(&VERSION_OWNERS_LOADING) => BOTH,
+            _ => decoder.u8()?,
+        };
+        if parts & !(BOTH | TRASH) != 0 {
+            return Err(decoder.corrupt("unknown parts"));
+        }
         let mut volume = Volume {
             generation: decoder.u32()?,
             applied: LogIndex(decoder.u64()?),
@@ -129,17 +147,16 @@ impl Volume {
             trash: None,
             load: None,
         };
-        let counts = [VERSION_OWNERS, VERSION_OWNERS_LOADING, VERSION_OWNERS_TRASH];
-        if counts.contains(&version) {
+        if parts & OWNERS != 0 {
             volume.owners = OwnerCount::from_number(Some(decoder.u64()?));
         }
-        if matches!(version, VERSION_LOADING | VERSION_OWNERS_LOADING) {
+        if parts & LOADING != 0 {
             volume.load = Some(LoadProgress {
                 batches: decoder.u64()?,
                 chain: u128::from_be_bytes(decoder.array()?),
             });
         }
-        if matches!(version, VERSION_TRASH | VERSION_OWNERS_TRASH) {
+        if parts & TRASH != 0 {
             volume.trash = Some(Trash {
                 directory: InodeId::new(decoder.u64()?),
                 keep_seconds: decoder.u64()?,
