@@ -88,7 +88,7 @@ pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
 pub use store::{ManifestMark, RocksEngine, RocksOptions};
 pub use types::{
-    Amounts, Attributes, Cookie, Credentials, FileKind, FileName, InodeFlags, InodeId, LockMode,
-    LockOwner, LockRange, LockSpace, LogIndex, Mode, Owner, OwnerCount, Position, RequestId,
-    SessionId, Timestamp, Turn,
+    Amounts, Attributes, Cookie, Credentials, Day, FileKind, FileName, InodeFlags, InodeId,
+    LockMode, LockOwner, LockRange, LockSpace, LogIndex, Mode, Owner, OwnerCount, Position,
+    RequestId, SessionId, Timestamp, Turn,
 };

@@ -64,7 +64,7 @@ impl FromStr for Lifetime {
 /// A day and a time, in UTC.
 pub(super) fn date(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (day, time) = clock::utc(since.as_secs());
+    let (day, time) = clock::utc(since.as_secs() as i64);
     let (minutes, _seconds) = time.rsplit_once(':').unwrap_or((&time, ""));
     format!("{day} {minutes} UTC")
 }

@@ -1,5 +1,6 @@
 //! A change as a line.
 
+use holdfast_metadata::Day;
 use holdfast_proto::{FileKind, Happening, WatchedChange};
 use serde_json::{Map, Value};
 
@@ -51,9 +52,8 @@ fn insert_path(line: &mut Map<String, Value>, name: &str, path: &[u8]) {
     line.insert(name.to_owned(), text.into());
 }
 
-fn time(change: &WatchedChange) -> (String, String) {
-    let seconds = change.time.unwrap_or_default().seconds;
-    clock::utc(seconds.max(0).unsigned_abs())
+fn time(change: &WatchedChange) -> (Day, String) {
+    clock::utc(change.time.unwrap_or_default().seconds)
 }
 
 /// What `strace` would call it.
