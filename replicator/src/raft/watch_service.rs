@@ -66,29 +66,6 @@ impl WatchService {
     }
 }
 
-impl WatchService {
-    /// The number of the volume that is meant.
-    fn check(&self, asked: &WatchRequest) -> Result<u64, Status> {
-        if self.registry.options().changes == 0 {
-            return Err(Status::failed_precondition(
-                "this node remembers no changes: [node] changes is 0 in its settings",
-            ));
-        }
-        let state = self.registry.catalog_state().map_err(refused)?;
-        let volumes = &mut state.volumes.iter();
-        let record = volumes.find(|record| record.name == asked.volume);
-        let number = record.map(|record| record.id);
-        match (number, asked.number) {
-            (Some(number), None) => Ok(number),
-            (Some(number), Some(meant)) if number == meant => Ok(number),
-            (_, _) => Err(Status::not_found(format!(
-                "volume {:?} was deleted, and perhaps made anew",
-                asked.volume
-            ))),
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl Watch for WatchService {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchPart, Status>> + Send>>;
@@ -101,9 +78,18 @@ impl Watch for WatchService {
         let caller = CallerRights::of(request.extensions());
         let asked = request.into_inner();
         caller.check_sight(&asked.volume)?;
+        if self.registry.options().changes == 0 {
+            return Err(Status::failed_precondition(
+                "this node remembers no changes: [node] changes is 0 in its settings",
+            ));
+        }
         let volume = find_volume(&self.registry, &asked.volume)?;
-        let number = self.check(&asked)?;
         let group = Arc::clone(volume.group());
+        let number = group.id().0;
+        if asked.number.is_some_and(|meant| meant != number) {
+            let message = format!("volume {:?} was deleted and made anew", asked.volume);
+            return Err(Status::not_found(message));
+        }
         let machine = group.read().await.map_err(refused)?;
         if !volume.is_whole() {
             let message = format!("volume {:?} is being loaded", asked.volume);

@@ -38,7 +38,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Node(arguments) => node::run(arguments),
         Command::Volume(arguments) => volume::run(arguments),
         Command::Session(arguments) => session::run(arguments),
-        Command::Locks(arguments) => locks::run(arguments),
+        Command::Locks(arguments) => locks::run(&arguments),
         Command::Quota(arguments) => quota::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments).map(done),
         Command::Pki(arguments) => pki::run(&arguments),

@@ -31,6 +31,7 @@ mod tls_arguments;
 mod topology;
 mod traces;
 mod tree;
+mod volume_arguments;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

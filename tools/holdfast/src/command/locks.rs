@@ -2,73 +2,46 @@
 
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use holdfast_proto::{ListLocksRequest, LockStatus};
-use holdfast_replicator::FIRST_VOLUME;
 
 use super::session;
 use crate::cluster::{Cluster, request};
 use crate::plain::plain;
-use crate::tls_arguments::TlsArguments;
-use crate::tree::ClusterVolume;
+use crate::volume_arguments::VolumeArguments;
 
 /// Show the locks of a volume of a cluster: who holds them, who waits, since when, from which machine.
 #[derive(Debug, Args)]
 pub(crate) struct LocksArguments {
-    /// A file of a mounted volume: only its locks, whatever else is said
-    #[arg(value_name = "PATH")]
-    pub(crate) path: Option<PathBuf>,
-
-    /// Nodes to ask, for all locks of a volume
-    #[arg(
-        long,
-        value_name = "HOST:PORT,...",
-        value_delimiter = ',',
-        env = "HOLDFAST_CLUSTER"
-    )]
-    pub(crate) cluster: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) tls: TlsArguments,
-
-    /// Which volume of the cluster [default: default]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) volume: Option<String>,
+    pub(crate) of: VolumeArguments,
 
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Whose locks.
-struct Subject {
-    addresses: Vec<String>,
-    volume: String,
-    /// 0 for all.
-    ino: u64,
-}
-
 /// Does it.
-pub(crate) fn run(arguments: LocksArguments) -> anyhow::Result<ExitCode> {
-    let tls = arguments.tls.open()?;
-    let subject = match &arguments.path {
-        Some(path) => subject_of(path)?,
-        None if arguments.cluster.is_empty() => {
-            bail!("the locks of what? Name a file of a mounted volume, or say --cluster HOST:PORT")
+pub(crate) fn run(arguments: &LocksArguments) -> anyhow::Result<ExitCode> {
+    let meant = arguments.of.meant(
+        "the locks of what?",
+        "the kernel keeps its locks (see lslocks)",
+    )?;
+    let ino = match &arguments.of.path {
+        // Of a symlink its own.
+        Some(path) => {
+            let found = path.symlink_metadata();
+            let found = found.with_context(|| format!("cannot look at {}", path.display()))?;
+            found.ino()
         }
-        None => Subject {
-            addresses: arguments.cluster,
-            volume: arguments.volume.unwrap_or_else(|| FIRST_VOLUME.to_owned()),
-            ino: 0,
-        },
+        None => 0,
     };
-    let cluster = Cluster::new(subject.addresses.clone(), tls)?;
-    let locks = cluster.run(list(&cluster, &subject))?;
+    let cluster = arguments.of.connect(&meant)?;
+    let locks = cluster.run(list(&cluster, &meant.volume.name, ino))?;
     if arguments.json {
         print_json(&locks)?;
     } else {
@@ -77,37 +50,17 @@ pub(crate) fn run(arguments: LocksArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn subject_of(path: &Path) -> anyhow::Result<Subject> {
-    let ino = path
-        .symlink_metadata()
-        .with_context(|| format!("cannot look at {}", path.display()))?
-        .ino();
-    let absolute = path
-        .canonicalize()
-        .with_context(|| format!("cannot find {}", path.display()))?;
-    if let Some((volume, _)) = ClusterVolume::around(&absolute)? {
-        return Ok(Subject {
-            addresses: volume.addresses,
-            volume: volume.name,
-            ino,
-        });
-    }
-    bail!(
-        "{} is not on a volume of a cluster: the kernel keeps its locks (see lslocks)",
-        path.display()
-    )
-}
-
-async fn list(cluster: &Cluster, subject: &Subject) -> anyhow::Result<Vec<LockStatus>> {
+/// Of an inode, or of all where it is 0.
+async fn list(cluster: &Cluster, volume: &str, ino: u64) -> anyhow::Result<Vec<LockStatus>> {
     let mut all = Vec::new();
     let mut asked = ListLocksRequest {
-        volume: subject.volume.clone(),
-        ino: subject.ino,
+        volume: volume.to_owned(),
+        ino,
         ..ListLocksRequest::default()
     };
     loop {
         let page = cluster
-            .leading(&subject.volume, async |mut client| {
+            .leading(volume, async |mut client| {
                 client.list_locks(request(asked.clone())).await
             })
             .await?;

@@ -8,10 +8,9 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
 use holdfast_metadata::Timestamp;
 use holdfast_replicator::{Recovery, SurveyedGroup};
-use rcgen::date_time_ymd;
 use tokio::runtime::Builder;
 
-use crate::{data_path, listed};
+use crate::{clock, data_path, listed};
 
 /// So many digits of the id of the cluster say that its owner has looked.
 const TYPED_DIGITS: usize = 8;
@@ -146,10 +145,8 @@ fn cells(group: &SurveyedGroup) -> [String; 6] {
 }
 
 fn shown(time: Timestamp) -> String {
-    let since = std::time::Duration::from_secs(time.seconds.max(0).unsigned_abs());
-    let time = date_time_ymd(1970, 1, 1) + since;
-    let (hour, minute, second) = time.time().as_hms();
-    format!("{} {hour:02}:{minute:02}:{second:02} UTC", time.date())
+    let (day, time) = clock::utc(time.seconds);
+    format!("{day} {time} UTC")
 }
 
 /// Whoever confirms has looked at what is told.

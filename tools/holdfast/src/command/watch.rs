@@ -7,17 +7,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use clap::{Args, ValueHint};
+use anyhow::{Context, anyhow};
+use clap::Args;
 use holdfast_proto::watch_client::WatchClient;
 use holdfast_proto::{WatchPart, WatchRequest};
-use holdfast_replicator::FIRST_VOLUME;
 use tonic::{Code, Status, Streaming};
 
 use crate::cluster::{Cluster, Unanswered, refused, request};
 use crate::plain::plain;
-use crate::tls_arguments::TlsArguments;
 use crate::tree::ClusterVolume;
+use crate::volume_arguments::{MeantVolume, VolumeArguments};
 
 /// A node says something every two seconds.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -38,25 +37,8 @@ const PART_BYTES_MAX: usize = 64 << 20;
 /// says so: what was missed is to be found in the tree.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArguments {
-    /// A directory or file of a mounted volume: what happens to it and below it
-    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub(crate) path: Option<PathBuf>,
-
-    /// Nodes to ask, if no PATH is given
-    #[arg(
-        long,
-        value_name = "HOST:PORT,...",
-        value_delimiter = ',',
-        env = "HOLDFAST_CLUSTER"
-    )]
-    pub(crate) cluster: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) tls: TlsArguments,
-
-    /// Which volume of the cluster [default: default]
-    #[arg(long, value_name = "NAME", conflicts_with = "path")]
-    pub(crate) volume: Option<String>,
+    pub(crate) of: VolumeArguments,
 
     /// Only this path of the volume and what is below it
     #[arg(
@@ -85,9 +67,16 @@ struct Subject {
 
 /// Does it, for ever.
 pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<()> {
-    let subject = subject(arguments)?;
-    let tls = arguments.tls.open()?;
-    let cluster = Cluster::new(subject.volume.addresses.clone(), tls)?;
+    let meant = arguments.of.meant(
+        "watch what?",
+        "what happens to it, happens on this machine (see inotifywait)",
+    )?;
+    let cluster = arguments.of.connect(&meant)?;
+    let path = path(arguments, &meant)?;
+    let subject = Subject {
+        volume: meant.volume,
+        path,
+    };
     let mut watch = Watch {
         cluster: &cluster,
         request: WatchRequest {
@@ -101,35 +90,15 @@ pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<()> {
     cluster.run(watch.follow(&subject))
 }
 
-fn subject(arguments: &WatchArguments) -> anyhow::Result<Subject> {
-    if let Some(path) = &arguments.path {
-        return mounted(path);
-    }
-    if arguments.cluster.is_empty() {
-        bail!("watch what? Name a path of a mounted volume, or say --cluster HOST:PORT");
-    }
-    let below = plain_path(&arguments.below)
-        .context("--below is a path from the root of the volume: it begins with / and has no ..")?;
-    let name = arguments.volume.as_deref().unwrap_or(FIRST_VOLUME);
-    Ok(Subject {
-        volume: ClusterVolume::new(arguments.cluster.clone(), Some(name))?,
-        path: below,
-    })
-}
-
-fn mounted(path: &Path) -> anyhow::Result<Subject> {
-    let absolute = path
-        .canonicalize()
-        .with_context(|| format!("cannot find {}", path.display()))?;
-    let Some((volume, mount)) = ClusterVolume::around(&absolute)? else {
-        bail!(
-            "{} is not on a volume of a cluster: what happens to it, happens on this machine (see inotifywait)",
-            path.display()
+/// From the root of the volume on.
+fn path(arguments: &WatchArguments, meant: &MeantVolume) -> anyhow::Result<PathBuf> {
+    let Some((path, mount)) = &meant.place else {
+        return plain_path(&arguments.below).context(
+            "--below is a path from the root of the volume: it begins with / and has no ..",
         );
     };
-    let below = mount.root.join(absolute.strip_prefix(&mount.mountpoint)?);
-    let path = plain_path(&below).context("the mount is of no path in the volume")?;
-    Ok(Subject { volume, path })
+    let below = mount.root.join(path.strip_prefix(&mount.mountpoint)?);
+    plain_path(&below).context("the mount is of no path in the volume")
 }
 
 /// The path without what leads nowhere else.
