@@ -233,7 +233,7 @@ struct Found {
     /// Up to here.
     through: LogIndex,
     changes: Vec<WatchedChange>,
-    /// There is no more, for now.
+    /// What was applied since is not looked at yet.
     is_last: bool,
 }
 
