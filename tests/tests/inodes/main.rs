@@ -19,12 +19,14 @@ const INODES: u32 = 100_000;
 const FILES: u32 = 1_000;
 const CREATORS: u32 = 64;
 const WALKERS: usize = 2;
-/// With few inodes: what a program has that has done something, and for each inode, until the caches are full. A leak of a KiB an inode
-/// is more.
-const NODE_BYTES: (u64, u64) = (200 << 20, 512);
+/// With few inodes: what a program has that has done something (a node remembers changes for who watches, too), and for each inode,
+/// until the caches are full. A leak of a KiB an inode is more.
+const NODE_BYTES: (u64, u64) = ((208 + CHANGES) << 20, 512);
 const MOUNT_BYTES: (u64, u64) = (180 << 20, 608);
-/// As stated, however many there are: the caches of the log and of a volume, and the program.
-const NODE_BYTES_MAX: u64 = (340 + 640 + 64) << 20;
+/// As stated, however many there are: the caches of the log and of a volume, its changes, and the program.
+const NODE_BYTES_MAX: u64 = (340 + 640 + CHANGES + 64) << 20;
+/// In MiB.
+const CHANGES: u64 = 16;
 /// The records that are kept and what is under way, and a note of each inode that the kernel knows, until it forgets it.
 const MOUNT_BYTES_MAX: u64 = 384 << 20;
 const NOTE_BYTES: u64 = 96;
