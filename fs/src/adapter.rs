@@ -13,6 +13,7 @@ use fuser::{INodeNo, Notifier, Request};
 use holdfast_metadata::{Cookie, InodeId};
 use holdfast_replicator::PosixMetadataReplicator;
 
+pub(crate) use self::negotiate::Terms;
 pub(crate) use self::reply::Timeouts;
 use crate::errno::errno;
 use crate::filesystem::{DirectorySink, Filesystem, FilesystemError};
@@ -25,8 +26,7 @@ pub(crate) struct Adapter<R> {
     filesystem: Arc<Filesystem<R>>,
     runner: Runner,
     timeouts: Timeouts,
-    /// Whether other mounts may change the same tree.
-    shared: bool,
+    terms: Terms,
     kernel: Kernel,
 }
 
@@ -71,14 +71,14 @@ impl<R: PosixMetadataReplicator> Adapter<R> {
         filesystem: Arc<Filesystem<R>>,
         runner: Runner,
         timeouts: Timeouts,
-        shared: bool,
+        terms: Terms,
         kernel: Kernel,
     ) -> Adapter<R> {
         Adapter {
             filesystem,
             runner,
             timeouts,
-            shared,
+            terms,
             kernel,
         }
     }
@@ -86,7 +86,7 @@ impl<R: PosixMetadataReplicator> Adapter<R> {
     /// A record that is appended through the page cache leaves in pieces, and another mount's could land between
     /// them; with direct I/O it is one request.
     fn appends_directly(&self, flags: i32) -> bool {
-        self.shared && flags & libc::O_APPEND != 0
+        self.terms.shared && flags & libc::O_APPEND != 0
     }
 
     fn run<T, W>(

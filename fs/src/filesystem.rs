@@ -79,6 +79,8 @@ pub(crate) struct Sharing {
     pub(crate) directories: SeenDirectories,
     /// The kernel may use a name for some time without looking it up again (`entry_timeout=`).
     pub(crate) kernel_remembers: bool,
+    /// The cluster checks permissions, of one user for all who call.
+    pub(crate) is_squashed: bool,
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
@@ -110,6 +112,13 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
 
     fn is_alone(&self) -> bool {
         matches!(self.tree, TreeUse::Alone(_))
+    }
+
+    fn is_squashed(&self) -> bool {
+        match &self.tree {
+            TreeUse::Alone(_) => false,
+            TreeUse::Shared(sharing) => sharing.is_squashed,
+        }
     }
 
     /// An operation begins that may have the kernel use an inode, or remove its last name.
@@ -151,6 +160,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             request: None,
             now,
             credentials,
+            squashed: false,
             operation,
         };
         let answer = match (epoch, self.replicator.shared(), &self.tree) {
@@ -198,6 +208,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
             request: None,
             now,
             credentials,
+            squashed: false,
             operation,
         };
         Ok(self.replicator.replicate(command).await??)

@@ -16,7 +16,7 @@ use std::time::Duration;
 use holdfast_replicator::PosixMetadataReplicator;
 use tokio::runtime::Runtime;
 
-use crate::adapter::{Adapter, Kernel, Timeouts};
+use crate::adapter::{Adapter, Kernel, Terms, Timeouts};
 use crate::atime::{Atime, AtimeRules};
 use crate::filesystem::{Filesystem, Sharing, TreeUse};
 use crate::known_inodes::KnownInodes;
@@ -108,7 +108,10 @@ impl Mount {
             Arc::new(filesystem),
             runner,
             timeouts,
-            options.shared,
+            Terms {
+                shared: options.shared,
+                checks: options.has_kernel_checks(),
+            },
             kernel.clone(),
         );
         let session = match attach::attach(adapter, &path, &options) {
@@ -230,6 +233,7 @@ impl Services {
             let sharing = Sharing {
                 directories: SeenDirectories::new(),
                 kernel_remembers: !options.entry_timeout.is_zero(),
+                is_squashed: options.squashed,
             };
             return Ok((services, TreeUse::Shared(sharing)));
         }

@@ -38,6 +38,8 @@ pub struct MountOptions {
     pub entry_timeout: Duration,
     /// How long the kernel may believe attributes.
     pub attribute_timeout: Duration,
+    /// Whether the cluster takes everybody for one user and checks what that may do: then nothing is checked here.
+    pub squashed: bool,
     /// Event loops.
     pub threads: usize,
     /// An operation that takes longer is logged.
@@ -64,6 +66,7 @@ impl Default for MountOptions {
             locks: LockKeeper::Kernel,
             entry_timeout: NO_OTHER_WRITER,
             attribute_timeout: NO_OTHER_WRITER,
+            squashed: false,
             threads: 4,
             slow_operation: Duration::from_secs(1),
         }
@@ -80,6 +83,13 @@ impl MountOptions {
             attribute_timeout: Duration::ZERO,
             ..MountOptions::default()
         }
+    }
+}
+
+impl MountOptions {
+    /// Whether the kernel is to check permission bits and access lists.
+    pub(crate) fn has_kernel_checks(&self) -> bool {
+        self.default_permissions && !self.squashed
     }
 }
 

@@ -235,6 +235,7 @@ fn command(inodes: Vec<InodeId>) -> Command {
         request: None,
         now: now(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::Reclaim(Reclaim { inodes, term: None }),
     }
 }

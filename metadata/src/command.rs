@@ -26,8 +26,22 @@ pub struct Command {
     pub now: Timestamp,
     /// Who asks.
     pub credentials: Credentials,
+    /// Whether a node has put these credentials in the place of those that a client claimed: no kernel has checked
+    /// what they may do, so that is done here.
+    pub squashed: bool,
     /// What to do.
     pub operation: Operation,
+}
+
+impl Command {
+    /// Makes it a command of this user, whoever claims to ask, and has permissions checked where it is applied.
+    pub fn squash(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
+        self.squashed = true;
+        if let Operation::Write(write) = &mut self.operation {
+            write.clear_privileges = true;
+        }
+    }
 }
 
 /// One variant an operation; its file in `ops/` has the same name.

@@ -46,7 +46,7 @@ pub fn is_name(key: &[u8]) -> bool {
 
 /// Whether the records that a query reads may be kept, and answer it again.
 pub fn may_keep(query: &Query) -> bool {
-    query.is_short() && *query != Query::Statistics
+    query.is_short() && !matches!(query, Query::Statistics | Query::Squashed { .. })
 }
 
 /// Answers a query from copies; whoever shows them says by a fault that one is missing.

@@ -61,6 +61,7 @@ mod query;
 mod quota;
 pub mod record;
 pub mod snapshot;
+mod squash;
 mod state_machine;
 pub mod store;
 mod trash;

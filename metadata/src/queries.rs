@@ -21,6 +21,7 @@ use crate::fault::Fault;
 use crate::ops::Stop;
 use crate::outcome::{Reply, Statistics};
 use crate::query::Query;
+use crate::squash;
 use crate::state_machine::load_volume;
 use crate::store::View;
 
@@ -71,6 +72,7 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Reply, Stop> {
             after,
             entries_max,
         } => locks::answer(view, *ino, after, *entries_max),
+        Query::Squashed { credentials, query } => squash::answer(view, credentials, query),
     }
 }
 

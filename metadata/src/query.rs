@@ -132,14 +132,32 @@ pub enum Query {
         /// Longest page.
         entries_max: usize,
     },
+    /// Another query, of somebody whose permissions no kernel has checked.
+    Squashed {
+        /// Who asks.
+        credentials: Credentials,
+        /// What.
+        query: Box<Query>,
+    },
 }
 
 impl Query {
+    /// The same query of this user, whoever claims to ask.
+    #[must_use]
+    pub fn squashed(self, credentials: Credentials) -> Query {
+        let query = match self {
+            Query::Squashed { query, .. } => query,
+            query => Box::new(query),
+        };
+        Query::Squashed { credentials, query }
+    }
+
     /// In whose name it is asked, where that decides what is answered.
     pub fn session(&self) -> Option<SessionId> {
         match self {
             Query::TestLock(test) => Some(test.session),
             Query::LockTicket { session, .. } => Some(*session),
+            Query::Squashed { query, .. } => query.session(),
             Query::Lookup { .. }
             | Query::Parent { .. }
             | Query::Attributes { .. }
@@ -171,6 +189,7 @@ impl Query {
             | Query::Access { .. }
             | Query::QuotasAround { .. }
             | Query::Statistics => true,
+            Query::Squashed { query, .. } => query.is_short(),
             Query::ReadDirectory { .. }
             | Query::Read { .. }
             | Query::ListXattr { .. }

@@ -26,6 +26,7 @@ use crate::quota::{self, Ledger};
 use crate::record::{
     DirectoryBody, Inode, InodeBody, LoadProgress, Places, PositionRecord, Trash, Volume,
 };
+use crate::squash;
 use crate::store::{Batch, Engine, Overlay, Transaction, View};
 use crate::trash;
 use crate::types::{
@@ -349,7 +350,13 @@ fn run<V: View>(
         changes: told.changes.as_mut(),
         ledger,
     };
-    let applied = apply::apply(&mut context, &command.operation)
+    let may = if command.squashed {
+        squash::check_operation(&context, &command.operation)
+    } else {
+        Ok(())
+    };
+    let applied = may
+        .and_then(|()| apply::apply(&mut context, &command.operation))
         .and_then(|answer| quota::settle(&mut context).map(|()| answer));
     let outcome = match applied {
         Ok(answer) => {

@@ -42,6 +42,6 @@ pub use replicator::{Attendant, Pending, PosixMetadataReplicator, SharedVolume, 
 pub use sparing::Sparing;
 pub use tls::{
     CA_FILE, CERTIFICATE_FILE, Certificate, CertificateError, Holder, HolderError, KEY_FILE,
-    LastWords, REVOKED_FILE, RevokedError, Rights, Tls, TlsError, Volumes, certificates_in,
+    LastWords, REVOKED_FILE, RevokedError, Rights, Squash, Tls, TlsError, Volumes, certificates_in,
     connect_lazy, connect_listening, explain,
 };

@@ -61,6 +61,7 @@ use crate::course;
 use crate::error::ReplicateError;
 use crate::raft::Node;
 use crate::replicator::{PosixMetadataReplicator, SharedVolume, Space, Status};
+use crate::tls::Squash;
 
 const NEW: u8 = 0;
 const SERVING: u8 = 1;
@@ -83,6 +84,8 @@ pub struct RemoteReplicator {
     outcomes: AtomicU64,
     space: Mutex<Space>,
     read_only: bool,
+    /// Whom the certificate makes of everybody. That is done here, too: the mount relies on it for as long as it is there.
+    squash: Option<Squash>,
     /// Last, and futures borrow this: nobody has a timer there any more when it ends.
     carrier: Carrier,
 }
@@ -128,7 +131,7 @@ impl RemoteReplicator {
         let (order, first) = (nodes.order(None), Arc::clone(&dialer));
         let (opened, failures) = carrier.wait_for(async move { first.race(order).await })?;
         let opened = opened.ok_or_else(|| ConnectError::of(failures))?;
-        let read_only = opened.read_only;
+        let (read_only, squash) = (opened.read_only, opened.squash);
         let (road, reports) = Road::new();
         let (road, nodes) = (Arc::new(road), Arc::new(Mutex::new(nodes)));
         let asking = Asking::new(Arc::clone(&road), Backoff::new(&timing), handle.clone());
@@ -154,7 +157,11 @@ impl RemoteReplicator {
         };
         handle.spawn(pathfinder.run(opened));
         handle.spawn(silence.run());
-        let keeping = Keeping::new(options.copies, Arc::clone(&road), Arc::clone(&asking));
+        let keeping = Keeping::new(
+            options.copies && squash.is_none(),
+            Arc::clone(&road),
+            Arc::clone(&asking),
+        );
         handle.spawn(Arc::clone(&keeping).run());
         Ok(RemoteReplicator {
             road,
@@ -170,6 +177,7 @@ impl RemoteReplicator {
             outcomes: AtomicU64::new(0),
             space: Mutex::default(),
             read_only,
+            squash,
             carrier,
         })
     }
@@ -177,6 +185,11 @@ impl RemoteReplicator {
     /// Whether the certificate allowed no change when the volume was reached.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Whether everybody here is one user to the cluster: permissions are checked there, for that user, and nowhere else.
+    pub fn is_squashed(&self) -> bool {
+        self.squash.is_some()
     }
 
     fn check_serving(&self) -> Result<(), ReplicateError> {
@@ -209,6 +222,9 @@ impl RemoteReplicator {
         mut command: Command,
         epoch: Option<u64>,
     ) -> Result<Outcome, ReplicateError> {
+        if let Some(squash) = self.squash {
+            command.squash(squash.credentials());
+        }
         if let Some(request) = command.request {
             course::has_request(request);
             // Whoever chose the id also decides what is to become of its session.
@@ -259,8 +275,12 @@ impl RemoteReplicator {
         Ok(outcome)
     }
 
-    async fn find_out(&self, query: &Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
-        let asked = self.ask(self.keeping.body(query)).await?;
+    async fn find_out(&self, query: Query) -> Result<Result<Reply, PosixError>, ReplicateError> {
+        let query = match self.squash {
+            Some(squash) => query.squashed(squash.credentials()),
+            None => query,
+        };
+        let asked = self.ask(self.keeping.body(&query)).await?;
         let malformed = |reason: String| {
             not_understood(&reason);
             ReplicateError::Unavailable { reason }
@@ -307,7 +327,7 @@ impl PosixMetadataReplicator for RemoteReplicator {
         // The space of the disks comes with the counts.
         let ready = async {
             session.opened().await?;
-            self.find_out(&Query::Statistics).await.map(drop)
+            self.find_out(Query::Statistics).await.map(drop)
         };
         self.within(Some(self.start_max), ready).await?;
         let started =
@@ -331,7 +351,7 @@ impl PosixMetadataReplicator for RemoteReplicator {
         if let Some(answer) = self.keeping.answer(&query) {
             return Ok(answer);
         }
-        self.within(self.soft, self.find_out(&query)).await
+        self.within(self.soft, self.find_out(query)).await
     }
 
     async fn stop(&self) -> Result<(), ReplicateError> {

@@ -91,6 +91,7 @@ pub fn command(operation: Operation) -> Command {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

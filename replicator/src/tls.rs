@@ -28,7 +28,7 @@ pub use self::certificate::{Certificate, CertificateError};
 pub(crate) use self::connector::connect;
 pub use self::connector::{connect_lazy, connect_listening};
 pub use self::explain::explain;
-pub use self::holder::{Holder, HolderError, Rights, Volumes};
+pub use self::holder::{Holder, HolderError, Rights, Squash, Volumes};
 pub use self::last_words::LastWords;
 pub use self::material::{
     CA_FILE, CERTIFICATE_FILE, KEY_FILE, REVOKED_FILE, TlsError, certificates_in,

@@ -94,9 +94,14 @@ pub(super) fn kind(mode: u32) -> Result<FileKind, PosixError> {
     }
 }
 
+/// What the kernel adds when it opens a program to execute it (`include/linux/fs.h`).
+const FMODE_EXEC: i32 = 0x20;
+
 pub(super) fn open_mode(flags: OpenFlags) -> OpenMode {
     OpenMode {
+        read: flags.0 & libc::O_ACCMODE != libc::O_WRONLY,
         write: flags.0 & libc::O_ACCMODE != libc::O_RDONLY,
+        execute: flags.0 & FMODE_EXEC != 0,
         append: flags.0 & libc::O_APPEND != 0,
         truncate: flags.0 & libc::O_TRUNC != 0,
     }

@@ -8,10 +8,9 @@ use fuser::{InitFlags, KernelConfig};
 /// is applied when it is answered), cached symlinks (their access time would stand still), clearing
 /// privileges by the server (fuser does not carry the kernel's wish with truncate and open),
 /// asynchronous direct I/O (the parts of one large append would arrive in any order).
-const WANTED: [InitFlags; 8] = [
+const WANTED: [InitFlags; 7] = [
     InitFlags::FUSE_EXPORT_SUPPORT,
     InitFlags::FUSE_DONT_MASK,
-    InitFlags::FUSE_POSIX_ACL,
     InitFlags::FUSE_DO_READDIRPLUS.union(InitFlags::FUSE_READDIRPLUS_AUTO),
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_ATOMIC_O_TRUNC,
@@ -26,16 +25,33 @@ const WANTED_SHARED: [InitFlags; 2] = [
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
 ];
 
+/// Wanted beside those where the kernel checks permissions: with access lists it does, whatever it was told.
+const WANTED_CHECKS: [InitFlags; 1] = [InitFlags::FUSE_POSIX_ACL];
+
 /// Wanted beside those where the cluster keeps the locks.
 const WANTED_LOCKS: [InitFlags; 2] = [InitFlags::FUSE_POSIX_LOCKS, InitFlags::FUSE_FLOCK_LOCKS];
 
 /// Requests of read-ahead and of the page cache that may be under way.
 const BACKGROUND: u16 = 128;
 
-pub(super) fn negotiate(config: &mut KernelConfig, shared: bool, locks: bool) {
-    let beside: &[InitFlags] = if shared { &WANTED_SHARED } else { &[] };
-    let locks: &[InitFlags] = if locks { &WANTED_LOCKS } else { &[] };
-    for flags in WANTED.iter().chain(beside).chain(locks) {
+/// What is decided when a mount begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Other mounts may change the same tree.
+    pub(crate) shared: bool,
+    /// The kernel checks permissions.
+    pub(crate) checks: bool,
+}
+
+pub(super) fn negotiate(config: &mut KernelConfig, terms: Terms, locks: bool) {
+    let beside: [(bool, &[InitFlags]); 4] = [
+        (true, &WANTED),
+        (terms.shared, &WANTED_SHARED),
+        (terms.checks, &WANTED_CHECKS),
+        (locks, &WANTED_LOCKS),
+    ];
+    let wanted = beside.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    for flags in wanted.flat_map(|(_, flags)| flags) {
         let flags = *flags;
         if let Err(missing) = config.add_capabilities(flags) {
             tracing::info!(?missing, "the kernel does not offer a capability");

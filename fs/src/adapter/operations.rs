@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
-    IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr,
-    ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr,
-    Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, INodeNo, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyBmap,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLock, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
+    TimeOrNow, WriteFlags,
 };
 use holdfast_metadata::{CopyRange, Fallocate, SetXattr, Write};
 use holdfast_replicator::PosixMetadataReplicator;
@@ -25,7 +25,7 @@ use crate::ioctl::Ioctl;
 
 impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        negotiate::negotiate(config, self.shared, self.filesystem.keeps_locks());
+        negotiate::negotiate(config, self.terms, self.filesystem.keeps_locks());
         Ok(())
     }
 
@@ -372,9 +372,13 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         );
     }
 
-    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let handle = self.filesystem.opendir(decode::ino(ino));
-        reply.opened(FileHandle(handle.0), FopenFlags::empty());
+    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let caller = decode::caller(request);
+        self.run(
+            call("opendir", request, ino),
+            move |fs| async move { fs.opendir(caller, decode::ino(ino)).await },
+            move |answer| reply::directory(reply, answer),
+        );
     }
 
     fn readdir(
@@ -523,11 +527,11 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     ) {
         let creation = decode::creation(request, parent, name, mode, umask);
         let exclusive = flags & libc::O_EXCL != 0;
-        let truncate = flags & libc::O_TRUNC != 0;
+        let mode = decode::open_mode(OpenFlags(flags));
         let (timeouts, direct) = (self.timeouts, self.appends_directly(flags));
         self.run(
             call("create", request, parent),
-            move |fs| async move { fs.create(creation?, exclusive, truncate).await },
+            move |fs| async move { fs.create(creation?, exclusive, mode).await },
             move |answer| reply::created(reply, answer, timeouts, direct),
         );
     }

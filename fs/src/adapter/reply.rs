@@ -94,6 +94,13 @@ pub(super) fn opened(reply: ReplyOpen, answer: Answer<Opened>, direct: bool) {
     }
 }
 
+pub(super) fn directory(reply: ReplyOpen, answer: Answer<Handle>) {
+    match answer {
+        Ok(handle) => reply.opened(FileHandle(handle.0), FopenFlags::empty()),
+        Err(errno) => reply.error(Errno::from_i32(errno)),
+    }
+}
+
 pub(super) fn empty(reply: ReplyEmpty, answer: Answer<()>) {
     match answer {
         Ok(()) => reply.ok(),

@@ -9,6 +9,9 @@ use holdfast_replicator::{PosixMetadataReplicator, ReplicateError};
 use super::{Caller, Filesystem, FilesystemError, now};
 use crate::open_files::{Handle, Use};
 
+/// `W_OK`
+const WRITE: u8 = 2;
+
 /// What `setattr` changes; `None` leaves one as it is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Change {
@@ -71,6 +74,9 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         {
             return Err(PosixError::FileTooLarge.into());
         }
+        if change.size.is_some() && through.is_none() {
+            self.demand(caller, ino, WRITE).await?;
+        }
         let epoch = match (through, change.size) {
             (Some(handle), Some(_)) => self.usable(ino, Use::Through(handle))?,
             (Some(_) | None, _) => None,
@@ -96,6 +102,20 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         {
             Answer::Attributes(attributes) => Ok(attributes),
             _ => Err(FilesystemError::UnexpectedAnswer),
+        }
+    }
+
+    /// Refuses what the kernel has not checked: who is squashed is somebody else than it knows.
+    pub(super) async fn demand(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+        mask: u8,
+    ) -> Result<(), FilesystemError> {
+        if self.is_squashed() {
+            self.access(caller, ino, mask).await
+        } else {
+            Ok(())
         }
     }
 

@@ -6,7 +6,7 @@ use holdfast_metadata::{
 };
 use holdfast_replicator::PosixMetadataReplicator;
 
-use super::{Caller, Change, Filesystem, FilesystemError};
+use super::{Caller, Change, Filesystem, FilesystemError, OpenMode};
 use crate::open_files::Handle;
 
 /// Where a new inode goes and which permissions it gets.
@@ -35,12 +35,12 @@ pub(crate) struct NodeKind {
 }
 
 impl<R: PosixMetadataReplicator> Filesystem<R> {
-    /// Makes a file, or finds it, and opens it; an existing one is emptied when `truncate` is asked for.
+    /// Makes a file, or finds it, and opens it.
     pub(crate) async fn create(
         &self,
         creation: Creation,
         exclusive: bool,
-        truncate: bool,
+        mode: OpenMode,
     ) -> Result<(Attributes, Handle), FilesystemError> {
         let credentials = creation.credentials();
         let caller = creation.caller;
@@ -58,7 +58,11 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
                 created,
             } => {
                 self.remember(&attributes);
-                if created || !truncate {
+                if !created {
+                    let may_open = self.demand(caller, attributes.ino, mode.wanted()).await;
+                    may_open.inspect_err(|_| self.forget(attributes.ino, 1))?;
+                }
+                if created || !mode.truncate {
                     let handle = self.begin_use(attributes.ino, true)?;
                     return Ok((attributes, handle));
                 }

@@ -378,6 +378,7 @@ fn command(credentials: Credentials, operation: Operation) -> Command {
         request: None,
         now: now(),
         credentials,
+        squashed: false,
         operation,
     }
 }

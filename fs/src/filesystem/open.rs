@@ -9,12 +9,26 @@ use crate::open_files::{Handle, NO_HANDLE};
 /// The flags of `open(2)` that matter here.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OpenMode {
+    /// `O_RDONLY` or `O_RDWR`
+    pub(crate) read: bool,
     /// `O_WRONLY` or `O_RDWR`
     pub(crate) write: bool,
+    /// By `execve(2)`, which also reads.
+    pub(crate) execute: bool,
     /// `O_APPEND`
     pub(crate) append: bool,
     /// `O_TRUNC`
     pub(crate) truncate: bool,
+}
+
+impl OpenMode {
+    /// What the caller must be allowed, as `access(2)` has it (`may_open` in the kernel).
+    pub(super) fn wanted(self) -> u8 {
+        let execute = u8::from(self.execute);
+        let read = u8::from(self.read && !self.execute) << 2;
+        let write = u8::from(self.write || self.truncate) << 1;
+        read | write | execute
+    }
 }
 
 /// How the kernel may use an open file.
@@ -26,6 +40,9 @@ pub(crate) struct Opened {
     pub(crate) handle: Handle,
 }
 
+/// `R_OK`
+const READ: u8 = 4;
+
 impl<R: PosixMetadataReplicator> Filesystem<R> {
     pub(crate) async fn open(
         &self,
@@ -36,6 +53,7 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
         let _arrival = self.arrive();
         let attributes = self.getattr(ino).await?;
         check_flags(&attributes, mode)?;
+        self.demand(caller, ino, mode.wanted()).await?;
         if mode.truncate {
             let empty = Change {
                 size: Some(0),
@@ -69,11 +87,16 @@ impl<R: PosixMetadataReplicator> Filesystem<R> {
     }
 
     /// The kernel opens a directory: its listing takes no state.
-    pub(crate) fn opendir(&self, ino: InodeId) -> Handle {
+    pub(crate) async fn opendir(
+        &self,
+        caller: Caller,
+        ino: InodeId,
+    ) -> Result<Handle, FilesystemError> {
+        self.demand(caller, ino, READ).await?;
         if !self.is_alone() {
             self.known.lookups.open(ino, true);
         }
-        NO_HANDLE
+        Ok(NO_HANDLE)
     }
 
     /// The kernel has closed a file or a directory for good.

@@ -88,12 +88,12 @@ fn what_was_removed_makes_room_in_a_full_quota_at_once() {
     quota(&fixture, ROOT, SetXattrMode::Either).unwrap();
     for _ in 0..20 {
         let ino = fixture.create("file").ino;
-        let over = fixture.filesystem.create(creation("more"), false, false);
+        let over = fixture.filesystem.create(creation("more"), false, WRITE);
         let over = fixture.runtime.block_on(over);
         assert_eq!(answer(over), PosixError::QuotaExceeded);
         fixture.unlink("file");
         fixture.filesystem.forget(ino, 1);
-        let created = fixture.filesystem.create(creation("more"), false, false);
+        let created = fixture.filesystem.create(creation("more"), false, WRITE);
         let more = fixture.runtime.block_on(created).unwrap().0.ino;
         fixture.unlink("more");
         fixture.filesystem.forget(more, 1);
@@ -254,6 +254,8 @@ fn opened(fixture: &Fixture, ino: InodeId, mode: OpenMode) -> Result<Opened, Fil
 }
 
 const APPEND: OpenMode = OpenMode {
+    read: false,
+    execute: false,
     write: true,
     append: true,
     truncate: false,

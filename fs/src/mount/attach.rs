@@ -132,7 +132,7 @@ fn kernel_data(options: &MountOptions, device: i32, mode: u32) -> String {
     if options.allow_other {
         data.push_str(",allow_other");
     }
-    if options.default_permissions {
+    if options.has_kernel_checks() {
         data.push_str(",default_permissions");
     }
     data
@@ -185,7 +185,7 @@ fn user_options(options: &MountOptions) -> Vec<MountOption> {
     let mut list = vec![MountOption::FSName(source)];
     list.extend(options.subtype.clone().map(MountOption::Subtype));
     let flags = [
-        (options.default_permissions, MountOption::DefaultPermissions),
+        (options.has_kernel_checks(), MountOption::DefaultPermissions),
         (options.read_only, MountOption::RO),
         (!options.device_files, MountOption::NoDev),
         (!options.set_id, MountOption::NoSuid),

@@ -24,6 +24,7 @@ fn command(request: RequestId, operation: Operation) -> Command {
         request: Some(request),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn of_session(session: u64, sequence: u64, operation: Operation) -> C
         }),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }
@@ -62,6 +63,7 @@ impl Fixture {
             request: None,
             now: self.now(),
             credentials,
+            squashed: false,
             operation,
         };
         self.machine.apply_next(&[command]).unwrap().remove(0)

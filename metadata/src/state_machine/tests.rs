@@ -29,6 +29,7 @@ fn run<E: Engine>(machine: &StateMachine<E>, seconds: i64, operation: Operation)
             nanoseconds: 0,
         },
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     };
     machine.apply_next(&[command]).unwrap().remove(0).unwrap()
@@ -242,6 +243,7 @@ fn a_position_is_kept_with_the_effects_up_to_it() {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::Unlink(Unlink {
             parent: InodeId::ROOT,
             name: name(),

@@ -203,6 +203,7 @@ fn the_hour_is_that_of_the_nodes_and_not_of_who_removes() {
         request: None,
         now: Timestamp::new(-1_000_000, 0).unwrap(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: unlink,
     };
     fixture.machine.apply_next(&[command]).unwrap()[0]
@@ -264,6 +265,7 @@ fn the_trash_is_emptied_by_hours_and_in_steps() {
             request: None,
             now: at(seconds),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation: Operation::EmptyTrash(EmptyTrash { names_max, term: 1 }),
         };
         match machine.apply_next(&[command]).unwrap().remove(0) {

@@ -35,6 +35,7 @@ pub(crate) fn commands(length: usize) -> impl Strategy<Value = Vec<Command>> {
                 request: None,
                 now: time_of(place),
                 credentials,
+                squashed: false,
                 operation,
             })
             .collect()
@@ -54,6 +55,7 @@ pub(crate) fn with_trash(length: usize) -> impl Strategy<Value = Vec<Command>> {
             request: None,
             now,
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         };
         let mut kept = Vec::new();

@@ -25,6 +25,7 @@ pub fn encode_command(command: &Command) -> Bytes {
         now: Some(encode_time(command.now)),
         credentials: Some(encode_credentials(&command.credentials)),
         operation: Some(encode_operation(&command.operation)),
+        squashed: command.squashed,
     };
     message.encode_to_vec().into()
 }
@@ -39,6 +40,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, Malformed> {
         request: message.request.map(decode_request),
         now: decode_set_time(message.now, "the time of a command")?,
         credentials: decode_credentials(message.credentials)?,
+        squashed: message.squashed,
         operation: decode_operation(operation)?,
     })
 }

@@ -17,17 +17,36 @@ use crate::malformed::Malformed;
 
 /// The bytes of a query.
 pub fn encode_query(query: &Query) -> Bytes {
-    let message = wire::Query {
+    encode(query).encode_to_vec().into()
+}
+
+fn encode(query: &Query) -> wire::Query {
+    wire::Query {
         question: Some(encode_question(query)),
-    };
-    message.encode_to_vec().into()
+    }
 }
 
 /// A query from its bytes.
 pub fn decode_query(bytes: Bytes) -> Result<Query, Malformed> {
-    let message = wire::Query::decode(bytes)?;
+    decode(wire::Query::decode(bytes)?)
+}
+
+fn decode(message: wire::Query) -> Result<Query, Malformed> {
     let question = message.question;
     decode_question(question.ok_or(Malformed::missing("the question of a query"))?)
+}
+
+/// A squashed query is about one that is not.
+fn decode_squashed(squashed: wire::Squashed) -> Result<Query, Malformed> {
+    let query = squashed.query.map(|query| *query);
+    let query = query.ok_or(Malformed::missing("what is asked"))?;
+    if let Some(Question::Squashed(_)) = query.question {
+        return Err(Malformed::invalid("a squashed query", &"another one in it"));
+    }
+    Ok(Query::Squashed {
+        credentials: decode_credentials(squashed.credentials)?,
+        query: Box::new(decode(query)?),
+    })
 }
 
 #[expect(clippy::too_many_lines, reason = "a flat list of the queries")]
@@ -110,6 +129,10 @@ fn encode_question(query: &Query) -> Question {
             after,
             entries_max,
         } => Question::Locks(lock::encode_page(*ino, after, *entries_max)),
+        Query::Squashed { credentials, query } => Question::Squashed(Box::new(wire::Squashed {
+            credentials: Some(encode_credentials(credentials)),
+            query: Some(Box::new(encode(query))),
+        })),
     }
 }
 
@@ -171,6 +194,7 @@ fn decode_question(question: Question) -> Result<Query, Malformed> {
             inodes_max: decode_page(orphans.inodes_max)?,
         },
         Question::Sessions(wire::SessionsOfVolume {}) => Query::Sessions,
+        Question::Squashed(squashed) => decode_squashed(*squashed)?,
         Question::TestLock(test) => Query::TestLock(lock::decode_test(&test)?),
         Question::LockTicket(ticket) => Query::LockTicket {
             ino: InodeId::new(ticket.ino),

@@ -120,18 +120,28 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
             sequence,
             acknowledged,
         });
-    (option::of(request), time(), credentials(), operation()).prop_map(
-        |(request, now, credentials, operation)| Command {
+    let who = (credentials(), any::<bool>());
+    (option::of(request), time(), who, operation()).prop_map(
+        |(request, now, (credentials, squashed), operation)| Command {
             request,
             now,
             credentials,
+            squashed,
             operation,
         },
     )
 }
 
 pub(crate) fn query() -> impl Strategy<Value = Query> {
-    prop_oneof![short_query(), long_query()]
+    let squashed = (credentials(), prop_oneof![short_query(), long_query()]);
+    prop_oneof![
+        short_query(),
+        long_query(),
+        squashed.prop_map(|(credentials, query)| Query::Squashed {
+            credentials,
+            query: Box::new(query),
+        }),
+    ]
 }
 
 fn short_query() -> impl Strategy<Value = Query> {

@@ -107,6 +107,7 @@ fn the_data_of_a_write_is_a_part_of_the_bytes_of_the_entry() {
         }),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::Write(Write {
             ino: InodeId::new(2),
             position: WritePosition::End,

@@ -20,6 +20,7 @@ fn command(operation: Operation) -> wire::Command {
         now: Some(wire::Timestamp::default()),
         credentials: Some(wire::Credentials::default()),
         operation: Some(operation),
+        squashed: false,
     }
 }
 

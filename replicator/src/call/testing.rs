@@ -90,6 +90,7 @@ impl FakeNode {
         let address = listener.local_addr().unwrap().to_string();
         let opening = OpenVolumeResponse {
             read_only: false,
+            squash: None,
             volume: 7,
             generation: 1,
             nodes: Vec::new(),
@@ -142,6 +143,7 @@ impl FakeNode {
     pub(crate) fn set_leader(&self, nodes: Vec<Endpoint>, leader: Option<Endpoint>) {
         *self.said.opening.lock() = Ok(OpenVolumeResponse {
             read_only: false,
+            squash: None,
             volume: 7,
             generation: 1,
             nodes,

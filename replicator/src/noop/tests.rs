@@ -110,6 +110,7 @@ fn replicate(
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }))
 }
@@ -235,6 +236,7 @@ fn with_little_space_only_what_frees_some_is_admitted() {
         }),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     };
     let open = request(

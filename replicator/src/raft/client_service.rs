@@ -26,6 +26,7 @@ use super::gate::CallerRights;
 use super::router::{NoVolume, Router};
 use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
+use crate::tls::Squash;
 
 /// The most answers that travel in one message.
 const ANSWERS_MAX: usize = 256;
@@ -77,7 +78,10 @@ impl Client for ClientService {
             NoVolume::Unknown(refusal) => Status::unavailable(refusal.to_string()),
         })?;
         let mut opened = opened;
-        opened.read_only = caller.restricted().is_some_and(|rights| rights.read_only);
+        if let Some(rights) = caller.restricted() {
+            opened.read_only = rights.read_only;
+            opened.squash = rights.squash.map(Squash::message);
+        }
         let mut response = Response::new(opened);
         // The mount refuses another cluster at this address from now on.
         self.identity.attach(response.metadata_mut());
@@ -140,11 +144,11 @@ async fn read_calls(
             Err(status) => return complaints.ended("calls", &status, ""),
         };
         caller.hears(batch.heard);
-        for request in batch.requests {
+        for mut request in batch.requests {
             let Some(place) = room.take(bytes_of(&request)).await else {
                 return;
             };
-            if let Err(denied) = permit.check(&request) {
+            if let Err(denied) = permit.check(&mut request) {
                 let response = match denied {
                     Ok(answer) => answered(request.call, answer),
                     Err(refusal) => refused(request.call, refusal),

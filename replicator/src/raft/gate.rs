@@ -140,6 +140,17 @@ impl CallerRights {
         }
     }
 
+    /// Refuses who may not see all names of a volume.
+    pub(crate) fn check_all_names(&self) -> Result<(), Status> {
+        match self.restricted() {
+            Some(rights) if rights.squash.is_some() => Err(Status::permission_denied(format!(
+                "the certificate of client/{} is that of one user, who does not see all names (holdfast pki issue client --squash)",
+                rights.name
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Refuses a node that speaks for another one.
     pub(crate) fn check_node(&self, id: u64) -> Result<(), Status> {
         match &self.0 {

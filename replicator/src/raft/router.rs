@@ -143,6 +143,7 @@ impl Router {
             nodes: nodes.map(|node| message(node.id, &node.address)).collect(),
             leader: leader.map(|leader| message(leader.id, &leader.address)),
             read_only: false,
+            squash: None,
         })
     }
 }

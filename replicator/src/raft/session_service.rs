@@ -134,6 +134,7 @@ impl SessionAdmin for SessionService {
         let caller = CallerRights::of(request.extensions());
         let asked = request.into_inner();
         caller.check_sight(&asked.volume)?;
+        caller.check_all_names()?;
         if asked.directories.len() > DIRECTORIES_MAX {
             let message = format!("at most {DIRECTORIES_MAX} directories are located at once");
             return Err(Status::invalid_argument(message));

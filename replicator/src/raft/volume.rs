@@ -196,6 +196,7 @@ impl Volume {
             request: None,
             now: Timestamp::default(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation: Operation::Load(step),
         };
         let encoded = holdfast_proto::encode_command(&command);
@@ -209,6 +210,7 @@ impl Volume {
             request: None,
             now: runtime::time_of_day(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation: Operation::SetTrash(SetTrash { keep_seconds }),
         };
         let command = holdfast_proto::encode_command(&command);

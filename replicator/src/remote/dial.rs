@@ -18,7 +18,7 @@ use super::connect_error::{FailureReason, NodeFailure};
 use super::options::{RemoteOptions, Timing};
 use crate::call::{CONNECT_MAX, CallStream, Here, transport};
 use crate::refusal::{Endpoint, Refusal};
-use crate::tls::{self, Tls};
+use crate::tls::{self, Squash, Tls};
 
 /// Where nobody stays to answer.
 const CLOSED: &str = "the connection was closed: is that a holdfast node?";
@@ -54,6 +54,8 @@ pub(super) struct Opened {
     pub(super) leader: Option<Endpoint>,
     /// The certificate allows no change.
     pub(super) read_only: bool,
+    /// Whom it makes of everybody.
+    pub(super) squash: Option<Squash>,
 }
 
 impl Dialer {
@@ -117,6 +119,7 @@ impl Dialer {
                 address,
                 volume: response.volume,
                 read_only: response.read_only,
+                squash: response.squash.and_then(|who| Squash::of(who.uid, who.gid)),
                 stream,
                 nodes: response.nodes.into_iter().map(Endpoint::from).collect(),
                 leader: response.leader.map(Endpoint::from),

@@ -200,7 +200,7 @@ impl RemoteReplicator {
             }
             let state = tokio::select! {
                 biased;
-                state = self.find_out(&query) => state,
+                state = self.find_out(query.clone()) => state,
                 () = &mut interrupted => return cancel().await,
             };
             match state {

@@ -170,6 +170,7 @@ fn command(request: RequestId, operation: Operation) -> Command {
             nanoseconds: since.subsec_nanos(),
         },
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use holdfast_metadata::Credentials;
 use ring::digest::{SHA256, digest};
 
 const SCHEME: &str = "holdfast://";
@@ -33,8 +34,18 @@ pub struct Rights {
     pub volumes: Volumes,
     /// It may change nothing in a volume.
     pub read_only: bool,
+    /// Who everybody is who works there through it.
+    pub squash: Option<Squash>,
     /// It may change the cluster: nodes, volumes, the sessions of others.
     pub admin: bool,
+}
+
+/// A user, and the only group it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Squash {
+    /// Not that of the superuser: who may be that needs no squash.
+    uid: u32,
+    gid: u32,
 }
 
 /// Which volumes a client may use.
@@ -57,6 +68,11 @@ pub enum HolderError {
     /// Nodes count from 1.
     #[error("a node has a number from 1, and {0:?} is none")]
     Node(String),
+    /// A user is a number, and so is its group.
+    #[error(
+        "{0:?} is no user to squash to: a uid and a gid, as in 1000:1000, and not uid 0, whom nothing is refused"
+    )]
+    Squash(String),
     /// Of another version, or no holder at all.
     #[error("{0:?} is not understood by this version of holdfast")]
     Unknown(String),
@@ -84,6 +100,7 @@ impl Rights {
             name: checked(name)?,
             volumes: Volumes::Named(BTreeSet::new()),
             read_only: false,
+            squash: None,
             admin: false,
         })
     }
@@ -116,6 +133,45 @@ impl Volumes {
     }
 }
 
+impl Squash {
+    /// From `1000:100`.
+    pub fn parse(text: &str) -> Result<Squash, HolderError> {
+        let numbers = text.split_once(':');
+        let squash =
+            numbers.and_then(|(uid, gid)| Squash::of(uid.parse().ok()?, gid.parse().ok()?));
+        let squash = squash.filter(|squash| squash.to_string() == text);
+        squash.ok_or_else(|| HolderError::Squash(text.to_owned()))
+    }
+
+    /// Nobody has the last number: it stands for "no change" in `chown(2)`.
+    pub(crate) fn of(uid: u32, gid: u32) -> Option<Squash> {
+        (uid != 0 && uid != u32::MAX && gid != u32::MAX).then_some(Squash { uid, gid })
+    }
+
+    /// For a mount.
+    pub(crate) fn message(self) -> holdfast_proto::Identity {
+        holdfast_proto::Identity {
+            uid: self.uid,
+            gid: self.gid,
+        }
+    }
+
+    /// In no other group.
+    pub(crate) fn credentials(self) -> Credentials {
+        Credentials {
+            uid: self.uid,
+            gid: self.gid,
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Squash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.uid, self.gid)
+    }
+}
+
 impl fmt::Display for Volumes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -141,6 +197,9 @@ impl fmt::Display for Holder {
         }
         if rights.read_only {
             parts.push("ro".to_owned());
+        }
+        if let Some(squash) = rights.squash {
+            parts.push(format!("squash={squash}"));
         }
         if rights.admin {
             parts.push("admin".to_owned());
@@ -190,12 +249,17 @@ fn client(text: &str) -> Option<Result<Rights, HolderError>> {
                 Ok(volumes) => rights.volumes = volumes,
                 Err(error) => return Some(Err(error)),
             },
+            Some(("squash", user)) => match Squash::parse(user) {
+                Ok(squash) => rights.squash = Some(squash),
+                Err(error) => return Some(Err(error)),
+            },
             None if part == "ro" => rights.read_only = true,
             None if part == "admin" => rights.admin = true,
             Some(_) | None => return None,
         }
     }
-    Some(Ok(rights))
+    // Quotas and trash are not those of one user.
+    (rights.squash.is_none() || !rights.admin).then_some(Ok(rights))
 }
 
 /// Names of volumes have these letters, so nothing has to be escaped in an address.

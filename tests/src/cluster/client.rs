@@ -234,6 +234,7 @@ pub fn command(operation: Operation) -> Command {
         request: None,
         now: Timestamp::new(now.as_secs() as i64, now.subsec_nanos()).unwrap(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

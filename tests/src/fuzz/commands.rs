@@ -101,6 +101,7 @@ fn volume() -> StateMachine<MemoryEngine> {
             }),
             now: Timestamp::default(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         };
         let outcomes = machine.apply_next(&[command]).unwrap();

@@ -30,7 +30,8 @@ messages! {
         generation: 2,
         nodes: vec![endpoint(1), endpoint(2)],
         leader: Some(endpoint(1)),
-        read_only: true
+        read_only: true,
+        squash: Some(proto::Identity { uid: 1000, gid: 100 })
     }
     CallRequests {
         requests: vec![proto::CallRequest {

@@ -56,6 +56,7 @@ fn command(index: u64) -> Command {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -28,6 +28,19 @@ fn noexec_and_nodev_are_obeyed() {
 }
 
 #[test]
+fn without_default_permissions_whoever_can_enter_may_do_anything() {
+    let write = "echo more >> private && cat private";
+    for (options, may) in [("rw", false), ("nodefault_permissions", true)] {
+        let mounted = Setup::default().options(options).mount();
+        mounted
+            .shell("touch private && chmod 600 private")
+            .success();
+        let told = mounted.shell_as(1000, 1000, write);
+        assert_eq!(told.status.success(), may, "{options}: {told:?}");
+    }
+}
+
+#[test]
 fn the_mount_table_shows_source_and_type_as_asked() {
     let mounted = Setup::default().options("fsname=of-mine").mount();
     let entry = mount_table::find(mounted.root()).unwrap();

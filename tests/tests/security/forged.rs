@@ -195,6 +195,7 @@ async fn nobody_acts_or_asks_in_the_session_of_another_client() {
             nanoseconds: 0,
         },
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::CloseSession,
     };
     let attend = Attend {

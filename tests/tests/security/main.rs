@@ -11,3 +11,4 @@ mod lifetime;
 mod mounts;
 mod rights;
 mod scene;
+mod squash;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
-use holdfast_fs::{Mount, Unmounter};
+use holdfast_fs::{Mount, MountOptions, Unmounter};
 use holdfast_replicator::{
     NoOpOptions, NoOpReplicator, PosixMetadataReplicator, RemoteOptions, RemoteReplicator,
     ReplicateError,
@@ -54,12 +54,17 @@ impl Topology {
             Tree::Data(data) => {
                 let replicator = open(data, plan, termination)?;
                 runtime.block_on(replicator.start())?;
-                Topology::mount(runtime, replicator, plan)
+                let options = plan.settings.mount.clone();
+                Topology::mount(runtime, replicator, (plan, options))
             }
             Tree::Cluster(volume) => {
                 let replicator = reach(volume, plan, termination, &runtime)
                     .with_context(|| format!("cannot mount {volume}"))?;
-                Topology::mount(runtime, replicator, plan)
+                let options = MountOptions {
+                    squashed: replicator.is_squashed(),
+                    ..plan.settings.mount.clone()
+                };
+                Topology::mount(runtime, replicator, (plan, options))
             }
         }
     }
@@ -68,12 +73,11 @@ impl Topology {
     fn mount<R: PosixMetadataReplicator>(
         runtime: Runtime,
         replicator: R,
-        plan: &MountPlan,
+        (plan, options): (&MountPlan, MountOptions),
     ) -> anyhow::Result<Topology> {
         let replicator = Arc::new(replicator);
         let (handle, stopped) = (runtime.handle().clone(), Arc::clone(&replicator));
         let stop = Stop(Arc::new(move || handle.block_on(stopped.stop())));
-        let options = plan.settings.mount.clone();
         let mounted = Mount::new(replicator, &plan.mountpoint, options)
             .map_err(anyhow::Error::from)
             .and_then(|mount| {

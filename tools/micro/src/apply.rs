@@ -156,6 +156,7 @@ fn command(operation: Operation) -> Command {
             nanoseconds: 0,
         },
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -60,6 +60,7 @@ fn command(operation: Operation) -> Command {
         request: Some(request),
         now: NOW,
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

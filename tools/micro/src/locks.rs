@@ -82,6 +82,7 @@ impl Desk {
             request: Some(request),
             now: Timestamp::default(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         }
     }

@@ -67,9 +67,12 @@ impl Fixture {
     }
 
     pub(super) fn create(&self, name: &str) -> Attributes {
-        at_once(self.filesystem.create(creation(name), false, false))
-            .unwrap()
-            .0
+        at_once(
+            self.filesystem
+                .create(creation(name), false, OpenMode::default()),
+        )
+        .unwrap()
+        .0
     }
 
     pub(super) fn write(&self, ino: InodeId, position: WritePosition, data: &[u8]) -> u64 {

@@ -161,6 +161,7 @@ impl Desk {
             }),
             now: Timestamp::default(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         };
         let position = Position {

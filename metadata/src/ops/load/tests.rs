@@ -27,6 +27,7 @@ fn run(machine: &Machine, operation: Operation) -> Outcome {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     };
     machine.apply_next(&[command]).unwrap().remove(0)

@@ -69,6 +69,7 @@ fn without_request(operation: Operation) -> Command {
         request: None,
         now: time_of(0),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn of_session(session: u64, operation: Operation) -> Command {
         }),
         now: super::time_of(0),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn commands() -> Named<Command> {
         request: None,
         now: time(-2, 1),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::Sync,
     };
     let mut commands = vec![("command_sync", without_request)];
@@ -29,6 +30,11 @@ pub(crate) fn commands() -> Named<Command> {
         .chain(sessions())
         .chain(locks());
     commands.extend(operations.map(|(name, operation)| (name, command(operation))));
+    let squashed = Command {
+        squashed: true,
+        ..command(Operation::Sync)
+    };
+    commands.push(("command_squashed", squashed));
     commands
 }
 
@@ -45,6 +51,7 @@ pub(super) fn command(operation: Operation) -> Command {
             gid: 100,
             groups: vec![4, 70_000],
         },
+        squashed: false,
         operation,
     }
 }

@@ -71,10 +71,22 @@ pub(crate) fn queries() -> Named<Query> {
         ("query_quotas", quotas),
         ("query_owners", owners),
         ("query_sessions", Query::Sessions),
+        ("query_squashed", squashed()),
     ]
     .into_iter()
     .chain(locks())
     .collect()
+}
+
+fn squashed() -> Query {
+    Query::Squashed {
+        credentials: Credentials {
+            uid: 1000,
+            gid: 70_000,
+            groups: Vec::new(),
+        },
+        query: Box::new(Query::Attributes { ino: INO }),
+    }
 }
 
 fn locks() -> Named<Query> {

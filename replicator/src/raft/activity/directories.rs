@@ -132,6 +132,7 @@ pub(crate) fn of_query(query: &Query) -> Option<InodeId> {
     match query {
         Query::Lookup { parent, .. } => Some(*parent),
         Query::ReadDirectory { ino, .. } => Some(*ino),
+        Query::Squashed { query, .. } => of_query(query),
         Query::Parent { .. }
         | Query::Attributes { .. }
         | Query::Readlink { .. }

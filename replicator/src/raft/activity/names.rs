@@ -39,8 +39,8 @@ pub(super) fn command(operation: &Operation) -> &'static str {
     }
 }
 
-pub(super) fn query(query: &Query) -> &'static str {
-    match query {
+pub(super) fn query(asked: &Query) -> &'static str {
+    match asked {
         Query::Lookup { .. } => "lookup",
         Query::Parent { .. } => "parent",
         Query::Attributes { .. } => "attributes",
@@ -60,5 +60,8 @@ pub(super) fn query(query: &Query) -> &'static str {
         Query::TestLock(_) => "test_lock",
         Query::LockTicket { .. } => "lock_ticket",
         Query::Locks { .. } => "locks",
+        Query::Squashed {
+            query: squashed, ..
+        } => query(squashed),
     }
 }

@@ -228,6 +228,7 @@ pub(super) async fn propose(shared: &Shared, operation: Operation) -> Result<App
         request: None,
         now: runtime::time_of_day(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     };
     let command = holdfast_proto::encode_command(&command);

@@ -1,19 +1,22 @@
 //! What the certificate at the other end of a stream allows, asked of each call that comes: which volumes, whether to change anything,
-//! and in whose sessions.
+//! in whose sessions, and as whom.
 //!
 //! The node that the client speaks to asks; it passes on only what is allowed. The node that leads takes what another node passes on as
 //! asked, because only a node can: `forwarded` is taken from nobody else.
 
 use std::collections::BTreeSet;
 
-use holdfast_metadata::{Operation, PosixError};
-use holdfast_proto::{CallRequest, call_request, decode_command, decode_query, encode_outcome};
+use holdfast_metadata::{Command, Operation, PosixError, Query};
+use holdfast_proto::{
+    CallRequest, call_request, decode_command, decode_query, encode_command, encode_outcome,
+    encode_query,
+};
 
 use crate::call::{AnswerBody, CallAnswer};
 use crate::raft::gate::CallerRights;
 use crate::raft::router::Router;
 use crate::refusal::Refusal;
-use crate::tls::Rights;
+use crate::tls::{Rights, Squash};
 
 /// What may be asked on one stream.
 #[derive(Debug)]
@@ -36,10 +39,10 @@ impl Permit {
         }
     }
 
-    /// Whether a call may go on; if not, what it is answered instead.
+    /// Whether a call may go on; if not, what it is answered instead. It goes on as one of whom the certificate makes of everybody.
     pub(super) fn check(
         &mut self,
-        request: &CallRequest,
+        request: &mut CallRequest,
     ) -> Result<(), Result<CallAnswer, Refusal>> {
         let Some(rights) = self.caller.restricted() else {
             return Ok(());
@@ -67,41 +70,95 @@ impl Permit {
                 None => return Err(Err(self.router.missing(request.volume))),
             }
         }
-        let (session, command) = match &request.body {
-            Some(call_request::Body::Command(bytes)) => match decode_command(bytes.clone()) {
-                Ok(command) => {
-                    let session = command.request.map(|request| request.session.0);
-                    (session, Some(command))
-                }
-                // What is not understood is refused where everything is.
-                Err(_) => (None, None),
-            },
-            Some(call_request::Body::Attend(attend)) => (Some(attend.session), None),
-            Some(call_request::Body::Query(bytes)) => {
-                let query = decode_query(bytes.clone());
-                let session = query.ok().and_then(|query| query.session());
-                (session.map(|session| session.0), None)
-            }
-            None => (None, None),
+        let client = &rights.name;
+        let Some(mut call) = Call::read(request) else {
+            // A later version at the leader might understand it.
+            return malformed(format!(
+                "client/{client} asks for what this node does not understand, and cannot allow"
+            ));
         };
-        if let Some(session) = session.filter(|session| Some(upper_half(*session)) != self.sessions)
+        if let Some(session) = call.session()
+            && Some(upper_half(session)) != self.sessions
         {
-            let client = &rights.name;
             return malformed(format!(
                 "session {session:016x} is not one of client/{client}"
             ));
         }
-        match command.map(|command| command.operation) {
-            Some(
-                Operation::SetQuota(_) | Operation::SetOwnerQuota(_) | Operation::CountOwners(_),
-            ) if !rights.admin => Err(Ok(refused(PosixError::NotPermitted))),
-            // As a program hears it that may read a file and not write it.
-            Some(operation) if rights.read_only && changes(&operation) => {
-                Err(Ok(refused(PosixError::AccessDenied)))
+        if let Call::Command(command) = &call {
+            let operation = &command.operation;
+            if needs_admin(operation) && !rights.admin {
+                return Err(Ok(refused(PosixError::NotPermitted)));
             }
-            Some(_) | None => Ok(()),
+            // As a program hears it that may read a file and not write it.
+            if rights.read_only && changes(operation) {
+                return Err(Ok(refused(PosixError::AccessDenied)));
+            }
+        }
+        if let Some(squash) = rights.squash {
+            call.squash(squash);
+            call.write(request);
+        }
+        Ok(())
+    }
+}
+
+/// What is asked.
+enum Call {
+    Command(Command),
+    Query(Query),
+    Attend { session: u64 },
+}
+
+impl Call {
+    fn read(request: &CallRequest) -> Option<Call> {
+        match request.body.as_ref()? {
+            call_request::Body::Command(bytes) => {
+                decode_command(bytes.clone()).ok().map(Call::Command)
+            }
+            call_request::Body::Query(bytes) => decode_query(bytes.clone()).ok().map(Call::Query),
+            call_request::Body::Attend(attend) => Some(Call::Attend {
+                session: attend.session,
+            }),
         }
     }
+
+    /// In whose name it is asked.
+    fn session(&self) -> Option<u64> {
+        match self {
+            Call::Command(command) => command.request.map(|request| request.session.0),
+            Call::Query(query) => query.session().map(|session| session.0),
+            Call::Attend { session } => Some(*session),
+        }
+    }
+
+    fn squash(&mut self, squash: Squash) {
+        match self {
+            Call::Command(command) => command.squash(squash.credentials()),
+            Call::Query(query) => *query = query.clone().squashed(squash.credentials()),
+            Call::Attend { .. } => {}
+        }
+    }
+
+    /// Copies would answer without asking whether that user may have the answer.
+    fn write(&self, request: &mut CallRequest) {
+        request.keep = false;
+        match self {
+            Call::Command(command) => {
+                request.body = Some(call_request::Body::Command(encode_command(command)));
+            }
+            Call::Query(query) => {
+                request.body = Some(call_request::Body::Query(encode_query(query)));
+            }
+            Call::Attend { .. } => {}
+        }
+    }
+}
+
+fn needs_admin(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SetQuota(_) | Operation::SetOwnerQuota(_) | Operation::CountOwners(_)
+    )
 }
 
 /// What says whose a session is.

@@ -364,10 +364,13 @@ impl Client {
         } = request;
         let name = workload::operation_name(&operation);
         let told: String = format!("{operation:?}").chars().take(150).collect();
+        let credentials = workload::caller(&mut self.random);
+        let squashed = !credentials.is_superuser() && self.random.percent(50);
         let command = encode_command(&Command {
             request: Some(request),
             now: self.host.time_of_day(),
-            credentials: workload::caller(&mut self.random),
+            credentials,
+            squashed,
             operation,
         });
         let place = self.around.history.change(request, told.clone());

@@ -44,7 +44,7 @@ names! {
 names! {
     QUERIES, query_name: Query {
         Lookup Parent Attributes Readlink ReadDirectory Read GetXattr ListXattr Seek Access Statistics QuotasAround
-        Quotas Owners Sessions TestLock LockTicket Locks
+        Quotas Owners Sessions TestLock LockTicket Locks Squashed
     } others {
         Orphans
     }
@@ -327,12 +327,15 @@ pub(super) fn caller(random: &mut Random) -> Credentials {
     if random.percent(85) {
         return Credentials::ROOT;
     }
-    Credentials {
-        uid: 1,
-        gid: 1,
-        groups: Vec::new(),
-    }
+    NOBODY
 }
+
+/// Nothing is theirs in the beginning.
+const NOBODY: Credentials = Credentials {
+    uid: 1,
+    gid: 1,
+    groups: Vec::new(),
+};
 
 /// A question about the tree.
 pub(super) fn query(random: &mut Random, known: &Known) -> Query {
@@ -359,6 +362,7 @@ pub(super) fn query(random: &mut Random, known: &Known) -> Query {
             name: (*random.pick(&XATTRS)).into(),
         },
         6 => rare(ino, random, known),
+        7 => query(random, known).squashed(NOBODY),
         _ => Query::Lookup {
             parent: directory(random, known),
             name: name(random),

@@ -153,6 +153,7 @@ fn make_directory() -> CallBody {
         request: Some(request),
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: fixture::make(1),
     }))
 }

@@ -18,6 +18,8 @@ fn nodes_and_clients_are_read_as_they_are_written() {
         "holdfast://client/alice?admin",
         "holdfast://client/build-7.example?volumes=*",
         "holdfast://client/alice?volumes=home,mail&ro&admin",
+        "holdfast://client/alice?volumes=home&squash=1000:100",
+        "holdfast://client/alice?volumes=home&ro&squash=4294967294:0",
     ] {
         let holder: Holder = text.parse().unwrap();
         assert_eq!(holder.to_string(), text);
@@ -70,6 +72,16 @@ fn what_is_not_written_exactly_so_is_refused() {
         "holdfast://client/alice?volumes=a,*",
         "holdfast://client/alice?volumes=%2a",
         "holdfast://client/alice?volumes=a&hours=9-17",
+        "holdfast://client/alice?volumes=a&squash=",
+        "holdfast://client/alice?volumes=a&squash=1000",
+        "holdfast://client/alice?volumes=a&squash=alice:alice",
+        "holdfast://client/alice?volumes=a&squash=01:1",
+        "holdfast://client/alice?volumes=a&squash=0:1",
+        "holdfast://client/alice?volumes=a&squash=4294967295:1",
+        "holdfast://client/alice?volumes=a&squash=1:4294967295",
+        "holdfast://client/alice?volumes=a&squash=1:1&ro",
+        "holdfast://client/alice?volumes=a&squash=1:1&squash=2:2",
+        "holdfast://client/alice?volumes=a&squash=1:1&admin",
         "holdfast://client/alice?volumes=a#ro",
         "holdfast://client/alice\0?admin",
     ] {

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand, ValueHint};
-use holdfast_replicator::{CA_FILE, CERTIFICATE_FILE, Certificate, Holder, Rights, Volumes};
+use holdfast_replicator::{
+    CA_FILE, CERTIFICATE_FILE, Certificate, Holder, Rights, Squash, Volumes,
+};
 
 pub(crate) use self::authority::Authority;
 pub(crate) use self::lifetime::Lifetime;
@@ -87,6 +89,10 @@ enum HolderArguments {
         #[arg(long)]
         read_only: bool,
 
+        /// Whoever works in them through it is this user and group, and may do there what these may
+        #[arg(long, value_name = "UID:GID", conflicts_with = "admin")]
+        squash: Option<String>,
+
         /// It may administer the cluster: nodes, volumes, and the sessions of others
         #[arg(long)]
         admin: bool,
@@ -128,6 +134,7 @@ impl HolderArguments {
                 name,
                 volumes,
                 read_only,
+                squash,
                 admin,
             } => {
                 let mut rights = Rights::new(name)?;
@@ -135,6 +142,7 @@ impl HolderArguments {
                     rights.volumes = Volumes::parse(volumes)?;
                 }
                 rights.read_only = *read_only;
+                rights.squash = squash.as_deref().map(Squash::parse).transpose()?;
                 rights.admin = *admin;
                 if volumes.is_none() && !admin {
                     bail!("this client could do nothing: say --volumes NAMES, --admin, or both");
@@ -142,6 +150,10 @@ impl HolderArguments {
                 ensure!(
                     volumes.is_some() || !read_only,
                     "--read-only is about volumes: say which, with --volumes"
+                );
+                ensure!(
+                    volumes.is_some() || squash.is_none(),
+                    "--squash is about volumes: say which, with --volumes"
                 );
                 Ok(Holder::Client(rights))
             }

@@ -200,6 +200,7 @@ impl Mounted {
             TreeUse::Shared(Sharing {
                 directories: SeenDirectories::new(),
                 kernel_remembers,
+                is_squashed: false,
             }),
             Arc::new(Atime::new(AtimeRules::of(&MountOptions::shared()))),
             Arc::default(),
@@ -218,7 +219,9 @@ impl Mounted {
     }
 
     pub(super) fn open(&self, name: &str) -> (InodeId, Handle) {
-        let made = self.filesystem.create(creation(name), false, false);
+        let made = self
+            .filesystem
+            .create(creation(name), false, OpenMode::default());
         let (attributes, handle) = self.run(made).unwrap();
         (attributes.ino, handle)
     }
@@ -266,6 +269,7 @@ impl Mounted {
             request: None,
             now: now(),
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         };
         at_once(self.cluster.replicate(command)).unwrap().unwrap();

@@ -270,6 +270,7 @@ pub(super) fn command(operation: Operation) -> Command {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

@@ -46,7 +46,7 @@ struct Parked {
 /// Who waits for what becomes of a proposal.
 #[derive(Debug, Clone)]
 pub(super) enum Waiter {
-    Call(Call),
+    Call(Box<Call>),
     Expire(SessionId),
     Evict(SessionId),
     Reclaim(Vec<InodeId>),
@@ -140,7 +140,7 @@ impl World {
                 self.refuse(node, &call);
             }
             Body::Command(command) => {
-                self.propose(node, command, Waiter::Call(call));
+                self.propose(node, command, Waiter::Call(Box::new(call)));
             }
             Body::Query(_) => self.start_round(node, Then::Reply(call)),
             Body::Attend(attend) => self.attended(node, call, attend),

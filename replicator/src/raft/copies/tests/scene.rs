@@ -176,6 +176,7 @@ impl Scene {
                 nanoseconds: 0,
             },
             credentials: Credentials::ROOT,
+            squashed: false,
             operation,
         };
         stream.sequence += 1;

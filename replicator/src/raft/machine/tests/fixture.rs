@@ -50,6 +50,7 @@ fn command(operation: Operation) -> Command {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation,
     }
 }

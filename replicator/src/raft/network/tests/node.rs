@@ -237,6 +237,7 @@ pub(super) fn proposal(index: u64, length: usize) -> Proposal {
         request: None,
         now: Timestamp::default(),
         credentials: Credentials::ROOT,
+        squashed: false,
         operation: Operation::Symlink(Symlink {
             parent: InodeId::ROOT,
             name: FileName::new(format!("name-{index}").as_bytes()).unwrap(),

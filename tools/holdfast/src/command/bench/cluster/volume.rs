@@ -78,6 +78,7 @@ impl<R: PosixMetadataReplicator> Volume<R> {
             request: None,
             now: clock::now(),
             credentials: self.credentials.clone(),
+            squashed: false,
             operation,
         };
         Ok(self.replicator.replicate(command).await??)
