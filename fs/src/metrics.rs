@@ -1,5 +1,6 @@
 //! How many operations of each kind there were and how long they took, for whoever watches a mount.
 
+use std::array;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ const BOUNDS_MICROS: [u64; 17] = [
 const BUCKETS: usize = BOUNDS_MICROS.len() + 1;
 
 /// Every operation of the adapter, sorted.
-const OPERATIONS: [&str; 32] = [
+const OPERATIONS: [&str; 33] = [
     "access",
     "copy_file_range",
     "create",
@@ -32,6 +33,7 @@ const OPERATIONS: [&str; 32] = [
     "mkdir",
     "mknod",
     "open",
+    "opendir",
     "read",
     "readdir",
     "readdirplus",
@@ -49,9 +51,17 @@ const OPERATIONS: [&str; 32] = [
 ];
 
 /// What a mount counts. Cloning shares the counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     operations: Arc<[Operation; OPERATIONS.len()]>,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics {
+            operations: Arc::new(array::from_fn(|_| Operation::default())),
+        }
+    }
 }
 
 /// The counts of one kind.

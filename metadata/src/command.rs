@@ -34,13 +34,25 @@ pub struct Command {
 }
 
 impl Command {
-    /// Makes it a command of this user, whoever claims to ask, and has permissions checked where it is applied.
-    pub fn squash(&mut self, credentials: Credentials) {
+    /// Makes it a command of this user at this time, whoever claims to ask and whenever, and has permissions checked where it is
+    /// applied. A session keeps the time it was opened with: by that it knows its own second try.
+    pub fn squash(&mut self, credentials: Credentials, now: Timestamp) {
         self.credentials = credentials;
         self.squashed = true;
-        if let Operation::Write(write) = &mut self.operation {
-            write.clear_privileges = true;
+        let claimed = self.now;
+        match &mut self.operation {
+            Operation::OpenSession(_) | Operation::CloseSession => return,
+            Operation::Write(write) => write.clear_privileges = true,
+            Operation::SetAttributes(set) => {
+                for time in [&mut set.atime, &mut set.mtime, &mut set.ctime] {
+                    if *time == Some(claimed) {
+                        *time = Some(now);
+                    }
+                }
+            }
+            _ => {}
         }
+        self.now = now;
     }
 }
 

@@ -3,6 +3,9 @@
 //! Everybody else's permissions are checked by the kernel of the machine that mounts. A squashed caller acts as one user wherever it comes
 //! from, and what that user may do is checked here, in the state the operation works on: where the kernel checks, and with its errors.
 //!
+//! **The way.** The kernel walks a path; a caller names an inode by its number, which can be guessed. So the directories above
+//! it are walked from here, and all of them must be searched. What has no name has no way to it.
+//!
 //! Where an operation would fail anyway (a name is there, or is not) it is left to it to say so: names are told to who may search
 //! their directory. What the kernel checks when a file is opened is checked each time that it is used, so its owner may always read and
 //! write it: who has it open may take the permission away.
@@ -19,7 +22,7 @@ use crate::keys;
 use crate::ops::{Stop, load_inode};
 use crate::outcome::PosixError;
 use crate::permission::access;
-use crate::record::{Dentry, Inode};
+use crate::record::{Dentry, Inode, InodeBody};
 use crate::store::View;
 use crate::types::{Credentials, FileKind, FileName, InodeFlags, InodeId, Mode};
 
@@ -43,9 +46,49 @@ impl Rights<'_> {
         self.credentials.uid == inode.uid
     }
 
+    /// An inode, for who may come to it.
+    fn reach(self, ino: InodeId) -> Result<Inode, Stop> {
+        let inode = load_inode(self.view, ino)?;
+        if self.may_come_to(&inode)? {
+            Ok(inode)
+        } else {
+            Err(PosixError::AccessDenied.into())
+        }
+    }
+
+    /// Whether all directories on a way to it may be searched: that of a directory, or one of those that a file knows.
+    fn may_come_to(self, inode: &Inode) -> Result<bool, Stop> {
+        if let InodeBody::Directory(body) = inode.body {
+            return self.may_pass(body.parent);
+        }
+        let places = [inode.places.first, inode.places.second];
+        let mut has_way = inode.nlink == 0;
+        for place in places.into_iter().flatten() {
+            has_way = has_way || self.may_pass(place.directory)?;
+        }
+        Ok(has_way)
+    }
+
+    fn may_pass(self, directory: InodeId) -> Result<bool, Stop> {
+        let mut directory = directory;
+        loop {
+            let inode = load_inode(self.view, directory)?;
+            if !self.is_granted(directory, &inode, EXECUTE)? {
+                return Ok(false);
+            }
+            let InodeBody::Directory(body) = inode.body else {
+                return Err(Fault::corrupt(format!("inode {directory}"), "no directory").into());
+            };
+            if directory == InodeId::ROOT {
+                return Ok(true);
+            }
+            directory = body.parent;
+        }
+    }
+
     /// Refuses who may not do all of `wanted`. Who may not change an immutable inode is told so by the operation.
     fn demand(self, ino: InodeId, wanted: u16) -> Result<Inode, Stop> {
-        let inode = load_inode(self.view, ino)?;
+        let inode = self.reach(ino)?;
         let is_told = wanted & WRITE != 0 && inode.flags.has_any(InodeFlags::IMMUTABLE);
         if is_told || self.is_granted(ino, &inode, wanted)? {
             Ok(inode)
@@ -57,7 +100,7 @@ impl Rights<'_> {
     /// As [`Rights::demand`] of who uses an open file: the owner could have opened it before.
     fn demand_of_opener(self, ino: InodeId, wanted: u16) -> Result<(), Stop> {
         let inode = load_inode(self.view, ino)?;
-        if self.owns(&inode) || self.is_granted(ino, &inode, wanted)? {
+        if self.owns(&inode) || self.is_granted(ino, &inode, wanted)? && self.may_come_to(&inode)? {
             return Ok(());
         }
         Err(PosixError::AccessDenied.into())

@@ -223,7 +223,8 @@ impl RemoteReplicator {
         epoch: Option<u64>,
     ) -> Result<Outcome, ReplicateError> {
         if let Some(squash) = self.squash {
-            command.squash(squash.credentials());
+            let now = command.now;
+            command.squash(squash.credentials(), now);
         }
         if let Some(request) = command.request {
             course::has_request(request);

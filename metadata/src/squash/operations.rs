@@ -1,12 +1,15 @@
 //! What the kernel checks before it sends a change.
 
 use super::{EXECUTE, READ, Rights, WRITE};
-use crate::command::{Link, Mknod, Operation, Rename, SetAttributes};
+use crate::command::{Link, Mknod, Operation, Rename, SetAttributes, SetLock};
 use crate::ops::{Context, Stop, load_inode};
 use crate::outcome::PosixError;
 use crate::record::Inode;
-use crate::types::{FileKind, FileName, InodeFlags, InodeId, Mode, Timestamp};
-use crate::xattr::Namespace;
+use crate::types::{FileKind, FileName, InodeFlags, InodeId, LockMode, LockSpace, Mode, Timestamp};
+use crate::xattr::{CAPABILITY, Namespace};
+
+/// What a rename leaves, and everybody may make.
+const WHITEOUT: u32 = 0;
 
 /// Refuses what the caller may not do.
 pub(crate) fn check_operation(context: &Context<'_>, operation: &Operation) -> Result<(), Stop> {
@@ -32,14 +35,15 @@ pub(crate) fn check_operation(context: &Context<'_>, operation: &Operation) -> R
             rights.demand_of_opener(copy.destination, WRITE)
         }
         Operation::SetXattr(set) => may_change_xattr(rights, set.ino, &set.name),
+        // The kernel takes them away before somebody writes to a file: that is part of the write.
+        Operation::RemoveXattr(remove) if *remove.name == *CAPABILITY => {
+            rights.demand_of_opener(remove.ino, WRITE)
+        }
         Operation::RemoveXattr(remove) => may_change_xattr(rights, remove.ino, &remove.name),
-        // A file is open when it is locked.
-        Operation::SetLock(set) => match rights.demand_of_opener(set.ino, WRITE) {
-            Err(Stop::Posix(PosixError::AccessDenied)) => rights.demand_of_reader(set.ino),
-            other => other,
-        },
+        Operation::SetLock(set) => may_lock(rights, set),
         // They ask themselves who calls.
-        Operation::SetFlags(_) | Operation::SetQuota(_) | Operation::SetOwnerQuota(_)
+        Operation::SetFlags(set) => rights.reach(set.ino).map(drop),
+        Operation::SetQuota(_) | Operation::SetOwnerQuota(_)
         // The state of the session, not of files.
         | Operation::Unlock(_)
         | Operation::CancelLock(_)
@@ -72,6 +76,7 @@ fn may_make_node(rights: Rights<'_>, mknod: &Mknod) -> Result<(), Stop> {
     }
     rights.demand(mknod.parent, WRITE | EXECUTE)?;
     match mknod.kind {
+        FileKind::CharacterDevice if mknod.device == WHITEOUT => Ok(()),
         FileKind::CharacterDevice | FileKind::BlockDevice => Err(PosixError::NotPermitted.into()),
         FileKind::Regular
         | FileKind::Fifo
@@ -81,12 +86,24 @@ fn may_make_node(rights: Rights<'_>, mknod: &Mknod) -> Result<(), Stop> {
     }
 }
 
+/// A file is open when it is locked: for `fcntl` as the lock needs it, for `flock` in any way.
+fn may_lock(rights: Rights<'_>, set: &SetLock) -> Result<(), Stop> {
+    match (set.space, set.mode) {
+        (LockSpace::Posix, LockMode::Exclusive) => rights.demand_of_opener(set.ino, WRITE),
+        (LockSpace::Posix, LockMode::Shared) => rights.demand_of_opener(set.ino, READ),
+        (LockSpace::Flock, _) => match rights.demand_of_opener(set.ino, WRITE) {
+            Err(Stop::Posix(PosixError::AccessDenied)) => rights.demand_of_reader(set.ino),
+            other => other,
+        },
+    }
+}
+
 /// As `fs.protected_hardlinks` has it: of what is somebody else's only plain files that one may read and write.
 fn may_link(rights: Rights<'_>, link: &Link) -> Result<(), Stop> {
     if rights.find(link.parent, &link.name)?.is_some() {
         return Ok(());
     }
-    let inode = load_inode(rights.view, link.ino)?;
+    let inode = rights.reach(link.ino)?;
     let is_plain = inode.kind() == FileKind::Regular
         && !inode.mode.has(Mode::SET_USER_ID)
         && !(inode.mode.has(Mode::SET_GROUP_ID) && inode.mode.has(Mode::GROUP_EXECUTE));
@@ -137,9 +154,16 @@ fn may_rename(rights: Rights<'_>, rename: &Rename) -> Result<(), Stop> {
     Ok(())
 }
 
-/// `setattr_prepare` in the kernel. A size comes with the times of now, as it does from an open file.
+/// `setattr_prepare` in the kernel. A size comes with the times of now, as it does from an open file. The kernel takes set-id bits
+/// away before somebody else writes to a file: that is part of the write.
 fn may_set_attributes(rights: Rights<'_>, set: &SetAttributes, now: Timestamp) -> Result<(), Stop> {
     let inode = load_inode(rights.view, set.ino)?;
+    if !rights.owns(&inode) {
+        rights.reach(set.ino)?;
+    }
+    if set.ctime.is_some_and(|ctime| ctime != now) {
+        return Err(PosixError::NotPermitted.into());
+    }
     if inode
         .flags
         .has_any(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
@@ -157,13 +181,24 @@ fn may_set_attributes(rights: Rights<'_>, set: &SetAttributes, now: Timestamp) -
     {
         return Err(PosixError::NotPermitted.into());
     }
-    if set.mode.is_some() && !rights.owns(&inode) {
-        return Err(PosixError::NotPermitted.into());
+    if let Some(mode) = set.mode
+        && !rights.owns(&inode)
+    {
+        if !only_loses_privileges(inode.mode, mode) {
+            return Err(PosixError::NotPermitted.into());
+        }
+        rights.demand_of_opener(set.ino, WRITE)?;
     }
     if set.size.is_some() {
         rights.demand_of_opener(set.ino, WRITE)?;
     }
     demand_owner_or_touch(rights, set, &inode, now)
+}
+
+fn only_loses_privileges(before: Mode, after: Mode) -> bool {
+    let lost = before.bits() & !after.bits();
+    let privileges = Mode::SET_USER_ID | Mode::SET_GROUP_ID;
+    lost != 0 && lost & !privileges == 0 && before.with(after.bits()) == before
 }
 
 /// Times of one's own choice are for the owner; to the present they are also for who may write.
@@ -187,7 +222,7 @@ fn demand_owner_or_touch(
 
 /// `xattr_permission` and what stands behind it in the kernel.
 fn may_change_xattr(rights: Rights<'_>, ino: InodeId, name: &[u8]) -> Result<(), Stop> {
-    let inode = load_inode(rights.view, ino)?;
+    let inode = rights.reach(ino)?;
     let may = match Namespace::of(name)? {
         Namespace::Trusted | Namespace::Security => false,
         Namespace::AccessList | Namespace::DefaultAccessList => rights.owns(&inode),

@@ -40,12 +40,14 @@ pub(crate) fn answer(
         }
         Query::Read { ino, .. } | Query::Seek { ino, .. } => rights.demand_of_reader(*ino)?,
         Query::GetXattr { ino, name } => may_see_xattr(rights, *ino, name)?,
-        Query::ListXattr { .. } => {
+        Query::ListXattr { ino } => {
+            may_know(rights, *ino)?;
             let reply = queries::answer(view, query)?;
             return Ok(without_trusted(reply));
         }
         Query::Access { ino, mask, .. } => {
             let (ino, mask, credentials) = (*ino, *mask, credentials.clone());
+            may_know(rights, ino)?;
             return queries::answer(
                 view,
                 &Query::Access {
@@ -70,19 +72,24 @@ pub(crate) fn answer(
         Query::Quotas { .. } | Query::Orphans { .. } | Query::Locks { ino: None, .. } => {
             return Err(PosixError::AccessDenied.into());
         }
-        // Whoever knows an inode may ask for its attributes, as `fstat` does.
-        Query::Attributes { .. }
-        | Query::Readlink { .. }
-        | Query::QuotasAround { .. }
-        | Query::Statistics
-        | Query::Sessions
-        | Query::TestLock(_)
-        | Query::LockTicket { .. }
-        | Query::Locks { ino: Some(_), .. } => {}
+        Query::Attributes { ino } | Query::Readlink { ino } | Query::QuotasAround { ino } => {
+            may_know(rights, *ino)?;
+        }
+        Query::Statistics | Query::Sessions | Query::TestLock(_) | Query::LockTicket { .. } => {}
+        Query::Locks { ino: Some(ino), .. } => may_know(rights, *ino)?,
         // Once is enough.
         Query::Squashed { .. } => return Err(PosixError::InvalidArgument.into()),
     }
     queries::answer(view, query)
+}
+
+/// As `fstat`, of what is open or was found.
+fn may_know(rights: Rights<'_>, ino: InodeId) -> Result<(), Stop> {
+    let inode = load_inode(rights.view, ino)?;
+    if !rights.owns(&inode) {
+        rights.reach(ino)?;
+    }
+    Ok(())
 }
 
 /// Who may read a directory sees its names; what they lead to, who may search it.
@@ -91,7 +98,8 @@ fn list(
     (ino, with_attributes): (InodeId, bool),
     query: impl FnOnce(bool) -> Query,
 ) -> Result<Reply, Stop> {
-    let directory = rights.demand(ino, READ)?;
+    rights.demand_of_opener(ino, READ)?;
+    let directory = load_inode(rights.view, ino)?;
     let may_search = rights.is_granted(ino, &directory, EXECUTE)?;
     queries::answer(rights.view, &query(with_attributes && may_search))
 }
@@ -101,10 +109,12 @@ fn may_see_xattr(rights: Rights<'_>, ino: InodeId, name: &[u8]) -> Result<(), St
     match Namespace::of(name)? {
         Namespace::User => rights.demand(ino, READ).map(drop),
         Namespace::Trusted => {
-            load_inode(rights.view, ino)?;
+            may_know(rights, ino)?;
             Err(PosixError::NoAttribute.into())
         }
-        Namespace::Security | Namespace::AccessList | Namespace::DefaultAccessList => Ok(()),
+        Namespace::Security | Namespace::AccessList | Namespace::DefaultAccessList => {
+            may_know(rights, ino)
+        }
     }
 }
 
@@ -123,5 +133,7 @@ fn only(owner: Owner, reply: Reply) -> Reply {
         return reply;
     };
     page.owners.retain(|info| info.owner == owner);
+    // How many inodes there have been is not its business.
+    page.next_inode = InodeId::new(0);
     Reply::Owners(page)
 }

@@ -3,15 +3,16 @@
 use bytes::Bytes;
 
 use crate::command::{
-    Command, CopyRange, Create, Link, Mkdir, Mknod, Operation, Reclaim, Rename, RenameFlags, Rmdir,
-    SetAttributes, SetXattr, SetXattrMode, TouchAtime, Unlink, Write, WritePosition,
+    Command, CopyRange, Create, Link, Mkdir, Mknod, Operation, Reclaim, RemoveXattr, Rename,
+    RenameFlags, Rmdir, SetAttributes, SetXattr, SetXattrMode, TouchAtime, Unlink, Write,
+    WritePosition,
 };
-use crate::ops::fixture::{Fixture, name};
+use crate::ops::fixture::{Fixture, name, open_session};
 use crate::outcome::PosixError::{AccessDenied, NoAttribute, NotPermitted};
 use crate::outcome::{Outcome, PosixError, Reply};
 use crate::permission::fixture::{list, user};
 use crate::query::Query;
-use crate::types::{Cookie, FileKind, InodeFlags, InodeId, Mode, Owner, Timestamp};
+use crate::types::{Cookie, Credentials, FileKind, InodeFlags, InodeId, Mode, Owner, Timestamp};
 
 /// Whom the client is made.
 const WHO: u32 = 1000;
@@ -159,20 +160,23 @@ fn a_directory_that_gets_another_parent_is_written_to() {
 fn devices_are_for_the_superuser() {
     let mut fixture = Fixture::new();
     let (directory, _) = fixture.place(0o777);
-    let mut make = |kind| {
+    let mut make = |kind, device| {
         fixture.squashed(Operation::Mknod(Mknod {
             parent: directory,
             name: name(&format!("{kind:?}")),
             kind,
             mode: Mode::new(0o600),
             umask: Mode::default(),
-            device: 0,
+            device,
         }))
     };
-    assert!(make(FileKind::Fifo).is_ok() && make(FileKind::Socket).is_ok());
+    assert!(make(FileKind::Fifo, 0).is_ok() && make(FileKind::Socket, 0).is_ok());
     for kind in [FileKind::CharacterDevice, FileKind::BlockDevice] {
-        assert_eq!(make(kind), Err(NotPermitted));
+        assert_eq!(make(kind, 0x103), Err(NotPermitted));
     }
+    assert_eq!(make(FileKind::BlockDevice, 0), Err(NotPermitted));
+    // A whiteout.
+    assert!(make(FileKind::CharacterDevice, 0).is_ok());
 }
 
 #[test]
@@ -487,4 +491,135 @@ fn directories_are_made_and_removed_as_files_are() {
     fixture.dress(directory, 5, 5, 0o757);
     fixture.squashed(remove()).unwrap();
     fixture.squashed(make()).unwrap();
+}
+
+#[test]
+fn a_directory_that_is_closed_keeps_all_that_is_below_it() {
+    let mut fixture = Fixture::new();
+    let (closed, _) = fixture.place(0o700);
+    let open = fixture.mkdir(closed, "open");
+    let below = fixture.mkdir(open, "below");
+    let file = fixture.create(below, "file");
+    for (ino, mode) in [(open, 0o777), (below, 0o777), (file, 0o666)] {
+        fixture.dress(ino, 5, 5, mode);
+    }
+    let read = || Query::Read {
+        ino: file,
+        offset: 0,
+        length: 1,
+    };
+    let list = || Query::ReadDirectory {
+        ino: below,
+        after: Cookie::default(),
+        entries_max: 1,
+        with_attributes: false,
+    };
+    let about = |ino| Query::Attributes { ino };
+    let touch = |ino| Operation::SetAttributes(SetAttributes::nothing(ino));
+    for query in [read(), list(), about(file), about(below)] {
+        assert_eq!(
+            fixture.ask_squashed(query.clone()),
+            Err(AccessDenied),
+            "{query:?}"
+        );
+    }
+    for operation in [
+        write(file),
+        touch(file),
+        create(below, "new"),
+        unlink(below, "file"),
+        set_xattr(file, "user.a", Bytes::new()),
+    ] {
+        let outcome = fixture.squashed(operation.clone());
+        assert_eq!(outcome, Err(AccessDenied), "{operation:?}");
+    }
+    // Another name of it is another way.
+    fixture.link(file, ROOT, "here").unwrap();
+    assert!(fixture.ask_squashed(read()).is_ok() && fixture.squashed(write(file)).is_ok());
+    assert_eq!(fixture.ask_squashed(list()), Err(AccessDenied));
+    // Who has it open goes on when it has no name.
+    fixture.unlink(ROOT, "here").unwrap();
+    assert_eq!(fixture.ask_squashed(read()), Err(AccessDenied));
+    fixture.unlink(below, "file").unwrap();
+    assert!(fixture.ask_squashed(read()).is_ok());
+    fixture.dress(closed, 5, 5, 0o711);
+    assert!(fixture.ask_squashed(list()).is_ok());
+}
+
+#[test]
+fn what_the_kernel_takes_away_before_a_write_is_part_of_it() {
+    let mut fixture = Fixture::new();
+    let (_, file) = fixture.place(0o777);
+    let mode = |mode| {
+        Operation::SetAttributes(SetAttributes {
+            mode: Some(Mode::new(mode)),
+            ..SetAttributes::nothing(file)
+        })
+    };
+    let strip = || {
+        Operation::RemoveXattr(RemoveXattr {
+            ino: file,
+            name: b"security.capability"[..].into(),
+        })
+    };
+    fixture.dress(file, 5, 5, 0o6775);
+    assert_eq!(fixture.squashed(mode(0o775)), Err(AccessDenied));
+    assert_eq!(fixture.squashed(strip()), Err(AccessDenied));
+    fixture.dress(file, 5, 5, 0o6777);
+    fixture
+        .set_xattr(file, b"security.capability", &b"value"[..])
+        .unwrap();
+    fixture.squashed(strip()).unwrap();
+    for refused in [0o6666, 0o6777, 0o7777, 0o776] {
+        assert_eq!(
+            fixture.squashed(mode(refused)),
+            Err(NotPermitted),
+            "{refused:o}"
+        );
+    }
+    fixture.squashed(mode(0o2777)).unwrap();
+    fixture.squashed(mode(0o777)).unwrap();
+    assert_eq!(fixture.squashed(mode(0o4777)), Err(NotPermitted));
+}
+
+#[test]
+fn the_time_is_that_of_the_node() {
+    let claimed = Timestamp::new(5, 0).unwrap();
+    let now = Timestamp::new(100, 0).unwrap();
+    let mut touch = Command {
+        request: None,
+        now: claimed,
+        credentials: Credentials::ROOT,
+        squashed: false,
+        operation: Operation::SetAttributes(SetAttributes {
+            atime: Some(claimed),
+            mtime: Timestamp::new(7, 0),
+            ..SetAttributes::nothing(ROOT)
+        }),
+    };
+    touch.squash(user(WHO, &[]), now);
+    assert_eq!(
+        (touch.now, touch.credentials.uid, touch.squashed),
+        (now, WHO, true)
+    );
+    let Operation::SetAttributes(set) = &touch.operation else {
+        panic!("{touch:?}");
+    };
+    assert_eq!((set.atime, set.mtime), (Some(now), Timestamp::new(7, 0)));
+    let mut open = Command {
+        operation: open_session(),
+        now: claimed,
+        ..touch
+    };
+    open.squash(user(WHO, &[]), now);
+    assert_eq!(open.now, claimed);
+    // Nobody chooses the time of a change.
+    let mut fixture = Fixture::new();
+    let own = fixture.create(ROOT, "own");
+    fixture.dress(own, WHO, WHO, 0o600);
+    let past = Operation::SetAttributes(SetAttributes {
+        ctime: Some(claimed),
+        ..SetAttributes::nothing(own)
+    });
+    assert_eq!(fixture.squashed(past), Err(NotPermitted));
 }

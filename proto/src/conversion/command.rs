@@ -25,14 +25,33 @@ pub fn encode_command(command: &Command) -> Bytes {
         now: Some(encode_time(command.now)),
         credentials: Some(encode_credentials(&command.credentials)),
         operation: Some(encode_operation(&command.operation)),
-        squashed: command.squashed,
     };
-    message.encode_to_vec().into()
+    let bytes: Bytes = message.encode_to_vec().into();
+    if !command.squashed {
+        return bytes;
+    }
+    let squashed = wire::Command {
+        operation: Some(WireOperation::Squashed(wire::SquashedCommand {
+            command: bytes,
+        })),
+        ..wire::Command::default()
+    };
+    squashed.encode_to_vec().into()
 }
 
 /// A command from its bytes. The data of a write is a part of these bytes, not a copy.
 pub fn decode_command(bytes: Bytes) -> Result<Command, Malformed> {
     let message = wire::Command::decode(bytes)?;
+    let Some(WireOperation::Squashed(squashed)) = message.operation else {
+        return decode(message);
+    };
+    Ok(Command {
+        squashed: true,
+        ..decode(wire::Command::decode(squashed.command)?)?
+    })
+}
+
+fn decode(message: wire::Command) -> Result<Command, Malformed> {
     let operation = message
         .operation
         .ok_or(Malformed::missing("the operation of a command"))?;
@@ -40,7 +59,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, Malformed> {
         request: message.request.map(decode_request),
         now: decode_set_time(message.now, "the time of a command")?,
         credentials: decode_credentials(message.credentials)?,
-        squashed: message.squashed,
+        squashed: false,
         operation: decode_operation(operation)?,
     })
 }
@@ -157,6 +176,12 @@ fn decode_operation(operation: WireOperation) -> Result<Operation, Malformed> {
             term: expire.term,
         }),
         WireOperation::RefusePastTerm(wire::RefusePastTerm {}) => Operation::RefusePastTerm,
+        WireOperation::Squashed(_) => {
+            return Err(Malformed::invalid(
+                "a squashed command",
+                &"another one in it",
+            ));
+        }
         WireOperation::LoadEntries(entries) => Operation::Load(entries.into()),
         WireOperation::FinishLoad(finish) => Operation::Load(finish.try_into()?),
     })

@@ -20,7 +20,6 @@ fn command(operation: Operation) -> wire::Command {
         now: Some(wire::Timestamp::default()),
         credentials: Some(wire::Credentials::default()),
         operation: Some(operation),
-        squashed: false,
     }
 }
 

@@ -140,11 +140,11 @@ impl CallerRights {
         }
     }
 
-    /// Refuses who may not see all names of a volume.
-    pub(crate) fn check_all_names(&self) -> Result<(), Status> {
+    /// Refuses who may not see all that is in a volume.
+    pub(crate) fn check_all(&self) -> Result<(), Status> {
         match self.restricted() {
             Some(rights) if rights.squash.is_some() => Err(Status::permission_denied(format!(
-                "the certificate of client/{} is that of one user, who does not see all names (holdfast pki issue client --squash)",
+                "the certificate of client/{} is that of one user, who does not see everything (holdfast pki issue client --squash)",
                 rights.name
             ))),
             Some(_) | None => Ok(()),

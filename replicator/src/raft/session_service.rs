@@ -102,6 +102,7 @@ impl SessionAdmin for SessionService {
         let caller = CallerRights::of(request.extensions());
         let ListLocksRequest { volume, ino, after } = request.into_inner();
         caller.check_sight(&volume)?;
+        caller.check_all()?;
         let (_, machine) = self.open(&volume).await?;
         let query = Query::Locks {
             ino: (ino != 0).then_some(InodeId::new(ino)),
@@ -134,7 +135,7 @@ impl SessionAdmin for SessionService {
         let caller = CallerRights::of(request.extensions());
         let asked = request.into_inner();
         caller.check_sight(&asked.volume)?;
-        caller.check_all_names()?;
+        caller.check_all()?;
         if asked.directories.len() > DIRECTORIES_MAX {
             let message = format!("at most {DIRECTORIES_MAX} directories are located at once");
             return Err(Status::invalid_argument(message));

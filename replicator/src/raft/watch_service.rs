@@ -78,7 +78,7 @@ impl Watch for WatchService {
         let caller = CallerRights::of(request.extensions());
         let asked = request.into_inner();
         caller.check_sight(&asked.volume)?;
-        caller.check_all_names()?;
+        caller.check_all()?;
         if self.registry.options().changes == 0 {
             return Err(Status::failed_precondition(
                 "this node remembers no changes: [node] changes is 0 in its settings",

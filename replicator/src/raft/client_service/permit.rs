@@ -15,6 +15,7 @@ use holdfast_proto::{
 use crate::call::{AnswerBody, CallAnswer};
 use crate::raft::gate::CallerRights;
 use crate::raft::router::Router;
+use crate::raft::runtime::time_of_day;
 use crate::refusal::Refusal;
 use crate::tls::{Rights, Squash};
 
@@ -133,7 +134,7 @@ impl Call {
 
     fn squash(&mut self, squash: Squash) {
         match self {
-            Call::Command(command) => command.squash(squash.credentials()),
+            Call::Command(command) => command.squash(squash.credentials(), time_of_day()),
             Call::Query(query) => *query = query.clone().squashed(squash.credentials()),
             Call::Attend { .. } => {}
         }
