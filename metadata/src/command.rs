@@ -33,29 +33,6 @@ pub struct Command {
     pub operation: Operation,
 }
 
-impl Command {
-    /// Makes it a command of this user at this time, whoever claims to ask and whenever, and has permissions checked where it is
-    /// applied. A session keeps the time it was opened with: by that it knows its own second try.
-    pub fn squash(&mut self, credentials: Credentials, now: Timestamp) {
-        self.credentials = credentials;
-        self.squashed = true;
-        let claimed = self.now;
-        match &mut self.operation {
-            Operation::OpenSession(_) | Operation::CloseSession => return,
-            Operation::Write(write) => write.clear_privileges = true,
-            Operation::SetAttributes(set) => {
-                for time in [&mut set.atime, &mut set.mtime, &mut set.ctime] {
-                    if *time == Some(claimed) {
-                        *time = Some(now);
-                    }
-                }
-            }
-            _ => {}
-        }
-        self.now = now;
-    }
-}
-
 /// One variant an operation; its file in `ops/` has the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {

@@ -91,10 +91,7 @@ fn may_lock(rights: Rights<'_>, set: &SetLock) -> Result<(), Stop> {
     match (set.space, set.mode) {
         (LockSpace::Posix, LockMode::Exclusive) => rights.demand_of_opener(set.ino, WRITE),
         (LockSpace::Posix, LockMode::Shared) => rights.demand_of_opener(set.ino, READ),
-        (LockSpace::Flock, _) => match rights.demand_of_opener(set.ino, WRITE) {
-            Err(Stop::Posix(PosixError::AccessDenied)) => rights.demand_of_reader(set.ino),
-            other => other,
-        },
+        (LockSpace::Flock, _) => rights.demand_of_user(set.ino),
     }
 }
 

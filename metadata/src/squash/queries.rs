@@ -68,15 +68,15 @@ pub(crate) fn answer(
             }
             return Ok(only(*from, queries::answer(view, query)?));
         }
-        // Of all files, wherever they are.
-        Query::Quotas { .. } | Query::Orphans { .. } | Query::Locks { ino: None, .. } => {
+        // Of all files, wherever they are, and of who works with them.
+        Query::Quotas { .. } | Query::Orphans { .. } | Query::Locks { .. } => {
             return Err(PosixError::AccessDenied.into());
         }
         Query::Attributes { ino } | Query::Readlink { ino } | Query::QuotasAround { ino } => {
             may_know(rights, *ino)?;
         }
-        Query::Statistics | Query::Sessions | Query::TestLock(_) | Query::LockTicket { .. } => {}
-        Query::Locks { ino: Some(ino), .. } => may_know(rights, *ino)?,
+        Query::Statistics | Query::Sessions | Query::LockTicket { .. } => {}
+        Query::TestLock(test) => rights.demand_of_user(test.ino)?,
         // Once is enough.
         Query::Squashed { .. } => return Err(PosixError::InvalidArgument.into()),
     }
@@ -100,7 +100,8 @@ fn list(
 ) -> Result<Reply, Stop> {
     rights.demand_of_opener(ino, READ)?;
     let directory = load_inode(rights.view, ino)?;
-    let may_search = rights.is_granted(ino, &directory, EXECUTE)?;
+    let may_search =
+        rights.is_granted(ino, &directory, EXECUTE)? && rights.may_come_to(ino, &directory)?;
     queries::answer(rights.view, &query(with_attributes && may_search))
 }
 
