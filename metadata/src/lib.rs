@@ -23,6 +23,7 @@
 //!         request: None,
 //!         now: Timestamp::default(),
 //!         credentials: Credentials::ROOT,
+//!         squashed: false,
 //!         operation: Operation::Mkdir(Mkdir {
 //!             parent: InodeId::ROOT,
 //!             name: FileName::new(b"etc").unwrap(),
