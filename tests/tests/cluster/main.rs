@@ -15,6 +15,7 @@ mod beside;
 mod copies;
 mod crowd;
 mod dead_mount;
+mod elections;
 mod everyone;
 mod exactly_once;
 mod failover;

@@ -295,3 +295,14 @@ fn an_index_that_is_not_remembered_is_refused() {
     let said = refused(&cluster, &["--volume", "none"]);
     assert!(said.contains("no volume \"none\""), "{said}");
 }
+
+#[test]
+fn a_watch_that_finds_no_leader_waits_for_one() {
+    let mut cluster = Cluster::start(3);
+    let killed = cluster.leader_of(1);
+    cluster.kill(killed);
+    let watch = Watch::start(&cluster, &[]);
+    let client = cluster.client();
+    client.create(InodeId::ROOT, "file").unwrap();
+    assert_eq!(watch.story_until("create /file"), ["create /file"]);
+}

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
@@ -29,6 +29,10 @@ const CLOSED: &str =
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long a node may take to tell how it is.
 const STATUS: Duration = Duration::from_secs(3);
+/// How long there may be no leader before it is an error: an election takes less.
+const ELECTION: Duration = Duration::from_secs(5);
+/// Between two looks for one.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Which cluster a command is about: it may stand anywhere on the command line.
 #[derive(Debug, Args)]
@@ -80,6 +84,8 @@ pub(crate) struct Heard {
 #[derive(Debug)]
 pub(crate) enum Unanswered {
     /// There is none now, or it cannot be reached; later there may be one.
+    NoLeader(anyhow::Error),
+    /// No node can be asked who that is.
     Nobody(anyhow::Error),
     /// It does not want to.
     Refused(tonic::Status),
@@ -157,18 +163,23 @@ impl Cluster {
         .await
     }
 
-    /// The same of any service.
+    /// The same of any service. An election is waited for.
     pub(crate) async fn leading_at<T>(
         &self,
         volume: &str,
         ask: impl AsyncFn(Channel) -> Result<tonic::Response<T>, tonic::Status>,
     ) -> anyhow::Result<T> {
-        self.ask_leader(volume, ask)
-            .await
-            .map_err(|error| match error {
-                Unanswered::Nobody(error) => error,
-                Unanswered::Refused(status) => refused(&status),
-            })
+        let until = Instant::now() + ELECTION;
+        loop {
+            match self.ask_leader(volume, &ask).await {
+                Ok(answer) => return Ok(answer),
+                Err(Unanswered::Refused(status)) => return Err(refused(&status)),
+                Err(Unanswered::NoLeader(_)) if Instant::now() < until => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(Unanswered::NoLeader(error) | Unanswered::Nobody(error)) => return Err(error),
+            }
+        }
     }
 
     /// The same for who asks again.
@@ -195,8 +206,8 @@ impl Cluster {
         if reasons.is_empty() {
             return Err(Unanswered::Nobody(nobody(&heard)));
         }
-        Err(Unanswered::Nobody(anyhow!(
-            "no node leads volume {volume} now, try again: {}",
+        Err(Unanswered::NoLeader(anyhow!(
+            "no node leads volume {volume} now: {}",
             reasons.join("; ")
         )))
     }

@@ -120,6 +120,9 @@ impl Watch<'_> {
     async fn follow(&mut self, subject: &Subject) -> anyhow::Result<()> {
         let mut stream = match self.begin().await {
             Ok(stream) => stream,
+            Err(Unanswered::NoLeader(_)) => {
+                self.find_next(Status::unavailable("no leader")).await?
+            }
             Err(Unanswered::Nobody(error)) => return Err(error),
             Err(Unanswered::Refused(status)) => return Err(ended(&status)),
         };
@@ -188,7 +191,7 @@ impl Watch<'_> {
                     return Err(ended(&status));
                 }
                 Err(Unanswered::Refused(status)) => refused(&status),
-                Err(Unanswered::Nobody(error)) => error,
+                Err(Unanswered::NoLeader(error) | Unanswered::Nobody(error)) => error,
             };
             if !told {
                 writeln!(io::stderr(), "waiting: {reason:#}")?;
