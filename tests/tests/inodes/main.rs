@@ -3,8 +3,11 @@
 //! `make inodes` is ten million; otherwise there are fewer, to be soon done.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cost;
+
 use std::env;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,19 +33,31 @@ const CHANGES: u64 = 16;
 /// The records that are kept and what is under way, and a note of each inode that the kernel knows, until it forgets it.
 const MOUNT_BYTES_MAX: u64 = 384 << 20;
 const NOTE_BYTES: u64 = 96;
+/// With so many it is said what things cost.
+const STAGES: [u32; 3] = [10_000, 1_000_000, 10_000_000];
 /// For the walk of as many as are stated, on a loaded machine.
 const LIMIT: Duration = Duration::from_hours(2);
 
 #[test]
 fn a_node_and_a_mount_with_many_inodes_stay_within_their_memory() {
     let inodes = env::var("INODES").map_or(INODES, |text| text.parse().unwrap());
-    let cluster = Cluster::start(1);
-    let client = cluster.client();
-    timed("made", inodes, || make(&client, inodes / FILES));
-    client.close();
+    let mut cluster = Cluster::start(1);
+    let pages = cluster.serve_pages(1);
+    let mut made = 0;
+    for stage in STAGES.map(|stage| stage.min(inodes)) {
+        let more = made..stage / FILES;
+        if more.is_empty() {
+            continue;
+        }
+        made = more.end;
+        let client = cluster.client();
+        timed("made", more.len() as u32 * FILES, || make(&client, more));
+        client.close();
+        cost::print(&cluster, &pages, made);
+    }
     let mount = cluster.mount(1, "noatime").limit(LIMIT);
     timed("walked", inodes, || {
-        assert_eq!(walk(mount.root()), inodes / FILES * (FILES + 1));
+        assert_eq!(walk(mount.root()), made * (FILES + 1));
     });
     let node = resident_bytes_peak(cluster.node(1).pid()).unwrap();
     let walked = resident_bytes_peak(mount.pid()).unwrap();
@@ -58,6 +73,7 @@ fn a_node_and_a_mount_with_many_inodes_stay_within_their_memory() {
     let most = few(MOUNT_BYTES).min(MOUNT_BYTES_MAX + inodes * NOTE_BYTES);
     assert!(walked < most, "the mount had {} MiB", walked >> 20);
     mount.unmount();
+    cost::print_restart(&mut cluster);
 }
 
 fn timed(what: &str, inodes: u32, work: impl FnOnce()) {
@@ -68,16 +84,26 @@ fn timed(what: &str, inodes: u32, work: impl FnOnce()) {
     println!("{what}: {inodes} inodes in {seconds:.0} s, {rate:.0} a second");
 }
 
-/// Makes so many directories with their files.
-fn make(client: &Client, directories: u32) {
+fn directory_name(number: u32) -> String {
+    format!("directory{number}")
+}
+
+fn file_name(number: u32) -> String {
+    format!("file{number}")
+}
+
+/// Makes these directories with their files.
+fn make(client: &Client, directories: Range<u32>) {
     thread::scope(|scope| {
         for creator in 0..CREATORS {
+            let share = directories.clone().skip(creator as usize);
+            let share = share.step_by(CREATORS as usize);
             scope.spawn(move || {
-                for directory in (creator..directories).step_by(CREATORS as usize) {
-                    let name = format!("directory{directory}");
+                for directory in share {
+                    let name = directory_name(directory);
                     let directory = client.mkdir(InodeId::ROOT, &name).unwrap();
                     for file in 0..FILES {
-                        client.create(directory, &format!("file{file}")).unwrap();
+                        client.create(directory, &file_name(file)).unwrap();
                     }
                 }
             });
