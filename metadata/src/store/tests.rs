@@ -3,6 +3,8 @@
 #[cfg(feature = "rocksdb")]
 mod checkpoint;
 #[cfg(feature = "rocksdb")]
+mod cold;
+#[cfg(feature = "rocksdb")]
 mod damage;
 #[cfg(feature = "rocksdb")]
 mod no_log;

@@ -1,8 +1,8 @@
 //! How RocksDB is set up, and why.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
-    DataBlockIndexType, LogLevel, Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, DataBlockIndexType, LogLevel, Options,
 };
 
 use super::BLOCKS;
@@ -138,8 +138,14 @@ impl RocksOptions {
         table.set_block_size(8 * 1024);
         table.set_bloom_filter(10.0, false);
         table.set_optimize_filters_for_memory(true);
+        // In parts: the index and filter of a whole table are some MiB. With more tables than the cache has room for, each look
+        // read and checked one as a whole.
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
+        table.set_metadata_block_size(8 * 1024);
         table.set_cache_index_and_filter_blocks(true);
         table.set_cache_index_and_filter_blocks_with_high_priority(true);
+        table.set_pin_top_level_index_and_filter(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
         table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         let mut options = Options::default()
