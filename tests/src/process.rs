@@ -14,6 +14,9 @@ use crate::poll::becomes_true;
 /// How long a daemon that is killed may take to end.
 const KILLED: Duration = Duration::from_secs(5);
 
+/// What the kernel counts the time on processors in, for programs.
+const TICKS_A_SECOND: u64 = 100;
+
 /// How long the threads of a process may take to stop.
 const FROZEN: Duration = Duration::from_secs(20);
 
@@ -35,6 +38,19 @@ pub fn resident_bytes(pid: u32) -> u64 {
 /// Most bytes of memory that the process ever occupied; nothing once it has ended.
 pub fn resident_bytes_peak(pid: u32) -> Option<u64> {
     Some(field(pid, "VmHWM:")? * 1024)
+}
+
+/// Time on processors that the process has had so far.
+pub fn processor_time(pid: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Behind the name and the state, which is the third field.
+    let fields = text.rsplit_once(") ").unwrap().1.split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().unwrap())
+        .sum();
+    Duration::from_millis(ticks * 1000 / TICKS_A_SECOND)
 }
 
 /// The letter of the state of a process: `S` sleeps, `D` waits for a device, `Z` has ended.

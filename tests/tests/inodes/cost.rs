@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_metadata::InodeId;
 use holdfast_tests::random::Random;
-use holdfast_tests::{Client, Cluster, http};
+use holdfast_tests::{Client, Cluster, http, process, wait_until};
 
 use crate::{FILES, directory_name, file_name};
 
@@ -16,8 +16,13 @@ const CLIENTS: u32 = 16;
 /// By each of them.
 const OPERATIONS: u32 = 500;
 
+/// So long it does little when nothing is left to do in the background.
+const MOMENT: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_mins(10);
+
 /// Of a cluster of one node with pages at this address.
 pub(crate) fn print(cluster: &Cluster, pages: &str, directories: u32) {
+    wait_quiet(cluster.node(1).pid());
     let client = cluster.client();
     let creates = creates(&client);
     client.close();
@@ -35,6 +40,20 @@ pub(crate) fn print(cluster: &Cluster, pages: &str, directories: u32) {
     let count = counter(pages, "holdfast_snapshots_built_total");
     let milliseconds = counter(pages, "holdfast_snapshot_build_milliseconds_total");
     println!("until now {count} snapshots took {milliseconds} ms");
+}
+
+/// Tables are merged after they were filled.
+fn wait_quiet(pid: u32) {
+    let look = || (Instant::now(), process::processor_time(pid));
+    let mut begin = look();
+    wait_until("the node is quiet", QUIET, || {
+        if begin.0.elapsed() < MOMENT {
+            return false;
+        }
+        let busy = process::processor_time(pid).saturating_sub(begin.1);
+        begin = look();
+        busy < MOMENT / 10
+    });
 }
 
 /// How many a second; nothing is left of them.
