@@ -88,7 +88,7 @@ pub use query::{Query, SeekTarget, TestLock};
 pub use state_machine::{Applied, Format, StateMachine, load_position};
 pub use store::{Engine, MemoryEngine};
 #[cfg(feature = "rocksdb")]
-pub use store::{ManifestMark, RocksEngine, RocksOptions};
+pub use store::{ManifestMark, RocksEngine, RocksOptions, TableCache};
 pub use types::{
     Amounts, Attributes, Cookie, Credentials, Day, FileKind, FileName, InodeFlags, InodeId,
     LockMode, LockOwner, LockRange, LockSpace, LogIndex, Mode, Owner, OwnerCount, Position,

@@ -18,7 +18,7 @@ use bytes::Bytes;
 pub use memory::MemoryEngine;
 pub use overlay::Overlay;
 #[cfg(feature = "rocksdb")]
-pub use rocks::{ManifestMark, RocksEngine, RocksOptions};
+pub use rocks::{ManifestMark, RocksEngine, RocksOptions, TableCache};
 
 use crate::fault::Fault;
 

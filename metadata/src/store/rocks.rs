@@ -24,7 +24,7 @@ use bytes::Bytes;
 use rocksdb::{ColumnFamily, DB, WriteBatch, WriteOptions};
 
 pub use self::manifest::ManifestMark;
-pub use self::options::RocksOptions;
+pub use self::options::{RocksOptions, TableCache};
 use self::view::RocksView;
 use super::{Batch, Engine};
 use crate::fault::Fault;

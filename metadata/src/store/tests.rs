@@ -65,7 +65,7 @@ fn rocks_engine() -> (super::RocksEngine, tempfile::TempDir) {
 #[cfg(feature = "rocksdb")]
 fn small() -> super::RocksOptions {
     super::RocksOptions {
-        block_cache_bytes: 1024 * 1024,
+        cache: super::TableCache::new(1024 * 1024),
         write_buffer_bytes: 256 * 1024,
         ..super::RocksOptions::default()
     }

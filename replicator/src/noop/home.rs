@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use holdfast_metadata::{Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine};
+use holdfast_metadata::{
+    Fault, Format, LogIndex, RocksEngine, RocksOptions, StateMachine, TableCache,
+};
 use parking_lot::Mutex;
 
 use super::data_directory::{DataDirectory, volume_format};
@@ -145,7 +147,7 @@ const WRITE_BUFFER_PART: u64 = 64;
 
 fn store_options(options: &NoOpOptions) -> RocksOptions {
     RocksOptions {
-        block_cache_bytes: options.cache_bytes,
+        cache: TableCache::new(options.cache_bytes),
         write_buffer_bytes: disk_space::write_buffer_bytes(&options.data, WRITE_BUFFER_PART),
         ..RocksOptions::default()
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use holdfast_metadata::TableCache;
+
 /// What an acknowledged command is safe from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -39,7 +41,7 @@ impl NoOpOptions {
             data: data.into(),
             durability: Durability::default(),
             mountpoint: None,
-            cache_bytes: 256 * 1024 * 1024,
+            cache_bytes: TableCache::BYTES,
             root_uid: nix::unistd::geteuid().as_raw(),
             root_gid: nix::unistd::getegid().as_raw(),
             root_mode: 0o755,

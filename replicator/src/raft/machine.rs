@@ -32,6 +32,7 @@ use holdfast_metadata::catalog::Catalog;
 use holdfast_metadata::store::View;
 use holdfast_metadata::{
     Digest, Engine, Fault, Format, LogIndex, News, RocksEngine, RocksOptions, StateMachine,
+    TableCache,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, watch};
@@ -69,11 +70,12 @@ pub(crate) enum GroupKind {
 }
 
 impl GroupKind {
-    fn store_options(self, path: &Path) -> RocksOptions {
+    /// With the cache of the node, where there is something to keep.
+    fn store_options(self, path: &Path, cache: &TableCache) -> RocksOptions {
         let small = RocksOptions {
-            block_cache_bytes: MIB,
+            cache: TableCache::new(MIB),
             write_buffer_bytes: MIB,
-            ..RocksOptions::default()
+            write_ahead_log: true,
         };
         match self {
             // All of it is in memory anyway. It is asked which volumes there are before the log is applied again.
@@ -83,9 +85,9 @@ impl GroupKind {
                 ..small
             },
             GroupKind::Volume(_) => RocksOptions {
+                cache: cache.clone(),
                 write_buffer_bytes: disk_space::write_buffer_bytes(path, WRITE_BUFFER_PART),
                 write_ahead_log: false,
-                ..RocksOptions::default()
             },
         }
     }
@@ -176,16 +178,27 @@ struct Live {
 impl GroupStore {
     /// Opens the directory of a group, or makes it. Blocks, for long when the state has to be made from a snapshot.
     pub(crate) fn open(path: &Path, kind: GroupKind, poison: Poison) -> Result<GroupStore, Fault> {
-        GroupStore::open_on(Disk::default(), path, kind, poison)
+        GroupStore::open_on(Disk::default(), TableCache::default(), path, kind, poison)
     }
 
-    pub(in crate::raft) fn open_on(
-        disk: Disk,
+    /// With a cache that others use, too.
+    pub(crate) fn open_with(
+        cache: TableCache,
         path: &Path,
         kind: GroupKind,
         poison: Poison,
     ) -> Result<GroupStore, Fault> {
-        let (directory, mut number) = GroupDirectory::open(path, kind, disk.clone())?;
+        GroupStore::open_on(Disk::default(), cache, path, kind, poison)
+    }
+
+    pub(in crate::raft) fn open_on(
+        disk: Disk,
+        cache: TableCache,
+        path: &Path,
+        kind: GroupKind,
+        poison: Poison,
+    ) -> Result<GroupStore, Fault> {
+        let (directory, mut number) = GroupDirectory::open(path, kind, cache, disk.clone())?;
         let snapshots = Snapshots::open(directory.snapshots(), disk.clone())?;
         let incoming = Incoming::open(
             directory.incoming(),

@@ -58,6 +58,18 @@ fn node(page: &mut Page, registry: &Registry) {
         "",
         registry.disk().refused(),
     );
+    page.gauge(
+        "holdfast_table_cache_bytes",
+        "Memory with what was read of the tables of all volumes.",
+        "",
+        registry.cache().used_bytes() as u64,
+    );
+    page.gauge(
+        "holdfast_table_cache_max_bytes",
+        "What it may be.",
+        "",
+        registry.options().cache_bytes as u64,
+    );
     let failed = registry.failed().len() as u64;
     page.gauge(
         "holdfast_groups_failed",

@@ -27,6 +27,8 @@ pub struct NodeOptions {
     pub reads: ReadMode,
     /// How many changes of each volume it remembers for those who watch.
     pub changes: usize,
+    /// Most memory for what it has read of the tables of all volumes.
+    pub cache_bytes: usize,
     /// A call that takes longer is logged.
     pub slow_operation: Duration,
     /// Its certificates. Without them it neither encrypts nor asks who is there.

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_metadata::Fault;
 use holdfast_metadata::catalog::{CatalogState, VolumeRecord};
+use holdfast_metadata::{Fault, TableCache};
 use holdfast_proto::identity::Identity;
 use openraft::storage::RaftLogStorage;
 use parking_lot::{Mutex, RwLock};
@@ -48,6 +48,8 @@ struct Shared {
     peers: Peers,
     identity: Identity,
     disk: NodeDisk,
+    /// Of all volumes.
+    cache: TableCache,
     groups: RwLock<BTreeMap<GroupId, Arc<Group>>>,
     volumes: RwLock<BTreeMap<u64, Volume>>,
     /// Why groups are not there that should be.
@@ -68,6 +70,7 @@ impl Registry {
     ) -> Registry {
         Registry {
             shared: Arc::new(Shared {
+                cache: TableCache::new(options.cache_bytes),
                 options,
                 directory,
                 log,
@@ -119,6 +122,11 @@ impl Registry {
     /// The log of all groups.
     pub(crate) fn log(&self) -> &LogDatabase {
         &self.shared.log
+    }
+
+    /// What was read of the tables of all volumes.
+    pub(crate) fn cache(&self) -> &TableCache {
+        &self.shared.cache
     }
 
     /// The disk of this node.
@@ -303,7 +311,9 @@ impl Registry {
         let directory = shared.directory.join(id.to_string());
         // A group whose state fails stops alone; the log belongs to all of them.
         let poison = Poison::new();
-        let store = tokio::task::spawn_blocking(move || GroupStore::open(&directory, kind, poison))
+        let cache = shared.cache.clone();
+        let open = move || GroupStore::open_with(cache, &directory, kind, poison);
+        let store = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| super::group::stopping())??;
         store.remember_changes(shared.options.changes);

@@ -90,6 +90,7 @@ impl Nodes {
     pub(crate) fn try_node(&self, id: u64, start: Start) -> Result<Arc<Node>, NodeError> {
         let options = NodeOptions {
             changes: 100,
+            cache_bytes: 8 << 20,
             slow_operation: Duration::from_secs(1),
             tls: None,
             id,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use holdfast_metadata::InodeId;
-use holdfast_tests::cluster::{Client, SETTLED};
+use holdfast_tests::cluster::{Client, ClusterSetup, SETTLED};
 use holdfast_tests::{Cluster, http, wait_until};
 use serde_json::Value;
 
@@ -157,4 +157,15 @@ fn every_alert_says_what_it_means_and_what_to_do_and_is_explained() {
             "{name} is not in monitoring.md"
         );
     }
+}
+
+#[test]
+fn the_cache_of_a_node_is_as_large_as_its_settings_say() {
+    let setup = ClusterSetup::default().settings("[node]\ncache_mib = 9\n");
+    let mut cluster = setup.start(1);
+    let address = cluster.serve_pages(1);
+    let page = http::get(&address, "/metrics").unwrap().text;
+    let line = format!("\nholdfast_table_cache_max_bytes {}\n", 9 << 20);
+    assert!(page.contains(&line), "{page}");
+    assert!(page.contains("\nholdfast_table_cache_bytes "), "{page}");
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use holdfast_fs::{AtimePolicy, LockKeeper, MountOptions};
+use holdfast_metadata::TableCache;
 use holdfast_replicator::Durability;
 
 use self::table::{Effect, Known, Scope};
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) mount: MountOptions,
     /// When a change is durable; a cluster knows but one answer, and does not ask.
     pub(crate) durability: Durability,
+    /// Most memory for what was read of a data directory.
+    pub(crate) cache_mib: usize,
     /// How long an operation waits for a cluster; without it as long as it takes.
     pub(crate) soft: Option<Duration>,
     /// Which certificates to show to a cluster.
@@ -64,6 +67,14 @@ pub(crate) enum OptionError {
         value: String,
         /// What it takes.
         expected: &'static str,
+    },
+    /// The nodes of a cluster have the data.
+    #[error(
+        "mount option {name:?} is for a data directory: nodes of a cluster have settings of their own (holdfast help serve)"
+    )]
+    OnlyForDataDirectories {
+        /// The name.
+        name: String,
     },
     /// A data directory is always there.
     #[error(
@@ -114,6 +125,7 @@ impl Settings {
                 ..defaults
             },
             durability: Durability::Fsync,
+            cache_mib: TableCache::BYTES >> 20,
             soft: None,
             tls: None,
             log: LogSettings::default(),
@@ -164,7 +176,10 @@ impl Settings {
             Scope::Cluster if kind == TreeKind::Data && !self.remount => {
                 return Err(OptionError::OnlyForClusters { name: name.into() });
             }
-            Scope::Daemon | Scope::Cluster | Scope::Others | Scope::RemountOnly => {}
+            Scope::Data if kind == TreeKind::Cluster && !self.remount => {
+                return Err(OptionError::OnlyForDataDirectories { name: name.into() });
+            }
+            Scope::Daemon | Scope::Cluster | Scope::Data | Scope::Others | Scope::RemountOnly => {}
         }
         match (&known.effect, value.unwrap_or_default()) {
             (Effect::Nothing, _) => Ok(()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use holdfast_metadata::TableCache;
 use holdfast_replicator::{ReadMode, SnapshotOptions, Timing};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ const SLOW_OPERATION_MS: u64 = 1000;
 /// Changes of a volume that are remembered for those who watch.
 const CHANGES: usize = 65_536;
 const CHANGES_MAX: usize = 1 << 24;
+/// Less is not enough for the indexes of few tables.
+const CACHE_MIB_MIN: usize = 8;
+const CACHE_MIB_MAX: usize = 1 << 20;
 
 /// A leader must be replaced well within a session lease.
 const LEASE_ELECTIONS: u32 = 4;
@@ -51,6 +55,7 @@ pub(crate) struct NodeConfig {
     pub(crate) log: LogSettings,
     pub(crate) slow_operation: Duration,
     pub(crate) changes: usize,
+    pub(crate) cache_mib: usize,
 }
 
 /// How reads are made linearizable, as it is typed.
@@ -112,6 +117,8 @@ struct NodeSection {
     slow_operation_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_mib: Option<usize>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -197,6 +204,7 @@ impl NodeConfig {
         let (cluster, timing) = (cluster.unwrap_or_default(), timing.unwrap_or_default());
         let snapshots = snapshots.unwrap_or_default();
         let arguments_say = arguments.bootstrap || !arguments.join.is_empty();
+        let slow_operation_ms = node.slow_operation_ms.unwrap_or(SLOW_OPERATION_MS);
         let config = NodeConfig {
             id: arguments.id.or(node.id),
             data: arguments.data.clone().or(node.data),
@@ -238,10 +246,9 @@ impl NodeConfig {
                 spacing: Duration::from_secs(snapshots.spacing_seconds),
                 keep: snapshots.keep,
             },
-            slow_operation: Duration::from_millis(
-                node.slow_operation_ms.unwrap_or(SLOW_OPERATION_MS),
-            ),
+            slow_operation: Duration::from_millis(slow_operation_ms),
             changes: node.changes.unwrap_or(CHANGES),
+            cache_mib: node.cache_mib.unwrap_or(TableCache::BYTES >> 20),
             log: arguments.log.clone().or(log.unwrap_or_default()),
         };
         config.check()?;
@@ -252,6 +259,10 @@ impl NodeConfig {
         ensure!(
             self.changes <= CHANGES_MAX,
             "[node] changes is at most {CHANGES_MAX}: all of them are in memory"
+        );
+        ensure!(
+            (CACHE_MIB_MIN..=CACHE_MIB_MAX).contains(&self.cache_mib),
+            "[node] cache_mib is from {CACHE_MIB_MIN} to {CACHE_MIB_MAX}"
         );
         let Timing {
             heartbeat,
@@ -315,6 +326,7 @@ impl NodeConfig {
                 insecure_no_tls: Some(self.insecure_no_tls),
                 slow_operation_ms: Some(self.slow_operation.as_millis() as u64),
                 changes: Some(self.changes),
+                cache_mib: Some(self.cache_mib),
             },
             cluster: Some(ClusterSection {
                 bootstrap: self.bootstrap,
@@ -376,6 +388,7 @@ impl NodeSection {
             || self.insecure_no_tls.is_some()
             || self.slow_operation_ms.is_some()
             || self.changes.is_some()
+            || self.cache_mib.is_some()
     }
 }
 

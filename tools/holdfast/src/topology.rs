@@ -141,6 +141,7 @@ fn open(
     let options = NoOpOptions {
         durability: plan.settings.durability,
         mountpoint: Some(plan.mountpoint.clone()),
+        cache_bytes: plan.settings.cache_mib << 20,
         ..NoOpOptions::new(data.to_owned())
     };
     let open = || NoOpReplicator::open(options.clone());

@@ -1,5 +1,7 @@
 //! How RocksDB is set up, and why.
 
+use std::fmt;
+
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
     DBRecoveryMode, DataBlockIndexType, LogLevel, Options,
@@ -37,11 +39,45 @@ const DELETION_WINDOW_KEYS: usize = 1024;
 /// (RocksDB's C interface has this, too, only as text).
 const NO_FLUSH_AT_THE_END: &str = "avoid_flush_during_shutdown=true";
 
+/// Memory for what was read of tables. Its clones are the same memory, for several engines.
+#[derive(Clone)]
+pub struct TableCache(Cache);
+
+impl TableCache {
+    /// Of an engine that is told nothing else.
+    pub const BYTES: usize = 256 * MIB;
+
+    /// Nothing is in it yet, and so much may be.
+    pub fn new(bytes: usize) -> TableCache {
+        TableCache(Cache::new_lru_cache(bytes))
+    }
+
+    /// How much is in it.
+    pub fn used_bytes(&self) -> usize {
+        self.0.get_usage()
+    }
+}
+
+impl Default for TableCache {
+    fn default() -> TableCache {
+        TableCache::new(TableCache::BYTES)
+    }
+}
+
+impl fmt::Debug for TableCache {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("TableCache")
+            .field(&self.used_bytes())
+            .finish()
+    }
+}
+
 /// How much memory and disk the engine may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RocksOptions {
-    /// Memory for tables that were read, shared by all column families.
-    pub block_cache_bytes: usize,
+    /// Shared by all column families, and with whoever else has a clone of it.
+    pub cache: TableCache,
     /// Size at which the memory table of a column family is written to disk. The write-ahead log and
     /// what must be written when space is short grow with it.
     pub write_buffer_bytes: usize,
@@ -54,7 +90,7 @@ pub struct RocksOptions {
 impl Default for RocksOptions {
     fn default() -> RocksOptions {
         RocksOptions {
-            block_cache_bytes: 256 * MIB,
+            cache: TableCache::default(),
             write_buffer_bytes: 64 * MIB,
             write_ahead_log: true,
         }
@@ -97,13 +133,13 @@ impl RocksOptions {
 
     /// Of both column families.
     pub(super) fn families(&self) -> Vec<ColumnFamilyDescriptor> {
-        let cache = Cache::new_lru_cache(self.block_cache_bytes);
+        let cache = &self.cache.0;
         vec![
             ColumnFamilyDescriptor::new(
                 rocksdb::DEFAULT_COLUMN_FAMILY_NAME,
-                self.records_family(&cache),
+                self.records_family(cache),
             ),
-            ColumnFamilyDescriptor::new(BLOCKS, self.blocks_family(&cache)),
+            ColumnFamilyDescriptor::new(BLOCKS, self.blocks_family(cache)),
         ]
     }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use holdfast_metadata::{Engine, Fault, RocksEngine};
+use holdfast_metadata::{Engine, Fault, RocksEngine, TableCache};
 
 use super::disk::Disk;
 use super::position::AppliedState;
@@ -27,6 +27,8 @@ const STATE: &str = "state-";
 pub(super) struct GroupDirectory {
     path: PathBuf,
     kind: GroupKind,
+    /// Of the node.
+    cache: TableCache,
     disk: Disk,
 }
 
@@ -39,6 +41,8 @@ pub(in crate::raft) fn live_state(path: &Path) -> Result<Option<PathBuf>, Fault>
     let directory = GroupDirectory {
         path: path.to_owned(),
         kind: GroupKind::Catalog,
+        // Nothing is opened.
+        cache: TableCache::new(0),
         disk: Disk::default(),
     };
     let current = directory.read_current()?;
@@ -50,11 +54,13 @@ impl GroupDirectory {
     pub(super) fn open(
         path: &Path,
         kind: GroupKind,
+        cache: TableCache,
         disk: Disk,
     ) -> Result<(GroupDirectory, StateNumber), Fault> {
         let directory = GroupDirectory {
             path: path.to_owned(),
             kind,
+            cache,
             disk,
         };
         let failed = |error: io::Error| io_fault(&path.display().to_string(), &error);
@@ -91,7 +97,7 @@ impl GroupDirectory {
     /// shortens because the state is ahead of it does not hold what the state could still lose.
     pub(super) fn open_machine(&self, number: StateNumber) -> Result<Machine, Fault> {
         let path = self.state(number);
-        let engine = RocksEngine::open(&path, &self.kind.store_options(&path))?;
+        let engine = RocksEngine::open(&path, &self.kind.store_options(&path, &self.cache))?;
         let machine = Machine::open(engine, self.kind)?;
         machine.engine().sync()?;
         Ok(machine)
@@ -166,7 +172,7 @@ impl GroupDirectory {
         self.disk.remove(&path).map_err(failed)?;
         // RocksDB and the machine sync what they write.
         let created = self.disk.database(&path, || {
-            let engine = RocksEngine::create(&path, &self.kind.store_options(&path));
+            let engine = RocksEngine::create(&path, &self.kind.store_options(&path, &self.cache));
             Ok(engine.and_then(|engine| Machine::open(engine, self.kind)?.engine().sync()))
         });
         created.map_err(failed)??;

@@ -53,6 +53,7 @@ fn open_log(path: &Path) -> (LogDatabase, GroupLog) {
 fn options(data: &Path) -> NodeOptions {
     NodeOptions {
         changes: 100,
+        cache_bytes: 8 << 20,
         slow_operation: Duration::from_secs(1),
         tls: None,
         id: 1,

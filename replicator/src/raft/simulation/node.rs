@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use holdfast_metadata::catalog::{ReplicationMode, VolumeRecord};
-use holdfast_metadata::{Format, Timestamp};
+use holdfast_metadata::{Format, TableCache, Timestamp};
 use openraft::async_runtime::WatchReceiver;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -250,6 +250,7 @@ impl Boot {
         let votes_from = Instant::now() + TIMING.election_max;
         let options = NodeOptions {
             changes: 100,
+            cache_bytes: 8 << 20,
             slow_operation: Duration::from_secs(1),
             tls: None,
             id: self.id,
@@ -263,7 +264,13 @@ impl Boot {
             program: "simulation",
         };
         let kind = GroupKind::Volume(FORMAT);
-        let store = GroupStore::open_on(self.disk, &self.directory, kind, Poison::new());
+        let store = GroupStore::open_on(
+            self.disk,
+            TableCache::default(),
+            &self.directory,
+            kind,
+            Poison::new(),
+        );
         let store = store.map_err(|fault| fault.to_string())?;
         let disk = NodeDisk::new(&self.directory);
         let mut log = SimulatedLog::open(self.platter, self.witness);

@@ -116,6 +116,7 @@ impl Scene {
 fn options(directory: &TempDir) -> NodeOptions {
     NodeOptions {
         changes: 100,
+        cache_bytes: 8 << 20,
         slow_operation: Duration::ZERO,
         tls: None,
         id: 1,

@@ -280,6 +280,7 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         reads: config.reads.into(),
         slow_operation: config.slow_operation,
         changes: config.changes,
+        cache_bytes: config.cache_mib << 20,
         tls: tls_arguments::open(config.tls.as_deref())?,
         program: version::NUMBER,
     })

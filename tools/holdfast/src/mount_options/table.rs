@@ -61,6 +61,8 @@ pub(super) enum Scope {
     Daemon,
     /// The daemon, if the tree is in a cluster.
     Cluster,
+    /// The daemon, if the tree is in a data directory.
+    Data,
     /// Somebody else: mount(8), systemd, the reader of fstab.
     Others,
     /// Shown by the kernel in the mount table, from where mount(8) passes it on at a remount.
@@ -289,6 +291,23 @@ const KNOWN: &[Known] = &[
             Some(())
         },
     ),
+    Known {
+        scope: Scope::Data,
+        ..valued(
+            "cache",
+            Value {
+                placeholder: "MIB",
+                expected: "a number of MiB from 8 to 1048576",
+            },
+            "most memory for what was read of the data directory, in MiB (default: 256; not for a \
+             cluster, whose nodes have a setting)",
+            |s, value| {
+                let mib = value.parse().ok();
+                s.cache_mib = mib.filter(|mib| (8..=1 << 20).contains(mib))?;
+                Some(())
+            },
+        )
+    },
     valued(
         "slow_operation",
         SECONDS,

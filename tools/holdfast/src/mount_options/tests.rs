@@ -211,6 +211,22 @@ fn what_only_a_cluster_understands_is_refused_elsewhere() {
 }
 
 #[test]
+fn the_memory_for_tables_is_an_option_of_a_data_directory() {
+    assert_eq!(parse("").cache_mib, 256);
+    assert_eq!(parse("cache=64").cache_mib, 64);
+    for wrong in ["cache=7", "cache=1048577", "cache=much"] {
+        assert!(
+            matches!(error(wrong), OptionError::BadValue { .. }),
+            "{wrong}"
+        );
+    }
+    let refused = Settings::parse(TreeKind::Cluster, ["cache=64"]).unwrap_err();
+    let refused = refused.to_string();
+    assert!(refused.contains("is for a data directory"), "{refused}");
+    parse("remount,cache=64");
+}
+
+#[test]
 fn options_of_a_data_directory_are_accepted_in_a_cluster_where_they_hold_anyway() {
     in_a_cluster("sync=commit,sync,dirsync,defaults,_netdev,noatime");
 }

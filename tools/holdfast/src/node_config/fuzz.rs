@@ -14,7 +14,7 @@ const CASES: u64 = 6000;
 /// Together they say everything that can be said.
 const FILES: [&str; 6] = [
     "[node]\nid = 3\ndata = \"/d\"\nlisten = \"127.0.0.1:1\"\nadvertise = \"a:1\"\nmetrics = \"127.0.0.1:9\"\n\
-     mount = [\"/m\", \"/n\"]\ninsecure_no_tls = false\nslow_operation_ms = 50\nchanges = 9\n",
+     mount = [\"/m\", \"/n\"]\ninsecure_no_tls = false\nslow_operation_ms = 50\nchanges = 9\ncache_mib = 64\n",
     "[cluster]\nbootstrap = false\njoin = [\"a:1\", \"b:2\"]\nas_learner = true\nreads = \"lease\"\n",
     "[tls]\ndirectory = \"/t\"\n",
     "[timing]\nheartbeat_ms = 100\nelection_min_ms = 500\nelection_max_ms = 1000\nsession_lease_ms = 10000\n",

@@ -59,6 +59,22 @@ fn an_unknown_setting_is_refused_by_name() {
 }
 
 #[test]
+fn the_cache_has_a_size_that_helps_and_that_can_be_meant() {
+    let of = |mib: &str| {
+        gather(
+            &[],
+            Some(&format!("[node]\ncache_mib = {mib}\n[cluster]\n")),
+        )
+    };
+    assert_eq!(gather(&[], None).unwrap().cache_mib, 256);
+    assert_eq!(of("8").unwrap().cache_mib, 8);
+    for wrong in ["7", "1048577"] {
+        let error = of(wrong).unwrap_err().to_string();
+        assert!(error.contains("from 8 to 1048576"), "{error}");
+    }
+}
+
+#[test]
 fn timing_that_cannot_work_is_refused() {
     let error = gather(&[], Some("[timing]\nheartbeat_ms = 400\n")).unwrap_err();
     assert!(error.to_string().contains("heartbeat (400 ms)"));

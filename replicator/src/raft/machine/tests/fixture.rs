@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use holdfast_metadata::{
     Command, Cookie, Credentials, FileName, Format, InodeId, Mkdir, Mode, Operation, Query, Reply,
-    Timestamp,
+    TableCache, Timestamp,
 };
 use openraft::EntryPayload;
 use openraft::storage::{RaftSnapshotBuilder, RaftStateMachine};
@@ -34,7 +34,14 @@ pub(in crate::raft) fn open(path: &Path) -> GroupStore {
 }
 
 pub(in crate::raft) fn open_on(disk: &Disk, path: &Path) -> io::Result<GroupStore> {
-    GroupStore::open_on(disk.clone(), path, VOLUME, Poison::new()).map_err(io::Error::other)
+    GroupStore::open_on(
+        disk.clone(),
+        TableCache::default(),
+        path,
+        VOLUME,
+        Poison::new(),
+    )
+    .map_err(io::Error::other)
 }
 
 pub(in crate::raft) fn log_id(index: u64) -> LogId {
