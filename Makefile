@@ -63,7 +63,7 @@ install-built:
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.holdfast
 	ln -sf $(PREFIX)/bin/holdfast $(DESTDIR)/sbin/mount.fuse.holdfast
 
-# A package of the same for dpkg, in the target directory.
+# A package of the same for dpkg, in the target directory. Not by cargo-deb, which would have a list of the files of its own.
 deb: build deb-built
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)

@@ -27,7 +27,7 @@ pub struct NodeOptions {
     pub reads: ReadMode,
     /// How many changes of each volume it remembers for those who watch.
     pub changes: usize,
-    /// Most memory for what it has read of the tables of all volumes.
+    /// Memory for what it has read of the tables of all volumes; indexes of the newest of them come on top.
     pub cache_bytes: usize,
     /// A call that takes longer is logged.
     pub slow_operation: Duration,

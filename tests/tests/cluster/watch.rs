@@ -26,11 +26,18 @@ impl Watch {
     /// Returns when it has begun.
     #[track_caller]
     fn start(cluster: &Cluster, arguments: &[&str]) -> Watch {
+        let watch = Watch::spawn(cluster, arguments, Stdio::inherit());
+        watch.wait_begun();
+        watch
+    }
+
+    fn spawn(cluster: &Cluster, arguments: &[&str], complaints: Stdio) -> Watch {
         let mut child = Command::new(place::holdfast())
             .args(["watch", "--json"])
             .args(arguments)
             .env("HOLDFAST_CLUSTER", cluster.addresses().join(","))
             .stdout(Stdio::piped())
+            .stderr(complaints)
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -42,11 +49,14 @@ impl Watch {
                 heard.lock().unwrap().push(line);
             }
         });
-        let watch = Watch { child, lines };
+        Watch { child, lines }
+    }
+
+    #[track_caller]
+    fn wait_begun(&self) {
         wait_until("it watches", SETTLED, || {
-            !watch.lines.lock().unwrap().is_empty()
+            !self.lines.lock().unwrap().is_empty()
         });
-        watch
     }
 
     /// What was told so far, without signs of life.
@@ -299,9 +309,17 @@ fn an_index_that_is_not_remembered_is_refused() {
 #[test]
 fn a_watch_that_finds_no_leader_waits_for_one() {
     let mut cluster = Cluster::start(3);
-    let killed = cluster.leader_of(1);
-    cluster.kill(killed);
-    let watch = Watch::start(&cluster, &[]);
+    cluster.kill(1);
+    cluster.kill(2);
+    let said = cluster.scratch().join("said");
+    let complaints = File::create(&said).unwrap();
+    let watch = Watch::spawn(&cluster, &[], complaints.into());
+    wait_until("it waits", SETTLED, || {
+        let said = fs::read_to_string(&said).unwrap();
+        said.contains("waiting: no node leads")
+    });
+    cluster.restart(1);
+    watch.wait_begun();
     let client = cluster.client();
     client.create(InodeId::ROOT, "file").unwrap();
     assert_eq!(watch.story_until("create /file"), ["create /file"]);

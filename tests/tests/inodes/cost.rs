@@ -75,7 +75,7 @@ fn creates(client: &Client) -> f64 {
             });
         }
     });
-    let rate = rate(begin.elapsed());
+    let rate = rate(CLIENTS * OPERATIONS, begin.elapsed());
     for (number, directory) in directories.iter().enumerate() {
         for file in 0..OPERATIONS {
             client.unlink(*directory, &file_name(file)).unwrap();
@@ -92,8 +92,9 @@ fn lookups(client: &Client, directories: u32) -> f64 {
     let mut random = Random::new(u64::from(directories));
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
-    while files.len() < (CLIENTS * OPERATIONS) as usize {
-        let number = random.below(u64::from(directories * FILES)) as u32;
+    let all = directories * FILES;
+    while files.len() < all.min(CLIENTS * OPERATIONS) as usize {
+        let number = random.below(u64::from(all)) as u32;
         if seen.insert(number) {
             let name = directory_name(number / FILES);
             let directory = client.lookup(InodeId::ROOT, &name).unwrap().ino;
@@ -110,11 +111,11 @@ fn lookups(client: &Client, directories: u32) -> f64 {
             });
         }
     });
-    rate(begin.elapsed())
+    rate(files.len() as u32, begin.elapsed())
 }
 
-fn rate(elapsed: Duration) -> f64 {
-    f64::from(CLIENTS * OPERATIONS) / elapsed.as_secs_f64()
+fn rate(operations: u32, elapsed: Duration) -> f64 {
+    f64::from(operations) / elapsed.as_secs_f64()
 }
 
 /// How long a node with so many takes from its start to its first answer.

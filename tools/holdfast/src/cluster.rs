@@ -83,9 +83,9 @@ pub(crate) struct Heard {
 /// Why the leader of a volume has not answered.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
-    /// There is none now, or it cannot be reached; later there may be one.
+    /// Nodes answer, and none of them leads; later one may.
     NoLeader(anyhow::Error),
-    /// No node can be asked who that is.
+    /// No node can be asked.
     Nobody(anyhow::Error),
     /// It does not want to.
     Refused(tonic::Status),

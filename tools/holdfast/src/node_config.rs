@@ -367,6 +367,7 @@ impl NodeConfig {
                 data: self.data.clone(),
                 metrics: self.metrics,
                 mount: self.mount.clone(),
+                cache_mib: Some(self.cache_mib),
                 ..NodeSection::default()
             },
             log: Some(self.log.clone()),
@@ -388,7 +389,6 @@ impl NodeSection {
             || self.insecure_no_tls.is_some()
             || self.slow_operation_ms.is_some()
             || self.changes.is_some()
-            || self.cache_mib.is_some()
     }
 }
 

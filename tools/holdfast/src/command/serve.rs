@@ -35,6 +35,9 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// Settings come from a file (--config), from the environment (`HOLDFAST_ID` and so on) and from flags; later ones win.
 /// Settings that say nothing of a cluster (no cluster section, no number, no address) make a filesystem of this machine
 /// alone: what is in --data appears at --mount, as with `holdfast mount -f --data DIR MOUNTPOINT`.
+///
+/// What is seldom changed is said in the file alone: how much memory and how many changes a node keeps, when it takes snapshots, and when
+/// it believes that a leader is gone. `--check-config` prints all settings, those that hold by default too.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// Number of the node: 1, 2, 3, ...; its own for ever, also after it was removed
@@ -234,7 +237,7 @@ fn alone(config: &NodeConfig) -> anyhow::Result<MountArguments> {
         cluster: Vec::new(),
         volume: None,
         tls: None,
-        options: Vec::new(),
+        options: vec![format!("cache={}", config.cache_mib)],
         foreground: true,
         metrics: config.metrics,
         log: config.log.clone(),

@@ -120,9 +120,7 @@ impl Watch<'_> {
     async fn follow(&mut self, subject: &Subject) -> anyhow::Result<()> {
         let mut stream = match self.begin().await {
             Ok(stream) => stream,
-            Err(Unanswered::NoLeader(_)) => {
-                self.find_next(Status::unavailable("no leader")).await?
-            }
+            Err(Unanswered::NoLeader(_)) => self.find_next().await?,
             Err(Unanswered::Nobody(error)) => return Err(error),
             Err(Unanswered::Refused(status)) => return Err(ended(&status)),
         };
@@ -142,7 +140,10 @@ impl Watch<'_> {
                 Ok(Err(status)) => status,
                 Err(_) => Status::unavailable("the node is silent"),
             };
-            stream = self.find_next(status).await?;
+            if !may_go_on(&status) {
+                return Err(ended(&status));
+            }
+            stream = self.find_next().await?;
         }
     }
 
@@ -173,10 +174,7 @@ impl Watch<'_> {
     }
 
     /// Goes on with another node, as soon as one leads.
-    async fn find_next(&self, lost: Status) -> anyhow::Result<Streaming<WatchPart>> {
-        if !may_go_on(&lost) {
-            return Err(ended(&lost));
-        }
+    async fn find_next(&self) -> anyhow::Result<Streaming<WatchPart>> {
         let mut pause = PAUSE;
         let mut told = false;
         loop {

@@ -19,7 +19,7 @@ const OPTIONS: [&str; 8] = [
     "fsname=\"a,b\",x-systemd.automount,_netdev",
     "locks=cluster,allow_other,defaults",
     "remount,rw,user_id=0,group_id=0,max_read=131072",
-    "entry_timeout=1e18,attr_timeout=nan,threads=2",
+    "entry_timeout=1e18,cache=64,attr_timeout=nan,threads=2",
 ];
 const SOURCES: [&str; 4] = [
     "a:1,b.example:2/home",

@@ -299,8 +299,8 @@ const KNOWN: &[Known] = &[
                 placeholder: "MIB",
                 expected: "a number of MiB from 8 to 1048576",
             },
-            "most memory for what was read of the data directory, in MiB (default: 256; not for a \
-             cluster, whose nodes have a setting)",
+            "memory for what was read of the data directory, in MiB (default: 256; not for a cluster, \
+             whose nodes have a setting); the indexes of its newest tables come on top",
             |s, value| {
                 let mib = value.parse().ok();
                 s.cache_mib = mib.filter(|mib| (8..=1 << 20).contains(mib))?;

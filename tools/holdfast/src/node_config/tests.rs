@@ -82,9 +82,11 @@ fn timing_that_cannot_work_is_refused() {
 
 #[test]
 fn settings_that_say_nothing_of_a_cluster_are_of_this_machine_alone() {
-    let file = "[node]\ndata = \"/d\"\nmount = [\"/m\"]\nmetrics = \"127.0.0.1:9\"\n";
+    let file =
+        "[node]\ndata = \"/d\"\nmount = [\"/m\"]\nmetrics = \"127.0.0.1:9\"\ncache_mib = 64\n";
     let config = gather(&[], Some(file)).unwrap();
     assert!(!config.is_of_cluster);
+    assert_eq!(config.cache_mib, 64);
     assert_eq!(config.mount, [PathBuf::from("/m")]);
     let described = config.describe().unwrap();
     let again = gather(&[], Some(&described)).unwrap();
