@@ -8,7 +8,7 @@ MOUNTPOINT ?= mnt
 DATA ?= .holdfast
 
 BUILD_PACKAGES := g++ libclang1-14 libclang-common-14-dev fuse3
-TEST_PACKAGES := acl attr e2fsprogs iproute2 nftables sqlite3 stress-ng
+TEST_PACKAGES := acl attr e2fsprogs iproute2 nftables openssl sqlite3 stress-ng
 PJDFSTEST := pjdfstest@=0.2.2
 FSX := fsx@=0.3.2
 LLVM_COV := cargo-llvm-cov@=0.6.21

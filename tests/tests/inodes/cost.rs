@@ -15,6 +15,8 @@ use crate::{FILES, directory_name, file_name};
 const CLIENTS: u32 = 16;
 /// By each of them.
 const OPERATIONS: u32 = 500;
+/// Each creates and removes as many.
+pub(crate) const COMMANDS: u32 = CLIENTS * OPERATIONS * 2;
 
 /// So long it does little when nothing is left to do in the background.
 const MOMENT: Duration = Duration::from_secs(2);

@@ -49,6 +49,21 @@ fn whoever_has_no_good_certificate_is_told_what_is_wrong_with_it() {
 }
 
 #[test]
+fn who_offers_only_an_earlier_tls_is_refused() {
+    let scene = Scene::start(1);
+    let hello = |version: &str| {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", version, "-brief", "-alpn", "h2", "-connect"]);
+        command.arg(scene.address(1)).current_dir(scene.admin());
+        run(command.args(["-CAfile", "ca.crt", "-cert", "tls.crt", "-key", "tls.key"]))
+    };
+    assert_says(&hello("-tls1_3").stderr, "Protocol version: TLSv1.3");
+    let refused = hello("-tls1_2");
+    assert_says(&refused.stderr, "protocol version");
+    assert!(!refused.status.success(), "{refused:?}");
+}
+
+#[test]
 fn the_key_of_a_client_that_others_can_read_is_refused() {
     let scratch = place::scratch();
     let pki = another_authority(scratch.path());

@@ -137,3 +137,21 @@ fn quotas_are_set_through_a_mount_whose_certificate_allows_administration() {
         mount.shell("fusermount3 -u -z $M").success();
     }
 }
+
+#[test]
+fn a_certificate_with_fewer_rights_holds_for_a_mount_from_its_next_connection_on() {
+    let scene = Scene::start(1);
+    let client = ["client", "web", "--volumes", "default"];
+    let soon = ["--valid-for", "8s"];
+    let directory = scene.issue(&[&client[..], &soon].concat());
+    let mount = Mount::new(&scene, "a", &tls(&directory));
+    mount.shell("mkdir $M/before").success();
+    // The connection ends with the first certificate.
+    scene.issue(&[&client[..], &["--read-only"]].concat());
+    wait_until("it may only read", NOTICED, || {
+        let made = mount.shell("mkdir $M/after && rmdir $M/after");
+        !made.status.success() && complaint(made).contains("ermission denied")
+    });
+    mount.shell("ls -d $M/before").success();
+    mount.shell("fusermount3 -u -z $M").success();
+}
