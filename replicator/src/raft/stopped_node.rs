@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use holdfast_metadata::catalog::{Catalog, CatalogState};
-use holdfast_metadata::{Fault, RocksEngine};
+use holdfast_metadata::{Engine, Fault, RocksEngine};
 
-use super::machine;
+use super::log::{LogDatabase, LogOptions};
+use super::machine::{self, Machine};
 use super::node_directory::NodeDirectory;
 use super::node_error::NodeError;
+use super::poison::Poison;
 use super::type_config::GroupId;
 
 /// A node that cannot be started while this is there.
@@ -69,6 +71,19 @@ impl StoppedNode {
         }
         volumes.sort_by_key(|volume| volume.number);
         Ok(volumes)
+    }
+
+    /// How many commands of a volume only the log has: a node that was killed applies them at its next start. The log is
+    /// opened as a start would open it.
+    pub fn commands_not_applied(&self, volume: &StoredVolume) -> Result<u64, NodeError> {
+        self.directory.check_log()?;
+        let engine = RocksEngine::open_read_only(&volume.store)?;
+        let applied = Machine::place_of(&engine.view())?;
+        let path = self.directory.log();
+        let log = LogDatabase::open(&path, &LogOptions::on_disk_of(&path), Poison::new())?;
+        Ok(log
+            .group(GroupId(volume.number))?
+            .commands_after(applied.0)?)
     }
 
     /// What the node knew of the cluster when it was stopped.

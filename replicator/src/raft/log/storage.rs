@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures_util::Stream;
 use futures_util::stream;
 use holdfast_metadata::Fault;
+use openraft::EntryPayload;
 use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use tokio::sync::oneshot;
@@ -18,6 +19,9 @@ use super::metrics::add;
 use super::writer::Operation;
 use super::{Shared, io_error};
 use crate::raft::type_config::{Entry, LogId, TypeConfig, Vote};
+
+/// So much is read at once where entries are only counted.
+const COUNTED_BYTES: usize = 1024 * 1024;
 
 /// The log of one group; all clones are the same log.
 #[derive(Clone)]
@@ -47,6 +51,22 @@ impl GroupLog {
     fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let read = self.group.read(&self.shared.database, range, bytes_max);
         read.map_err(|fault| self.failed(&fault))
+    }
+
+    /// How many commands it has after an entry.
+    pub(in crate::raft) fn commands_after(&self, applied: u64) -> Result<u64, Fault> {
+        let mut next = applied + 1;
+        let mut commands = 0;
+        loop {
+            let database = &self.shared.database;
+            let entries = self.group.read(database, next..u64::MAX, COUNTED_BYTES)?;
+            let Some(last) = entries.last() else {
+                return Ok(commands);
+            };
+            next = last.log_id.index + 1;
+            let has_command = |entry: &&Entry| matches!(entry.payload, EntryPayload::Normal(_));
+            commands += entries.iter().filter(has_command).count() as u64;
+        }
     }
 
     /// A log that is damaged stops the node: what else it has lost nobody knows.

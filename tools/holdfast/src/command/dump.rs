@@ -25,7 +25,7 @@ const WRITE_BYTES: usize = 1024 * 1024;
 /// Of a cluster: `holdfast dump --cluster HOST:PORT VOLUME FILE`. The volume stays in use meanwhile; the dump shows it as it
 /// was at one moment, with everything that was acknowledged before the command began. Of a data directory that is not
 /// mounted: `holdfast dump --data DIR FILE`; of that of a node that does not run: `holdfast dump --data DIR VOLUME FILE`,
-/// which lacks what only the log of the node has.
+/// which is refused while its log has changes that are not applied (--without-log leaves them out).
 ///
 /// The dump has names, attributes, access lists and content; not who has the volume mounted, locks, and files that are open but
 /// have no name any more. FILE appears when all of it is there. With "-" the dump goes to standard output.
@@ -38,6 +38,10 @@ pub(crate) struct DumpArguments {
     /// A data directory that is not in use, instead of a cluster
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+
+    /// Leave out changes that only the log of the node has
+    #[arg(long, requires = "data")]
+    pub(crate) without_log: bool,
 
     /// The volume of the cluster, or of the node
     pub(crate) volume: Option<String>,
@@ -72,7 +76,7 @@ pub(crate) fn run(arguments: &DumpArguments) -> anyhow::Result<()> {
         Some(Unfinished::create(&arguments.file)?)
     };
     let source = match (&arguments.data, &arguments.volume) {
-        (Some(data), volume) => directory::open(data, volume.as_deref())?,
+        (Some(data), volume) => directory::open(data, volume.as_deref(), arguments.without_log)?,
         (None, Some(volume)) => remote::open(&arguments.cluster, volume)?,
         (None, None) => bail!("which volume? Say holdfast dump VOLUME FILE, or --data DIR"),
     };

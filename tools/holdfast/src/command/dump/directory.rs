@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use holdfast_metadata::dump::Filesystem;
 use holdfast_metadata::snapshot;
 use holdfast_metadata::{Engine, RocksEngine};
-use holdfast_replicator::{DataDirectory, StoppedNode};
+use holdfast_replicator::{DataDirectory, StoppedNode, StoredVolume};
 
 use super::Source;
 use crate::{data_path, takeover};
@@ -23,10 +23,10 @@ struct Size {
     allocated: u64,
 }
 
-pub(super) fn open(data: &Path, volume: Option<&str>) -> anyhow::Result<Source> {
+pub(super) fn open(data: &Path, volume: Option<&str>, without_log: bool) -> anyhow::Result<Source> {
     let cannot = || format!("cannot dump {}", data.display());
     let path = data_path::resolve(data).with_context(cannot)?;
-    let (held, store) = hold(&path, volume).with_context(cannot)?;
+    let (held, store) = hold(&path, volume, without_log).with_context(cannot)?;
     let (input, output) = io::pipe().with_context(cannot)?;
     let (sizes, size) = mpsc::channel();
     let writing = thread::spawn(move || {
@@ -53,10 +53,13 @@ pub(super) fn open(data: &Path, volume: Option<&str>) -> anyhow::Result<Source> 
 }
 
 /// The store to be read.
-fn hold(path: &Path, volume: Option<&str>) -> anyhow::Result<(Held, PathBuf)> {
+fn hold(path: &Path, volume: Option<&str>, without_log: bool) -> anyhow::Result<(Held, PathBuf)> {
     if let Some(node) = StoppedNode::open(path)? {
-        let store = of_node(&node, volume)?;
-        return Ok((Box::new(node), store));
+        let volume = of_node(&node, volume)?;
+        if !without_log {
+            check_applied(&node, &volume)?;
+        }
+        return Ok((Box::new(node), volume.store));
     }
     if let Some(volume) = volume {
         bail!("it has one volume, and no {volume:?}: say holdfast dump --data DIR FILE");
@@ -68,7 +71,21 @@ fn hold(path: &Path, volume: Option<&str>) -> anyhow::Result<(Held, PathBuf)> {
     Ok((Box::new(directory), store))
 }
 
-fn of_node(node: &StoppedNode, volume: Option<&str>) -> anyhow::Result<PathBuf> {
+/// A dump shows what is applied, and of a node that was killed that may be little.
+fn check_applied(node: &StoppedNode, volume: &StoredVolume) -> anyhow::Result<()> {
+    let missing = node.commands_not_applied(volume).context(
+        "what the log of the node has besides cannot be told; to dump without it: --without-log",
+    )?;
+    ensure!(
+        missing == 0,
+        "{missing} changes are only in the log of the node, and would not be in the dump: start the node as it always was, \
+         so that it applies what it knows to be committed, stop it with SIGTERM and dump then. To leave out what its log has besides: \
+         --without-log"
+    );
+    Ok(())
+}
+
+fn of_node(node: &StoppedNode, volume: Option<&str>) -> anyhow::Result<StoredVolume> {
     let volumes = node.volumes()?;
     let names: Vec<String> = volumes
         .iter()
@@ -91,7 +108,7 @@ fn of_node(node: &StoppedNode, volume: Option<&str>) -> anyhow::Result<PathBuf> 
             names.join(", ")
         )
     })?;
-    Ok(found.store.clone())
+    Ok(found.clone())
 }
 
 fn write(store: &Path, sizes: &mpsc::Sender<Size>, output: impl Write) -> anyhow::Result<()> {
