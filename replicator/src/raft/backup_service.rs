@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status};
 
+use super::gate::CallerRights;
 use super::machine::Machine;
 use super::registry::Registry;
 use super::volume_service::{find_volume, refused};
@@ -72,7 +73,11 @@ impl Backup for BackupService {
         request: Request<DumpRequest>,
     ) -> Result<Response<Self::DumpStream>, Status> {
         self.identity.check(request.metadata())?;
+        let rights = CallerRights::of(request.extensions());
         let name = request.into_inner().volume;
+        rights.check_sight(&name)?;
+        // Who may mount the volume reads everything in it as root; one user does not.
+        rights.check_all()?;
         let volume = find_volume(&self.registry, &name)?;
         let machine = volume.group().read().await.map_err(refused)?;
         if !volume.is_whole() {

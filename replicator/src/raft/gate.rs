@@ -6,7 +6,7 @@
 
 use holdfast_proto::identity::NODE_HEADER;
 use holdfast_proto::{
-    admin_server, client_server, raft_server, session_admin_server, watch_server,
+    admin_server, backup_server, client_server, raft_server, session_admin_server, watch_server,
 };
 use tonic::Status;
 use tonic::codegen::http;
@@ -55,6 +55,7 @@ fn circle(service: &str, method: &str) -> Circle {
         | (admin_server::SERVICE_NAME, "Join" | "ProposeCatalog") => Circle::Nodes,
         (client_server::SERVICE_NAME, "OpenVolume" | "Call")
         | (watch_server::SERVICE_NAME, "Watch")
+        | (backup_server::SERVICE_NAME, "Dump")
         | (admin_server::SERVICE_NAME, "Status" | "ListVolumes")
         | (
             session_admin_server::SERVICE_NAME,

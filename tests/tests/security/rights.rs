@@ -87,6 +87,32 @@ fn a_client_does_what_its_certificate_says_and_nothing_else() {
 }
 
 #[test]
+fn a_dump_is_for_who_may_read_everything_in_the_volume() {
+    let scene = Scene::start(1);
+    let admin = scene.admin();
+    let create = ["volume", "create", "home"];
+    scene.holdfast(&create, Some(&admin)).success();
+    let backup = scene.issue(&["client", "backup", "--volumes", "home", "--read-only"]);
+    let one_user = ["client", "web", "--volumes", "*", "--squash", "1000:1000"];
+    let one_user = scene.issue(&one_user);
+    let dumped = |volume: &str, file: &str, tls: &Path| {
+        let file = scene.scratch().join(file);
+        scene.holdfast(&["dump", volume, file.to_str().unwrap()], Some(tls))
+    };
+    dumped("home", "by-reader", &backup).success();
+    dumped("default", "by-admin", &admin).success();
+    let told = complaint(dumped("default", "by-stranger", &backup));
+    assert_says(&told, "client/backup gives no right to volume \"default\"");
+    let told = complaint(dumped("home", "by-one-user", &one_user));
+    assert_says(&told, "who does not see everything");
+    let file = scene.scratch().join("by-reader");
+    let load = ["load", "copy", file.to_str().unwrap()];
+    let told = complaint(scene.holdfast(&load, Some(&backup)));
+    assert_says(&told, "does not allow administration");
+    scene.holdfast(&load, Some(&admin)).success();
+}
+
+#[test]
 fn a_check_of_the_cluster_is_for_administrators() {
     let scene = Scene::start(1);
     let user = scene.issue(&["client", "alice", "--volumes", "*"]);
