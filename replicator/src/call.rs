@@ -9,6 +9,7 @@
 mod here;
 mod incoming;
 mod kept;
+mod limits;
 mod outgoing;
 mod queue;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use tonic::transport::Channel;
 pub(crate) use self::here::{Here, HereNode};
 pub(crate) use self::incoming::describe;
 pub(crate) use self::kept::{Kept, Moment};
+pub use self::limits::CallLimits;
 use self::outgoing::Outgoing;
 use self::queue::Queue;
 pub(crate) use self::transport::{CONNECT_MAX, transport};
@@ -117,8 +119,12 @@ impl Drop for Wire {
 
 impl CallStream {
     /// Opens a stream. Runs inside a tokio runtime, which then carries it; calls need none.
-    pub(crate) async fn open(channel: Channel, identity: &Identity) -> Result<CallStream, Refusal> {
-        let queue = Arc::new(Queue::new());
+    pub(crate) async fn open(
+        channel: Channel,
+        identity: &Identity,
+        limits: CallLimits,
+    ) -> Result<CallStream, Refusal> {
+        let queue = Arc::new(Queue::new(limits));
         let mut request = Request::new(Outgoing::new(Arc::clone(&queue)));
         identity.attach(request.metadata_mut());
         let mut client = ClientClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
@@ -128,7 +134,7 @@ impl CallStream {
                 reason: describe(&status),
             })?
             .into_inner();
-        let kept = Arc::<Kept>::default();
+        let kept = Arc::new(Kept::new(limits.records));
         let nodes = Arc::<Mutex<Vec<Endpoint>>>::default();
         let (to_queue, to_kept) = (Arc::clone(&queue), Arc::clone(&kept));
         let reader = incoming::read(answers, to_queue, to_kept, Arc::clone(&nodes));

@@ -21,6 +21,7 @@ pub mod testing;
 mod tls;
 mod watermark;
 
+pub use call::CallLimits;
 pub use error::ReplicateError;
 pub use fault_point::FaultPoint;
 pub use formats::{FormatVersion, format_versions};
@@ -32,7 +33,7 @@ pub use raft::fuzz;
 #[cfg(feature = "testing")]
 pub use raft::{BareGroup, BareLog, BareLogId, BareSnapshot, BareStore};
 pub use raft::{
-    Event, FIRST_VOLUME, Load, Neighbour, Node, NodeError, NodeOptions, Observer, Overview,
+    Event, FIRST_VOLUME, Limits, Load, Neighbour, Node, NodeError, NodeOptions, Observer, Overview,
     ReadMode, Recovery, Sample, Silence, SnapshotOptions, Start, StoppedNode, StoredVolume,
     SurveyedGroup, SurveyedLog, Timing, VolumeMounts,
 };

@@ -23,9 +23,11 @@ mod gate;
 mod group;
 mod health;
 mod histogram;
+mod limits;
 mod log;
 mod machine;
 mod membership;
+mod memory_keeper;
 mod metrics;
 mod network;
 mod node;
@@ -70,6 +72,7 @@ pub(crate) const FORMATS: [(&str, u64); 3] = [
     ("list of a snapshot", snapshot::listing::VERSION as u64),
 ];
 
+pub use self::limits::Limits;
 pub use self::node::Node;
 pub use self::node_error::NodeError;
 pub use self::observer::{

@@ -31,7 +31,7 @@ impl Moment {
 }
 
 /// The records of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Kept {
     records: RwLock<Records>,
     usable_until: AtomicU64,
@@ -40,6 +40,15 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Nothing is in it, and so many records make a generation.
+    pub(crate) fn new(generation_max: usize) -> Kept {
+        Kept {
+            records: RwLock::new(Records::new(generation_max)),
+            usable_until: AtomicU64::new(0),
+            is_used: AtomicBool::new(false),
+        }
+    }
+
     /// Takes in what came on the stream; answers with what is to be confirmed.
     pub(crate) fn take(&self, copies: Vec<proto::Copies>) -> u64 {
         let mut records = self.records.write();

@@ -9,13 +9,9 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
-use super::{CallAnswer, CallBody};
+use super::{CallAnswer, CallBody, CallLimits};
 use crate::refusal::Refusal;
 
-/// The most calls that are under way on a stream; who comes then waits.
-pub(super) const CALLS_MAX: usize = 1024;
-/// The most bytes of calls that are under way on a stream.
-const BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// A message is not made longer than this, unless a single call is.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -27,6 +23,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     calls: Semaphore,
     bytes: Semaphore,
+    bytes_max: u32,
     /// Why it is of no use any more.
     closed: watch::Sender<Option<String>>,
 }
@@ -74,18 +71,20 @@ impl Drop for Ticket<'_> {
 }
 
 impl Queue {
-    pub(super) fn new() -> Queue {
+    pub(super) fn new(limits: CallLimits) -> Queue {
+        let bytes_max = u32::try_from(limits.bytes).unwrap_or(u32::MAX);
         Queue {
             state: Mutex::default(),
-            calls: Semaphore::new(CALLS_MAX),
-            bytes: Semaphore::new(BYTES_MAX as usize),
+            calls: Semaphore::new(limits.calls),
+            bytes: Semaphore::new(bytes_max as usize),
+            bytes_max,
             closed: watch::Sender::new(None),
         }
     }
 
     /// Waits for a place.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admission<'_>, Refusal> {
-        let bytes = u32::try_from(bytes).unwrap_or(BYTES_MAX).min(BYTES_MAX);
+        let bytes = u32::try_from(bytes).map_or(self.bytes_max, |bytes| bytes.min(self.bytes_max));
         let call = self.calls.acquire().await;
         let bytes = self.bytes.acquire_many(bytes).await;
         match (call, bytes) {

@@ -13,11 +13,12 @@ use holdfast_proto::{Attend, Attended, CallRequest, call_request};
 use tokio::runtime::Runtime;
 
 use super::testing::{FakeNode, Reaction, wait_until};
-use super::{AnswerBody, CallBody, CallStream, Line, Wire, queue, transport};
+use super::{AnswerBody, CallBody, CallLimits, CallStream, Kept, Line, Wire, queue, transport};
 use crate::refusal::{Endpoint, Refusal};
 use crate::replicator::Space;
 
 const VOLUME: u64 = 7;
+const CALLS_MAX: usize = 1024;
 
 fn echo(request: &CallRequest) -> Reaction {
     match request.body.clone().unwrap() {
@@ -44,7 +45,9 @@ fn open(runtime: &Runtime, node: &FakeNode) -> CallStream {
     let address = node.address.clone();
     runtime.block_on(async move {
         let channel = transport(&address).unwrap().connect_lazy();
-        CallStream::open(channel, &identity).await.unwrap()
+        CallStream::open(channel, &identity, CallLimits::default())
+            .await
+            .unwrap()
     })
 }
 
@@ -188,8 +191,8 @@ fn a_call_that_is_dropped_before_it_is_sent_never_is() {
     let runtime = Runtime::new().unwrap();
     // Nothing is sent but what this test takes from the queue.
     let wire = Wire {
-        queue: Arc::new(queue::Queue::new()),
-        kept: Arc::default(),
+        queue: Arc::new(queue::Queue::new(CallLimits::default())),
+        kept: Arc::new(Kept::new(8)),
         nodes: Arc::default(),
         reader: runtime.spawn(std::future::pending::<()>()).abort_handle(),
     };
@@ -223,17 +226,17 @@ fn too_many_calls_wait_for_their_turn_and_go_on_when_others_end() {
     let node = FakeNode::start(silence);
     let stream = open(&runtime, &node);
     let call = || Box::pin(stream.call(VOLUME, false, command("x")));
-    let mut calls: Vec<_> = (0..queue::CALLS_MAX).map(|_| call()).collect();
+    let mut calls: Vec<_> = (0..CALLS_MAX).map(|_| call()).collect();
     for call in &mut calls {
         assert!(poll(call).is_pending());
     }
-    wait_until("all are sent", || node.seen().len() == queue::CALLS_MAX);
+    wait_until("all are sent", || node.seen().len() == CALLS_MAX);
     let mut last = call();
     runtime.block_on(async {
         let waits = tokio::time::timeout(Duration::from_millis(50), &mut last).await;
         assert!(waits.is_err());
     });
-    assert_eq!(node.seen().len(), queue::CALLS_MAX, "it was not sent");
+    assert_eq!(node.seen().len(), CALLS_MAX, "it was not sent");
     node.set_script(echo);
     calls.pop();
     assert!(runtime.block_on(last).is_ok(), "a place became free");
@@ -241,7 +244,7 @@ fn too_many_calls_wait_for_their_turn_and_go_on_when_others_end() {
 
 #[test]
 fn a_sign_of_life_waits_for_nothing() {
-    let queue = Arc::new(queue::Queue::new());
+    let queue = Arc::new(queue::Queue::new(CallLimits::default()));
     let first = queue.push(VOLUME, false, command("first")).unwrap();
     let second = queue.push(VOLUME, false, command("second")).unwrap();
     let life = queue.push(VOLUME, false, CallBody::Attend(Attend::default()));
@@ -261,7 +264,7 @@ fn a_sign_of_life_waits_for_nothing() {
     let node = FakeNode::start(silence);
     let stream = open(&runtime, &node);
     let call = |body| Box::pin(stream.call(VOLUME, false, body));
-    let mut calls: Vec<_> = (0..queue::CALLS_MAX).map(|_| call(command("x"))).collect();
+    let mut calls: Vec<_> = (0..CALLS_MAX).map(|_| call(command("x"))).collect();
     for call in &mut calls {
         assert!(poll(call).is_pending());
     }

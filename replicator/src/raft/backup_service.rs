@@ -2,7 +2,7 @@
 //!
 //! **What a dump costs the node.** A thread reads one RocksDB snapshot from its first key to its last, as fast as the client
 //! takes it, with a few parts waiting. A client that takes nothing for [`STALL`] is given up, so that nobody keeps
-//! old versions of the state from being removed; and no more than [`DUMPS_MAX`] are under way at a time. The state
+//! old versions of the state from being removed; and no more than `Limits::dumps` are under way at a time. The state
 //! that is read was committed, so it does not matter if another node leads before it is read.
 
 use std::io::{self, Write};
@@ -30,8 +30,6 @@ use super::machine::Machine;
 use super::registry::Registry;
 use super::volume_service::{find_volume, refused};
 
-/// Dumps under way on one node.
-const DUMPS_MAX: usize = 2;
 /// A part has about so many bytes.
 const PART_BYTES: usize = 256 * 1024;
 /// Parts that wait for the client.
@@ -55,11 +53,12 @@ impl BackupService {
         identity: Identity,
         stopping: watch::Receiver<bool>,
     ) -> BackupService {
+        let dumps_max = registry.options().limits.dumps;
         BackupService {
             registry,
             identity,
             stopping,
-            dumps: Arc::new(Semaphore::new(DUMPS_MAX)),
+            dumps: Arc::new(Semaphore::new(dumps_max)),
         }
     }
 }
@@ -87,7 +86,8 @@ impl Backup for BackupService {
         }
         let place = Arc::clone(&self.dumps).try_acquire_owned().map_err(|_| {
             Status::resource_exhausted(format!(
-                "{DUMPS_MAX} dumps are under way on the node already: wait until one has ended"
+                "{} dumps are under way on the node already: wait until one has ended",
+                self.registry.options().limits.dumps
             ))
         })?;
         let (parts, written) = mpsc::channel(PARTS_MAX);

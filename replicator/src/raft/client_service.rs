@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::permit::Permit;
 pub(super) use self::room::Place;
-use self::room::{Room, UNDER_WAY_MAX, bytes_of};
+use self::room::{Room, bytes_of};
 use super::complaints::Complaints;
 use super::copies::{Caller, Line, Sent};
 use super::gate::CallerRights;
@@ -95,7 +95,7 @@ impl Client for ClientService {
         request: Request<Streaming<CallRequests>>,
     ) -> Result<Response<Self::CallStream>, Status> {
         self.identity.check(request.metadata())?;
-        let (answers, outgoing) = mpsc::channel(UNDER_WAY_MAX);
+        let (answers, outgoing) = mpsc::channel(self.router.limits().calls);
         let broken = Arc::<Notify>::default();
         let line = Line {
             answers: answers.downgrade(),
@@ -136,7 +136,7 @@ async fn read_calls(
     answers: mpsc::Sender<Sent>,
     caller: Arc<Caller>,
 ) {
-    let room = Room::new();
+    let room = Room::new(router.limits());
     loop {
         let batch = match incoming.message().await {
             Ok(Some(batch)) => batch,
@@ -234,7 +234,11 @@ fn answered(call: u64, answer: CallAnswer) -> CallResponse {
 }
 
 fn refused(call: u64, refusal: Refusal) -> CallResponse {
-    let message = refusal.to_string();
+    let message = match &refusal {
+        // The kind says the rest.
+        Refusal::Unavailable { reason } | Refusal::Malformed { reason } => reason.clone(),
+        other => other.to_string(),
+    };
     let (kind, leader) = match refusal {
         Refusal::NotLeader { leader } => (refusal::Kind::NotLeader, leader),
         Refusal::Unavailable { .. } => (refusal::Kind::Unavailable, None),

@@ -21,8 +21,6 @@ use tonic::transport::server::{Connected, TcpIncoming};
 use super::complaints::Complaints;
 use crate::tls::{Arriving, Holder, Tls};
 
-/// Mounts and nodes have a few each.
-const CONNECTIONS_MAX: u64 = 16_384;
 /// The part of the descriptors that the rest of the process needs.
 const DESCRIPTORS_KEPT: u64 = 2;
 /// How long a connection may take to say its first word.
@@ -75,9 +73,10 @@ pub(super) fn admitted(
     incoming: TcpIncoming,
     tls: Option<Tls>,
     complaints: Complaints,
+    connections_max: usize,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    let most = CONNECTIONS_MAX.min(descriptors / DESCRIPTORS_KEPT) as usize;
+    let most = connections_max.min((descriptors / DESCRIPTORS_KEPT) as usize);
     admitted_up_to(most, FIRST_WORD, incoming, tls, complaints)
 }
 

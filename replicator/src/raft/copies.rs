@@ -20,6 +20,8 @@ use holdfast_metadata::{InodeId, SessionId};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::limits::Limits;
+
 pub(crate) use self::holder::{Caller, Given, Holder, Line, Sent};
 
 /// Copies may be used for so much of the time in which no other leader is elected: clocks differ in rate.
@@ -38,6 +40,7 @@ pub(crate) struct Copies {
     count: AtomicUsize,
     /// Whether this node answers in a way that lets copies be used.
     is_allowed: bool,
+    inodes_max: usize,
     /// The term that is known of.
     term: AtomicU64,
     /// In this term, and before, no copies are given out any more.
@@ -49,12 +52,18 @@ impl Copies {
         Copies {
             reign,
             is_allowed,
+            inodes_max: Limits::default().copied_inodes,
             settled_from: Instant::now() + reign,
             holders: Mutex::default(),
             count: AtomicUsize::new(0),
             term: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         }
+    }
+
+    /// The same, with copies of so many inodes for one holder.
+    pub(crate) fn with_inodes_max(self, inodes_max: usize) -> Copies {
+        Copies { inodes_max, ..self }
     }
 
     /// How long copies may be used, from when the question was asked whose answer says so.
@@ -65,7 +74,7 @@ impl Copies {
 
     /// A stream wants copies.
     pub(crate) fn enter(&self, line: Line) -> Arc<Holder> {
-        let holder = Arc::new(Holder::new(line, self.reign));
+        let holder = Arc::new(Holder::new(line, self.reign, self.inodes_max));
         let mut holders = self.holders.lock();
         holders.push(Arc::clone(&holder));
         self.count.store(holders.len(), Ordering::Release);

@@ -34,8 +34,7 @@ use crate::refusal::{Endpoint, Refusal};
 /// An openraft instance with our state machine.
 pub(crate) type GroupRaft = Raft<TypeConfig, GroupMachine>;
 
-/// What may wait to be committed in one group: proposals are counted in steps of `STEP_BYTES`, each at least as one.
-const WAITING_STEPS_MAX: usize = 65_536;
+/// Proposals that wait to be committed are counted in steps of so many bytes, each at least as one.
 const STEP_BYTES: usize = 4096;
 
 /// A proposal is given up after so long without a sign of the quorum.
@@ -48,6 +47,7 @@ pub(crate) struct Group {
     store: GroupStore,
     reads: ReadIndex,
     waiting: Semaphore,
+    waiting_steps_max: usize,
     proposer: Proposer,
     copies: Arc<Copies>,
     counters: Arc<GroupCounters>,
@@ -109,16 +109,21 @@ impl Group {
         N::Network: NetSnapshot<TypeConfig, SnapshotData = SnapshotDirectory>,
     {
         let config = config(id, options)?;
+        let limits = &options.limits;
+        let waiting_steps_max = limits.proposal_bytes / STEP_BYTES;
         let machine = store.state_machine();
         let is_confirmed = options.reads == ReadMode::ReadIndex;
-        let copies = Arc::new(Copies::new(options.timing.election_max, is_confirmed));
+        let copies = Arc::new(
+            Copies::new(options.timing.election_max, is_confirmed)
+                .with_inodes_max(limits.copied_inodes),
+        );
         store.set_copies(Arc::clone(&copies));
         let raft = Raft::new(options.id, config, network, log, machine)
             .await
             .map_err(|fatal| fatal_refusal(&fatal))?;
         let counters = Arc::<GroupCounters>::default();
         let proposer = Proposer::start(raft.clone(), Arc::clone(&counters));
-        let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads);
+        let reads = ReadIndex::start(raft.clone(), store.clone(), options.reads, limits.reads);
         let snapshots = runtime::spawn(snapshot_schedule::run(raft.clone(), options.snapshots));
         let keeper = space_keeper::run(raft.clone(), store.clone(), disk.clone());
         let keeper = runtime::spawn(keeper);
@@ -129,7 +134,8 @@ impl Group {
             raft,
             store,
             reads,
-            waiting: Semaphore::new(WAITING_STEPS_MAX),
+            waiting: Semaphore::new(waiting_steps_max),
+            waiting_steps_max,
             proposer,
             copies,
             counters,
@@ -212,7 +218,10 @@ impl Group {
     /// Waits until everything that was proposed here is decided.
     pub(crate) async fn settled(&self) {
         // Nobody closes it; all of it is free when nothing waits.
-        let _free = self.waiting.acquire_many(WAITING_STEPS_MAX as u32).await;
+        let _free = self
+            .waiting
+            .acquire_many(self.waiting_steps_max as u32)
+            .await;
     }
 
     /// What has happened.
@@ -232,7 +241,8 @@ impl Group {
 
     /// Proposals under way, in steps.
     pub(crate) fn waiting(&self) -> u64 {
-        WAITING_STEPS_MAX.saturating_sub(self.waiting.available_permits()) as u64
+        self.waiting_steps_max
+            .saturating_sub(self.waiting.available_permits()) as u64
     }
 
     /// A state that contains everything acknowledged before this call.

@@ -7,6 +7,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics, ServerState};
 
 use super::group::Group;
+use super::memory_keeper;
 use super::registry::Registry;
 use super::type_config::{LogId, TypeConfig};
 
@@ -69,6 +70,18 @@ fn node(page: &mut Page, registry: &Registry) {
         "What it may be.",
         "",
         registry.options().cache_bytes as u64,
+    );
+    page.gauge(
+        "holdfast_memory_tables_bytes",
+        "Memory with what was written to volumes and is in no table yet.",
+        "",
+        memory_keeper::taken(registry),
+    );
+    page.gauge(
+        "holdfast_memory_tables_max_bytes",
+        "What it may be, about.",
+        "",
+        registry.options().limits.memory_table_bytes as u64,
     );
     let failed = registry.failed().len() as u64;
     page.gauge(

@@ -29,6 +29,7 @@ use self::link::{Channels, Link};
 pub(in crate::raft) use self::snapshot_reader::CHUNK_BYTES;
 #[cfg(test)]
 pub(in crate::raft) use self::snapshot_reader::snapshot_chunks;
+use super::limits::Limits;
 use super::type_config::GroupId;
 use crate::tls::Tls;
 
@@ -50,6 +51,7 @@ pub(crate) struct Peers {
 struct Shared {
     identity: Identity,
     tls: Option<Tls>,
+    room: usize,
     /// The connections to each address; with TLS, for each node that is looked for there.
     channels: Mutex<BTreeMap<(Option<u64>, String), Channels>>,
     roads: Mutex<BTreeMap<(u64, String), Road>>,
@@ -66,15 +68,25 @@ struct Road {
 
 impl Peers {
     pub(crate) fn new(identity: Identity, tls: Option<Tls>) -> Peers {
+        Peers::within(&Limits::default(), identity, tls)
+    }
+
+    pub(crate) fn within(limits: &Limits, identity: Identity, tls: Option<Tls>) -> Peers {
         Peers {
             shared: Arc::new(Shared {
                 identity,
                 tls,
+                room: limits.replication_bytes,
                 channels: Mutex::default(),
                 roads: Mutex::default(),
                 known: Mutex::default(),
             }),
         }
+    }
+
+    /// Bytes of entries of one group that may be on their way to one peer.
+    fn room(&self) -> usize {
+        self.shared.room
     }
 
     /// The connection to a node; it is made when it is first used, and again after it broke.

@@ -21,6 +21,7 @@ use super::complaints::Complaints;
 use super::health;
 use super::log::{LogDatabase, LogOptions};
 use super::membership;
+use super::memory_keeper;
 use super::network::Peers;
 use super::node_directory::NodeDirectory;
 use super::node_disk::NodeDisk;
@@ -58,6 +59,8 @@ pub struct Node {
     unwanted: watch::Sender<Option<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     server: Mutex<Option<JoinHandle<()>>>,
+    /// Writes memory tables.
+    memory: Mutex<Option<JoinHandle<()>>>,
     directory: NodeDirectory,
     admin: AdminService,
 }
@@ -70,7 +73,7 @@ impl Node {
     }
 
     async fn begin(options: NodeOptions) -> Result<Arc<Node>, NodeError> {
-        check(&options)?;
+        options.check()?;
         let mut directory = NodeDirectory::open(&options.data, options.id)?;
         if directory.is_recovering() {
             return Err(NodeError::RecoveryCutOff(options.data));
@@ -206,6 +209,12 @@ impl Node {
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
+        let memory = self.memory.lock().take();
+        if let Some(memory) = memory
+            && memory.await.is_err()
+        {
+            tracing::warn!("memory tables were not written as they should");
+        }
         self.registry.stop().await;
         let log = self.log.clone();
         // It waits for a disk.
@@ -228,24 +237,6 @@ impl std::fmt::Debug for Node {
     }
 }
 
-fn check(options: &NodeOptions) -> Result<(), NodeError> {
-    if options.id == 0 {
-        let message = "ids of nodes count from 1: say --id 1".to_owned();
-        return Err(NodeError::Options(message));
-    }
-    if let Some(tls) = &options.tls {
-        tls.check_node(options.id).map_err(NodeError::Options)?;
-    }
-    if options.listen.ip().is_unspecified() && options.advertise.is_empty() {
-        let message = format!(
-            "{} is no address that others can reach: say --advertise HOST:PORT",
-            options.listen
-        );
-        return Err(NodeError::Options(message));
-    }
-    Ok(())
-}
-
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
     TcpListener::bind(address)
         .await
@@ -255,10 +246,18 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
         })
 }
 
-async fn open_log(directory: &NodeDirectory, poison: Poison) -> Result<LogDatabase, NodeError> {
+async fn open_log(
+    directory: &NodeDirectory,
+    recent_bytes: usize,
+    poison: Poison,
+) -> Result<LogDatabase, NodeError> {
     let path = directory.log();
     let opened = tokio::task::spawn_blocking(move || {
-        LogDatabase::open(&path, &LogOptions::on_disk_of(&path), poison)
+        let options = LogOptions {
+            recent_bytes,
+            ..LogOptions::on_disk_of(&path)
+        };
+        LogDatabase::open(&path, &options, poison)
     });
     let opened = opened
         .await
@@ -276,12 +275,12 @@ async fn assemble(
     let poison = Poison::new();
     let lease = options.timing.election_max;
     let votes_from = tokio::time::Instant::now() + lease;
-    let log = open_log(&directory, poison.clone()).await?;
+    let log = open_log(&directory, options.limits.log_cache_bytes, poison.clone()).await?;
     let groups = directory.groups();
     durable::create_directories(&groups).map_err(|error| NodeError::io(&groups, error))?;
     let (disk, watcher) = NodeDisk::watch(directory.path());
     let tls = options.tls.clone();
-    let peers = Peers::new(identity.clone(), tls.clone());
+    let peers = Peers::within(&options.limits, identity.clone(), tls.clone());
     let registry = Registry::new(
         options,
         groups,
@@ -301,28 +300,22 @@ async fn assemble(
         poison: poison.clone(),
         started: Instant::now(),
     };
-    let complaints = Complaints::default();
     let (stopping, stopped) = watch::channel(false);
     let (leaving, left) = watch::channel(false);
-    let server = tokio::spawn(serve(
-        listener,
-        RaftService::new(
-            registry.clone(),
-            identity.clone(),
-            left,
-            votes_from,
-            lease,
-            complaints.clone(),
-        ),
-        ClientService::new(
-            router.clone(),
-            identity,
-            stopped.clone(),
-            complaints.clone(),
-        ),
-        admin.clone(),
-        (stopped, complaints),
-    ));
+    let complaints = Complaints::default();
+    let raft = RaftService::new(
+        registry.clone(),
+        identity.clone(),
+        left,
+        votes_from,
+        lease,
+        complaints.clone(),
+    );
+    let (calls, told) = (router.clone(), complaints.clone());
+    let client = ClientService::new(calls, identity, stopped.clone(), told);
+    let ends = (stopped.clone(), complaints);
+    let server = tokio::spawn(serve(listener, raft, client, admin.clone(), ends));
+    let memory = tokio::spawn(memory_keeper::run(registry.clone(), stopped));
     let mut tasks = vec![watcher, tokio::spawn(membership::run(registry.clone()))];
     tasks.extend(tls.map(|tls| tokio::spawn(tls.watch())));
     let node = Node {
@@ -337,6 +330,7 @@ async fn assemble(
         unwanted: watch::Sender::new(None),
         tasks: Mutex::new(tasks),
         server: Mutex::new(Some(server)),
+        memory: Mutex::new(Some(memory)),
         directory,
         admin,
     };

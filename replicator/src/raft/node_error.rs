@@ -34,7 +34,7 @@ pub enum NodeError {
     },
     /// It belongs to another node.
     #[error(
-        "{} belongs to node {found}, not to node {asked}: give each node its own directory, or say --id {found}",
+        "{} belongs to node {found}, not to node {asked}: give each node a directory of its own, or say --id {found} if it is that node",
         path.display()
     )]
     OtherNode {

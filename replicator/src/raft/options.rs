@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::limits::Limits;
+use super::node_error::NodeError;
 use crate::tls::Tls;
 
 /// How a node of a cluster runs.
@@ -29,12 +31,35 @@ pub struct NodeOptions {
     pub changes: usize,
     /// Memory for what it has read of the tables of all volumes; indexes of the newest of them come on top.
     pub cache_bytes: usize,
+    /// How much may wait, and be remembered.
+    pub limits: Limits,
     /// A call that takes longer is logged.
     pub slow_operation: Duration,
     /// Its certificates. Without them it neither encrypts nor asks who is there.
     pub tls: Option<Tls>,
     /// The version of the program, for messages.
     pub program: &'static str,
+}
+
+impl NodeOptions {
+    /// Refuses what no node can start with.
+    pub fn check(&self) -> Result<(), NodeError> {
+        if self.id == 0 {
+            let message = "ids of nodes count from 1: say --id 1".to_owned();
+            return Err(NodeError::Options(message));
+        }
+        if let Some(tls) = &self.tls {
+            tls.check_node(self.id).map_err(NodeError::Options)?;
+        }
+        if self.listen.ip().is_unspecified() && self.advertise.is_empty() {
+            let message = format!(
+                "{} is no address that others can reach: say --advertise HOST:PORT",
+                self.listen
+            );
+            return Err(NodeError::Options(message));
+        }
+        Ok(())
+    }
 }
 
 /// What to do with an empty data directory; one that is not empty goes on where it was.

@@ -17,9 +17,6 @@ use super::options::ReadMode;
 use super::runtime;
 use crate::refusal::Refusal;
 
-/// The most queries that may wait for a round.
-const WAITING_MAX: usize = 65_536;
-
 type Waiter = oneshot::Sender<Result<(), Refusal>>;
 
 /// The queries that wait for a round.
@@ -36,14 +33,19 @@ struct Counts {
 }
 
 impl ReadIndex {
-    /// Begins to make rounds; ends when the last clone is gone.
-    pub(crate) fn start(raft: GroupRaft, store: GroupStore, mode: ReadMode) -> ReadIndex {
-        let (waiters, mut queue) = mpsc::channel::<Waiter>(WAITING_MAX);
+    /// Begins to make rounds, for which at most so many queries wait; ends when the last clone is gone.
+    pub(crate) fn start(
+        raft: GroupRaft,
+        store: GroupStore,
+        mode: ReadMode,
+        waiting_max: usize,
+    ) -> ReadIndex {
+        let (waiters, mut queue) = mpsc::channel::<Waiter>(waiting_max);
         let counts = Arc::<Counts>::default();
         let counted = Arc::clone(&counts);
         runtime::spawn(async move {
             let mut round = Vec::new();
-            while queue.recv_many(&mut round, WAITING_MAX).await > 0 {
+            while queue.recv_many(&mut round, waiting_max).await > 0 {
                 counted.rounds.fetch_add(1, Ordering::Relaxed);
                 counted
                     .queries

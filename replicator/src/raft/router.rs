@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::copies::Caller;
+use super::limits::Limits;
 use super::network::Peers;
 use super::registry::Registry;
 use super::volume::Volume;
-use crate::call::{CallAnswer, CallBody, CallStream, HereNode};
+use crate::call::{CallAnswer, CallBody, CallLimits, CallStream, HereNode};
 use crate::refusal::{Endpoint, Refusal};
 
 /// Answers calls of mounts, and of other nodes that pass them on.
@@ -26,11 +27,17 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(registry: Registry, peers: Peers, identity: Identity) -> Router {
+        let limits = registry.options().limits;
         Router {
             registry,
             links: Links {
                 peers,
                 identity,
+                limits: CallLimits {
+                    calls: limits.calls,
+                    bytes: limits.call_bytes,
+                    ..CallLimits::default()
+                },
                 streams: Arc::default(),
             },
         }
@@ -56,10 +63,11 @@ impl Router {
                 {
                     tracing::debug!(%request, leader = leader.id, "passed on");
                 }
-                let stream = self.links.stream(&leader).await?;
+                let lost = |refusal| leader_lost(&leader, refusal);
+                let stream = self.links.stream(&leader).await.map_err(lost)?;
                 // What others keep they have to ask the leader for themselves.
                 let body = body.not_kept();
-                let mut answer = stream.call(volume, true, body).await?;
+                let mut answer = stream.call(volume, true, body).await.map_err(lost)?;
                 answer.leader = Some(leader);
                 answer.lease = None;
                 Ok(answer)
@@ -81,6 +89,11 @@ impl Router {
             leader: None,
             space: Some(self.registry.disk().space()),
         })
+    }
+
+    /// How much may wait.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.registry.options().limits
     }
 
     /// What to say of a volume that is not here.
@@ -148,6 +161,19 @@ impl Router {
     }
 }
 
+/// Says whom a call was passed on to in vain.
+fn leader_lost(leader: &Endpoint, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Unavailable { reason } => Refusal::Unavailable {
+            reason: format!(
+                "the last leader it knows is node {} ({}): {reason}",
+                leader.id, leader.address
+            ),
+        },
+        other => other,
+    }
+}
+
 fn request_of(body: &CallBody) -> Option<RequestId> {
     match body {
         CallBody::Command(command) => decode_command(command.clone()).ok()?.request,
@@ -186,6 +212,7 @@ impl HereNode for Router {
 struct Links {
     peers: Peers,
     identity: Identity,
+    limits: CallLimits,
     streams: Arc<Mutex<BTreeMap<String, CallStream>>>,
 }
 
@@ -196,7 +223,7 @@ impl Links {
             return Ok(stream);
         }
         let channel = self.peers.channel(node.id, &node.address);
-        let stream = CallStream::open(channel, &self.identity).await?;
+        let stream = CallStream::open(channel, &self.identity, self.limits).await?;
         self.streams
             .lock()
             .insert(node.address.clone(), stream.clone());

@@ -69,10 +69,11 @@ pub(super) async fn serve(
     );
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let tls = admin.registry.options().tls.clone();
+    let connections_max = admin.registry.options().limits.connections;
     let gate = Gate {
         has_tls: tls.is_some(),
     };
-    let incoming = admitted(incoming, tls, complaints.clone());
+    let incoming = admitted(incoming, tls, complaints.clone(), connections_max);
     let served = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)

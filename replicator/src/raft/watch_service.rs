@@ -26,8 +26,6 @@ use super::machine::{Forgotten, Machine, RecentChange};
 use super::registry::Registry;
 use super::volume_service::{find_volume, refused};
 
-/// Who may watch on one node at a time.
-const WATCHERS_MAX: usize = 256;
 /// Who may look at a state at a time: what is found is in memory until it is taken.
 const LOOKS_MAX: usize = 4;
 /// Changes of one look and of one part, and those of the last index.
@@ -56,11 +54,12 @@ impl WatchService {
         identity: Identity,
         stopping: watch::Receiver<bool>,
     ) -> WatchService {
+        let watchers_max = registry.options().limits.watchers;
         WatchService {
             registry,
             identity,
             stopping,
-            places: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            places: Arc::new(Semaphore::new(watchers_max)),
             looks: Arc::new(Semaphore::new(LOOKS_MAX)),
         }
     }
@@ -112,7 +111,8 @@ impl Watch for WatchService {
         let remembered = group.store().changes_between(begin, begin);
         remembered.map_err(forgotten)?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(format!("{WATCHERS_MAX} watch on the node already"))
+            let most = self.registry.options().limits.watchers;
+            Status::resource_exhausted(format!("{most} watch on the node already"))
         })?;
         let (parts, told) = mpsc::channel(PARTS_MAX);
         let watcher = Watcher {

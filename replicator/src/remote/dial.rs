@@ -16,7 +16,7 @@ use tonic::{Code, Request, Status};
 
 use super::connect_error::{FailureReason, NodeFailure};
 use super::options::{RemoteOptions, Timing};
-use crate::call::{CONNECT_MAX, CallStream, Here, transport};
+use crate::call::{CONNECT_MAX, CallLimits, CallStream, Here, transport};
 use crate::refusal::{Endpoint, Refusal};
 use crate::tls::{self, Squash, Tls};
 
@@ -29,6 +29,7 @@ pub(super) struct Dialer {
     volume: String,
     timing: Timing,
     tls: Option<Tls>,
+    limits: CallLimits,
     /// The node in this process, and the address under which the others know it.
     here: Option<(String, Here)>,
     known: Mutex<Known>,
@@ -68,6 +69,7 @@ impl Dialer {
             volume: options.volume.clone(),
             timing,
             tls: options.tls.clone(),
+            limits: options.limits,
             here,
             known: Mutex::default(),
         }
@@ -149,7 +151,7 @@ impl Dialer {
         channel: Channel,
     ) -> Result<(CallStream, OpenVolumeResponse), FailureReason> {
         let response = self.find_volume(channel.clone()).await?;
-        let stream = CallStream::open(channel, &self.identity()).await;
+        let stream = CallStream::open(channel, &self.identity(), self.limits).await;
         let stream = stream.map_err(|refusal| match refusal {
             Refusal::Unavailable { reason } => FailureReason::Other(reason),
             other => FailureReason::Other(other.to_string()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::call::CallLimits;
 use crate::tls::Tls;
 
 /// How to reach a volume of a cluster.
@@ -23,6 +24,8 @@ pub struct RemoteOptions {
     pub mountpoint: String,
     /// Whether queries are answered from copies of what the leader lets us keep.
     pub copies: bool,
+    /// How much waits, and is kept.
+    pub limits: CallLimits,
     /// The certificates to show; without them nothing is encrypted.
     pub tls: Option<Tls>,
 }
@@ -42,6 +45,7 @@ impl RemoteOptions {
             host,
             mountpoint: String::new(),
             copies: true,
+            limits: CallLimits::default(),
             tls: None,
         }
     }

@@ -13,7 +13,7 @@ use holdfast_proto::identity::Identity;
 use holdfast_proto::session_admin_client::SessionAdminClient;
 use holdfast_proto::{DigestRequest, StatusRequest, StatusResponse};
 use holdfast_replicator::{
-    FIRST_VOLUME, Node, NodeError, NodeOptions, ReadMode, RemoteOptions, RemoteReplicator,
+    FIRST_VOLUME, Limits, Node, NodeError, NodeOptions, ReadMode, RemoteOptions, RemoteReplicator,
     SnapshotOptions, Start, Timing,
 };
 use tempfile::TempDir;
@@ -91,6 +91,7 @@ impl Nodes {
         let options = NodeOptions {
             changes: 100,
             cache_bytes: 8 << 20,
+            limits: Limits::default(),
             slow_operation: Duration::from_secs(1),
             tls: None,
             id,

@@ -26,6 +26,7 @@ mod full_disk;
 mod health;
 mod identity;
 mod kill;
+mod limits;
 mod lock_stress;
 mod locks;
 mod logs;

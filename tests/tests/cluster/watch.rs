@@ -277,6 +277,15 @@ fn a_volume_that_was_made_anew_is_another_one() {
 }
 
 #[test]
+fn no_more_watch_than_the_settings_say() {
+    let settings = "[limits]\nwatchers = 1\n";
+    let cluster = ClusterSetup::default().settings(settings).start(1);
+    let _first = Watch::start(&cluster, &[]);
+    let said = refused(&cluster, &[]);
+    assert!(said.contains("1 watch on the node already"), "{said}");
+}
+
+#[test]
 fn an_index_that_is_not_remembered_is_refused() {
     let cluster = ClusterSetup::default()
         .settings("[node]\nchanges = 5\n")

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use holdfast_fs::{AtimePolicy, LockKeeper, MountOptions};
 use holdfast_metadata::TableCache;
-use holdfast_replicator::Durability;
+use holdfast_replicator::{CallLimits, Durability};
 
 use self::table::{Effect, Known, Scope};
 use crate::logging::LogSettings;
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     /// Most memory for what was read of a data directory.
     pub(crate) cache_mib: usize,
+    /// How much waits for a cluster, and is kept of it.
+    pub(crate) calls: CallLimits,
     /// How long an operation waits for a cluster; without it as long as it takes.
     pub(crate) soft: Option<Duration>,
     /// Which certificates to show to a cluster.
@@ -126,6 +128,7 @@ impl Settings {
             },
             durability: Durability::Fsync,
             cache_mib: TableCache::BYTES >> 20,
+            calls: CallLimits::default(),
             soft: None,
             tls: None,
             log: LogSettings::default(),

@@ -1,5 +1,7 @@
 //! The settings of `holdfast serve`: defaults, then the file, then the environment, then flags; later ones win.
 
+mod limits;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,9 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use holdfast_metadata::TableCache;
-use holdfast_replicator::{ReadMode, SnapshotOptions, Timing};
+use holdfast_replicator::{Limits, ReadMode, SnapshotOptions, Timing};
 use serde::{Deserialize, Serialize};
 
+use self::limits::LimitsSection;
 use crate::command::serve::ServeArguments;
 use crate::logging::LogSettings;
 
@@ -56,6 +59,7 @@ pub(crate) struct NodeConfig {
     pub(crate) slow_operation: Duration,
     pub(crate) changes: usize,
     pub(crate) cache_mib: usize,
+    pub(crate) limits: Limits,
 }
 
 /// How reads are made linearizable, as it is typed.
@@ -91,6 +95,8 @@ struct File {
     timing: Option<TimingSection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots: Option<SnapshotSection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsSection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// Also of a filesystem of this machine alone.
     log: Option<LogSettings>,
@@ -159,6 +165,17 @@ impl Default for TimingSection {
     }
 }
 
+impl From<TimingSection> for Timing {
+    fn from(section: TimingSection) -> Timing {
+        Timing {
+            heartbeat: Duration::from_millis(section.heartbeat_ms),
+            election_min: Duration::from_millis(section.election_min_ms),
+            election_max: Duration::from_millis(section.election_max_ms),
+            session_lease: Duration::from_millis(section.session_lease_ms),
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct SnapshotSection {
@@ -180,6 +197,17 @@ impl Default for SnapshotSection {
     }
 }
 
+impl From<SnapshotSection> for SnapshotOptions {
+    fn from(section: SnapshotSection) -> SnapshotOptions {
+        SnapshotOptions {
+            entries: section.entries,
+            interval: Duration::from_secs(section.interval_seconds),
+            spacing: Duration::from_secs(section.spacing_seconds),
+            keep: section.keep,
+        }
+    }
+}
+
 impl NodeConfig {
     /// Reads all sources; clap has put the environment into the arguments, where flags win over it.
     pub(crate) fn gather(arguments: &ServeArguments) -> anyhow::Result<NodeConfig> {
@@ -193,6 +221,7 @@ impl NodeConfig {
             tls,
             timing,
             snapshots,
+            limits,
             log,
         } = file;
         let is_of_cluster = arguments.speak_of_cluster()
@@ -200,9 +229,9 @@ impl NodeConfig {
             || cluster.is_some()
             || tls.is_some()
             || timing.is_some()
-            || snapshots.is_some();
-        let (cluster, timing) = (cluster.unwrap_or_default(), timing.unwrap_or_default());
-        let snapshots = snapshots.unwrap_or_default();
+            || snapshots.is_some()
+            || limits.is_some();
+        let cluster = cluster.unwrap_or_default();
         let arguments_say = arguments.bootstrap || !arguments.join.is_empty();
         let slow_operation_ms = node.slow_operation_ms.unwrap_or(SLOW_OPERATION_MS);
         let config = NodeConfig {
@@ -234,21 +263,12 @@ impl NodeConfig {
             reads: arguments.reads.or(cluster.reads).unwrap_or_default(),
             insecure_no_tls: arguments.insecure_no_tls || node.insecure_no_tls.unwrap_or_default(),
             tls: arguments.tls.tls.clone().or(tls.map(|tls| tls.directory)),
-            timing: Timing {
-                heartbeat: Duration::from_millis(timing.heartbeat_ms),
-                election_min: Duration::from_millis(timing.election_min_ms),
-                election_max: Duration::from_millis(timing.election_max_ms),
-                session_lease: Duration::from_millis(timing.session_lease_ms),
-            },
-            snapshots: SnapshotOptions {
-                entries: snapshots.entries,
-                interval: Duration::from_secs(snapshots.interval_seconds),
-                spacing: Duration::from_secs(snapshots.spacing_seconds),
-                keep: snapshots.keep,
-            },
+            timing: Timing::from(timing.unwrap_or_default()),
+            snapshots: SnapshotOptions::from(snapshots.unwrap_or_default()),
             slow_operation: Duration::from_millis(slow_operation_ms),
             changes: node.changes.unwrap_or(CHANGES),
             cache_mib: node.cache_mib.unwrap_or(TableCache::BYTES >> 20),
+            limits: limits.unwrap_or_default().checked()?,
             log: arguments.log.clone().or(log.unwrap_or_default()),
         };
         config.check()?;
@@ -347,6 +367,7 @@ impl NodeConfig {
                 spacing_seconds: self.snapshots.spacing.as_secs(),
                 keep: self.snapshots.keep,
             }),
+            limits: Some(LimitsSection::from(self.limits)),
             log: Some(self.log.clone()),
         };
         let mut text = toml::to_string(&file).context("cannot write the settings")?;

@@ -159,6 +159,7 @@ fn reach(
 ) -> anyhow::Result<RemoteReplicator> {
     let options = RemoteOptions {
         soft: plan.settings.soft,
+        limits: plan.settings.calls,
         mountpoint: plan.mountpoint.to_string_lossy().into_owned(),
         tls: tls_arguments::open(plan.tls.as_deref())?,
         ..RemoteOptions::new(volume.addresses.clone(), volume.name.clone())

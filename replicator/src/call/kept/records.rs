@@ -12,17 +12,17 @@ use holdfast_proto as proto;
 
 use crate::sparing::Sparing;
 
-/// So many records make a generation.
-const YOUNG_MAX: usize = 1 << 17;
 /// An inode with more records is forgotten as a whole.
 const OF_INODE_MAX: usize = 1 << 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Records {
     young: HashMap<InodeId, InodeRecords>,
     old: HashMap<InodeId, InodeRecords>,
     /// Records that have come since the young ones were none.
     came: usize,
+    /// So many make a generation.
+    young_max: usize,
 }
 
 /// The records of one inode.
@@ -46,6 +46,15 @@ pub(super) enum Known<'a> {
 }
 
 impl Records {
+    pub(super) fn new(young_max: usize) -> Records {
+        Records {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            came: 0,
+            young_max,
+        }
+    }
+
     /// What is known of a key.
     pub(super) fn get(&self, key: &[u8]) -> Known<'_> {
         let group = copies::inode_of(key)
@@ -63,7 +72,7 @@ impl Records {
 
     pub(super) fn take(&mut self, copies: proto::Copies) {
         if copies.reset {
-            *self = Records::default();
+            *self = Records::new(self.young_max);
         }
         for ino in copies.dropped {
             let ino = InodeId::new(ino);
@@ -83,7 +92,7 @@ impl Records {
             }
             return;
         };
-        if self.came >= YOUNG_MAX {
+        if self.came >= self.young_max {
             self.old = mem::take(&mut self.young);
             self.came = 0;
         }

@@ -9,19 +9,16 @@ use holdfast_proto::CallRequest;
 use holdfast_proto::call_request::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Calls of one stream that may be under way; what comes then is read later, so the sender slows down.
-pub(super) const UNDER_WAY_MAX: usize = 4096;
-
-/// And the bytes they may have.
-const BYTES_UNDER_WAY_MAX: usize = 128 << 20;
+use crate::raft::limits::Limits;
 
 /// A name of a directory with its attributes, on average, or a lock.
 const ENTRY_BYTES: usize = 256;
 
-/// What the calls of one stream that are under way may be.
+/// What the calls of one stream that are under way may be; what comes then is read later, so the sender slows down.
 pub(super) struct Room {
     calls: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    bytes_max: usize,
 }
 
 /// What one call takes of it, until its answer has left.
@@ -32,16 +29,17 @@ pub(crate) struct Place {
 }
 
 impl Room {
-    pub(super) fn new() -> Room {
+    pub(super) fn new(limits: &Limits) -> Room {
         Room {
-            calls: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
-            bytes: Arc::new(Semaphore::new(BYTES_UNDER_WAY_MAX)),
+            calls: Arc::new(Semaphore::new(limits.calls)),
+            bytes: Arc::new(Semaphore::new(limits.call_bytes)),
+            bytes_max: limits.call_bytes,
         }
     }
 
     /// Waits until there is room; a call that is larger than all of it goes alone.
     pub(super) async fn take(&self, bytes: usize) -> Option<Place> {
-        let bytes = bytes.min(BYTES_UNDER_WAY_MAX) as u32;
+        let bytes = bytes.min(self.bytes_max) as u32;
         Some(Place {
             _call: self.calls.clone().acquire_owned().await.ok()?,
             _bytes: self.bytes.clone().acquire_many_owned(bytes).await.ok()?,
@@ -80,10 +78,12 @@ mod tests {
 
     use super::*;
 
+    const LIMITS: Limits = Limits::DEFAULT;
+
     #[tokio::test]
     async fn calls_under_way_are_bounded_by_number_and_by_bytes() {
-        let room = Room::new();
-        let large = room.take(BYTES_UNDER_WAY_MAX - 10).await.unwrap();
+        let room = Room::new(&LIMITS);
+        let large = room.take(LIMITS.call_bytes - 10).await.unwrap();
         let small = room.take(10).await.unwrap();
         assert!(room.take(1).now_or_never().is_none());
         drop(large);
@@ -95,7 +95,7 @@ mod tests {
         assert!(room.take(1).now_or_never().is_none());
         drop(huge);
         let mut calls = Vec::new();
-        for _ in 0..UNDER_WAY_MAX {
+        for _ in 0..LIMITS.calls {
             calls.push(room.take(0).await.unwrap());
         }
         assert!(room.take(0).now_or_never().is_none());
@@ -111,14 +111,14 @@ mod tests {
             }))),
             ..CallRequest::default()
         };
-        let room = Room::new();
+        let room = Room::new(&LIMITS);
         let mut under_way = Vec::new();
         while let Some(Some(place)) = room.take(bytes_of(&read(u32::MAX))).now_or_never() {
             under_way.push(place);
         }
         assert_eq!(
             under_way.len(),
-            BYTES_UNDER_WAY_MAX / READ_BYTES_MAX as usize - 1
+            LIMITS.call_bytes / READ_BYTES_MAX as usize - 1
         );
         assert!(bytes_of(&read(4096)) < 5000);
     }

@@ -16,9 +16,6 @@ use super::{Copies, Fates, share};
 use crate::raft::client_service::Place;
 use crate::raft::type_config::GroupId;
 
-/// Copies of so many inodes; with one more all are taken back.
-const INODES_MAX: usize = 1 << 20;
-
 /// A mount has one session, and another when that has ended.
 const SESSIONS_MAX: usize = 16;
 
@@ -111,6 +108,8 @@ impl Caller {
 pub(crate) struct Holder {
     line: Line,
     reign: Duration,
+    /// With copies of one more inode all are taken back.
+    inodes_max: usize,
     began: Instant,
     /// When it last asked something whose answer says how long copies may be used: microseconds after it began.
     asked: AtomicU64,
@@ -131,10 +130,11 @@ struct Interest {
 }
 
 impl Holder {
-    pub(super) fn new(line: Line, reign: Duration) -> Holder {
+    pub(super) fn new(line: Line, reign: Duration, inodes_max: usize) -> Holder {
         Holder {
             line,
             reign,
+            inodes_max,
             began: Instant::now(),
             asked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -285,7 +285,7 @@ impl Holder {
     }
 
     fn check_size(&self, interest: &mut Interest) {
-        if interest.inodes.len() > INODES_MAX {
+        if interest.inodes.len() > self.inodes_max {
             self.reset_locked(interest);
         }
     }

@@ -21,9 +21,8 @@ use super::link::unreachable;
 use crate::raft::convert::{AppendAnswer, from_message, to_message};
 use crate::raft::type_config::TypeConfig;
 
-/// Messages under way, and their bytes.
+/// Messages under way; their bytes are bounded too.
 const DEPTH: usize = 64;
-const BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
 /// Entries for one message; a longer request travels in several.
 const PART_BYTES: usize = 4 << 20;
 /// Without an answer for this long, and a second for each MiB, the connection counts as dead. The time
@@ -48,6 +47,8 @@ pub(super) struct Session<'s, S> {
     input_ended: bool,
     in_flight: VecDeque<Part>,
     bytes_in_flight: usize,
+    /// And so many of them may be.
+    room: usize,
     /// When something was last sent into silence, or answered.
     progress: Instant,
     patience: Duration,
@@ -76,6 +77,7 @@ where
         input: S,
         option: &RPCOption,
     ) -> impl Stream<Item = AppendResult> + Send + 's {
+        let room = network.peers.room();
         let session = Session {
             stream: network.idle_append.take(),
             network,
@@ -83,6 +85,7 @@ where
             input_ended: false,
             in_flight: VecDeque::new(),
             bytes_in_flight: 0,
+            room,
             progress: Instant::now(),
             patience: option.soft_ttl().max(PATIENCE_MIN),
         };
@@ -132,7 +135,7 @@ where
 
     /// Every branch may be dropped at any await without loss.
     async fn event(&mut self) -> Event<AppendEntriesRequest<TypeConfig>> {
-        let room = self.in_flight.len() < DEPTH && self.bytes_in_flight < BYTES_IN_FLIGHT_MAX;
+        let room = self.in_flight.len() < DEPTH && self.bytes_in_flight < self.room;
         let deadline = self.progress + self.patience_now();
         let response = async {
             match &mut self.stream {

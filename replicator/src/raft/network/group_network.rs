@@ -79,7 +79,7 @@ pub(crate) struct GroupNetwork {
     road: Road,
     /// Where the membership said that the peer is when openraft made this.
     address: String,
-    peers: Peers,
+    pub(super) peers: Peers,
     pub(super) group: GroupId,
     target: u64,
     purpose: Purpose,

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::check_state;
 use crate::raft::group::Group;
+use crate::raft::limits::Limits;
 use crate::raft::log::{GroupLog, LogDatabase, LogOptions};
 use crate::raft::machine::GroupStore;
 use crate::raft::machine::tests::fixture::{
@@ -54,6 +55,7 @@ fn options(data: &Path) -> NodeOptions {
     NodeOptions {
         changes: 100,
         cache_bytes: 8 << 20,
+        limits: Limits::DEFAULT,
         slow_operation: Duration::from_secs(1),
         tls: None,
         id: 1,

@@ -24,6 +24,7 @@ use crate::raft::attendance::Attendance;
 use crate::raft::complaints::Complaints;
 use crate::raft::everyone::Everyone;
 use crate::raft::group::{Group, GroupRaft};
+use crate::raft::limits::Limits;
 use crate::raft::machine::disk::{Disk, crash};
 use crate::raft::machine::{GroupKind, GroupStore, Machine};
 use crate::raft::network::Peers;
@@ -251,6 +252,7 @@ impl Boot {
         let options = NodeOptions {
             changes: 100,
             cache_bytes: 8 << 20,
+            limits: Limits::DEFAULT,
             slow_operation: Duration::from_secs(1),
             tls: None,
             id: self.id,

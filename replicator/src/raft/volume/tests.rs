@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::*;
 use crate::raft::copies::Line;
+use crate::raft::limits::Limits;
 use crate::raft::log::{LogDatabase, LogOptions};
 use crate::raft::machine::tests::fixture;
 use crate::raft::network::Peers;
@@ -117,6 +118,7 @@ fn options(directory: &TempDir) -> NodeOptions {
     NodeOptions {
         changes: 100,
         cache_bytes: 8 << 20,
+        limits: Limits::DEFAULT,
         slow_operation: Duration::ZERO,
         tls: None,
         id: 1,

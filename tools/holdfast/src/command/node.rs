@@ -14,7 +14,8 @@ use crate::standing::Standings;
 /// Show and change the nodes of a cluster.
 ///
 /// A node is added by starting it: `holdfast serve --id N --data DIR --join HOST:PORT`. To replace a dead node, add a
-/// new one with a number that no node has had, and then remove the dead one: its number is never used again.
+/// new one with a number that no node has had, and then remove the dead one: its number is never used again. If the new one is to
+/// have the address of the dead one, remove that first.
 #[derive(Debug, Args)]
 pub(crate) struct NodeArguments {
     #[command(flatten)]

@@ -272,7 +272,7 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
             as_learner: config.as_learner,
         }
     };
-    Ok(NodeOptions {
+    let options = NodeOptions {
         id,
         data,
         listen: config.listen,
@@ -284,7 +284,10 @@ fn options(config: &NodeConfig) -> anyhow::Result<NodeOptions> {
         slow_operation: config.slow_operation,
         changes: config.changes,
         cache_bytes: config.cache_mib << 20,
+        limits: config.limits,
         tls: tls_arguments::open(config.tls.as_deref())?,
         program: version::NUMBER,
-    })
+    };
+    options.check()?;
+    Ok(options)
 }

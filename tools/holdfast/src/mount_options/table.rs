@@ -1,5 +1,6 @@
 //! Every mount option there is: the parser, the error that lists them and the manuals read this.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -34,6 +35,10 @@ pub(super) struct Value {
 const SECONDS: Value = Value {
     placeholder: "SECONDS",
     expected: "a number of seconds, such as 0.5",
+};
+const NUMBER: Value = Value {
+    placeholder: "N",
+    expected: "a number within its bounds (holdfast help mount)",
 };
 const NAME: Value = Value {
     placeholder: "NAME",
@@ -100,6 +105,12 @@ const fn valued(
         about,
         effect: Effect::Value(set),
     }
+}
+
+/// A number that is within its bounds.
+fn number(value: &str, bounds: RangeInclusive<usize>) -> Option<usize> {
+    let number = value.parse().ok();
+    number.filter(|number| bounds.contains(number))
 }
 
 const fn without_effect(scope: Scope, name: &'static str, value: Option<Value>) -> Known {
@@ -302,8 +313,7 @@ const KNOWN: &[Known] = &[
             "memory for what was read of the data directory, in MiB (default: 256; not for a cluster, \
              whose nodes have a setting); the indexes of its newest tables come on top",
             |s, value| {
-                let mib = value.parse().ok();
-                s.cache_mib = mib.filter(|mib| (8..=1 << 20).contains(mib))?;
+                s.cache_mib = number(value, 8..=1 << 20)?;
                 Some(())
             },
         )
@@ -365,6 +375,43 @@ const KNOWN: &[Known] = &[
             Some(())
         },
     ),
+    Known {
+        scope: Scope::Cluster,
+        ..valued(
+            "calls",
+            NUMBER,
+            "at most so many calls are under way to a node, 16 to 65536; more wait (default: 1024; only for a cluster)",
+            |s, value| {
+                s.calls.calls = number(value, 16..=1 << 16)?;
+                Some(())
+            },
+        )
+    },
+    Known {
+        scope: Scope::Cluster,
+        ..valued(
+            "calls_mib",
+            NUMBER,
+            "and so many MiB of them, 8 to 4095 (default: 64; only for a cluster)",
+            |s, value| {
+                s.calls.bytes = number(value, 8..=4095)? << 20;
+                Some(())
+            },
+        )
+    },
+    Known {
+        scope: Scope::Cluster,
+        ..valued(
+            "records",
+            NUMBER,
+            "what is kept to answer from is two generations of so many records, 1024 to 268435456 (default: 131072, \
+             some hundred bytes each; only for a cluster)",
+            |s, value| {
+                s.calls.records = number(value, 1024..=1 << 28)?;
+                Some(())
+            },
+        )
+    },
     Known {
         scope: Scope::Cluster,
         ..valued(

@@ -75,6 +75,43 @@ fn the_cache_has_a_size_that_helps_and_that_can_be_meant() {
 }
 
 #[test]
+fn every_limit_can_be_set_and_has_bounds() {
+    let of = |line: &str| gather(&[], Some(&format!("[limits]\n{line}\n")));
+    let set = of(
+        "memory_tables_mib = 16\nlog_cache_mib = 1\nconnections = 16\ncalls = 16\ncalls_mib = 8\nchanges_waiting_mib = 8\n\
+                  reads_waiting = 64\ncopied_inodes = 1024\nreplication_mib = 1\ndumps = 1\nwatchers = 1\n",
+    );
+    let expected = Limits {
+        memory_table_bytes: 16 << 20,
+        log_cache_bytes: 1 << 20,
+        connections: 16,
+        calls: 16,
+        call_bytes: 8 << 20,
+        proposal_bytes: 8 << 20,
+        reads: 64,
+        copied_inodes: 1024,
+        replication_bytes: 1 << 20,
+        dumps: 1,
+        watchers: 1,
+    };
+    assert_eq!(set.unwrap().limits, expected);
+    assert_eq!(of("").unwrap().limits, Limits::default());
+    let described = of("").unwrap().describe().unwrap();
+    let (_, limits) = described.split_once("[limits]\n").unwrap();
+    let names = limits.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = names
+        .map(|line| line.split_once(" = ").unwrap().0)
+        .collect();
+    assert_eq!(names.len(), 11);
+    for name in names {
+        for value in ["0", "18446744073709551615"] {
+            let error = format!("{:#}", of(&format!("{name} = {value}")).unwrap_err());
+            assert!(error.contains(name), "{name} = {value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn timing_that_cannot_work_is_refused() {
     let error = gather(&[], Some("[timing]\nheartbeat_ms = 400\n")).unwrap_err();
     assert!(error.to_string().contains("heartbeat (400 ms)"));
@@ -94,7 +131,7 @@ fn settings_that_say_nothing_of_a_cluster_are_of_this_machine_alone() {
     assert_eq!(again.describe().unwrap(), described);
     let config = gather(&["--mount", "/other"], Some(file)).unwrap();
     assert_eq!(config.mount, [PathBuf::from("/other")]);
-    for more in ["[cluster]\n", "[timing]\n", "[snapshots]\n"] {
+    for more in ["[cluster]\n", "[timing]\n", "[snapshots]\n", "[limits]\n"] {
         let config = gather(&[], Some(&format!("{file}{more}"))).unwrap();
         assert!(config.is_of_cluster, "{more}");
     }

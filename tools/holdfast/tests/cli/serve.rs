@@ -82,6 +82,26 @@ fn settings_that_lack_something_are_refused_with_what_it_is() {
 }
 
 #[test]
+fn a_certificate_of_another_node_is_noticed_before_the_start() {
+    let scene = Scene::new();
+    scene.holdfast(&["pki", "init", "--pki", "ca"]).success();
+    for node in ["1", "2"] {
+        let issue = ["pki", "issue", "node", node, "--pki", "ca"];
+        scene.holdfast(&issue).success();
+    }
+    let check = ["serve", "--check-config", "--config", "holdfast.toml"];
+    let with = |certificate: &str| {
+        let settings =
+            format!("[node]\nid = 1\ndata = \"data\"\n[tls]\ndirectory = \"{certificate}\"\n");
+        self::settings(&scene, &settings);
+        scene.holdfast(&check)
+    };
+    with("ca/node-1").success();
+    let parts = ["this is to be node 1", "that of node/2"];
+    assert_fails(&with("ca/node-2"), 1, &parts);
+}
+
+#[test]
 fn a_node_refuses_a_mountpoint_that_is_not_there_and_hides_its_data() {
     let scene = Scene::new();
     let line = "serve --id 1 --data data --bootstrap --listen 127.0.0.1:0 --mount nowhere";

@@ -4,6 +4,8 @@ use holdfast_metadata::keys;
 
 use super::*;
 
+const YOUNG_MAX: usize = 1024;
+
 fn record(ino: u64, value: &'static str) -> proto::Record {
     proto::Record {
         key: keys::inode(InodeId::new(ino)).into(),
@@ -27,7 +29,7 @@ fn known(records: &Records, ino: u64) -> Option<&[u8]> {
 
 #[test]
 fn what_came_is_known_until_it_is_dropped() {
-    let mut records = Records::default();
+    let mut records = Records::new(YOUNG_MAX);
     come(&mut records, record(7, "one"));
     come(&mut records, record(8, "eight"));
     come(&mut records, record(7, "two"));
@@ -49,7 +51,7 @@ fn what_came_is_known_until_it_is_dropped() {
 
 #[test]
 fn names_are_unknown_unless_the_directory_is_known_as_a_whole() {
-    let mut records = Records::default();
+    let mut records = Records::new(YOUNG_MAX);
     let name = keys::dentry(InodeId::new(7), b"name");
     come(&mut records, record(7, "no directory"));
     assert_eq!(records.get(&name), Known::Nothing);
@@ -65,7 +67,7 @@ fn names_are_unknown_unless_the_directory_is_known_as_a_whole() {
 
 #[test]
 fn when_there_are_too_many_those_go_that_have_not_changed_for_longest() {
-    let mut records = Records::default();
+    let mut records = Records::new(YOUNG_MAX);
     let most = YOUNG_MAX as u64;
     come(&mut records, record(1, "first"));
     for ino in 2..=most {

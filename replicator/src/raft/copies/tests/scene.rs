@@ -49,7 +49,7 @@ impl Stream {
         };
         let holder = copies.enter(line);
         holder.speaks_for(session);
-        let kept = Kept::default();
+        let kept = Kept::new(1 << 17);
         kept.extend(Moment::now(), Duration::from_hours(1));
         Stream {
             holder,
