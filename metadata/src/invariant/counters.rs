@@ -1,4 +1,4 @@
-//! The counters of the volume add up, and no number it will give out is in use.
+//! The counters of the volume add up, no number it will give out is in use, and there are numbers left.
 
 use super::cursor::Cursor;
 use super::mend::{Counter, Mend};
@@ -11,7 +11,7 @@ use crate::store::View;
 use crate::types::InodeId;
 
 /// Beyond it something else is wrong than a counter that is behind.
-const BLOCK_MAX: u64 = 1 << 62;
+const COUNTER_MAX: u64 = 1 << 62;
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
     let volume = match load_volume(view) {
@@ -21,11 +21,23 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         Err(fault) => return Err(fault),
     };
     inodes(view, &volume, report)?;
+    blocks(view, &volume, report)?;
+    if volume.applied.0 > COUNTER_MAX {
+        let applied = volume.applied.0;
+        report.add(|| format!("the last batch that was applied is {applied}, which is too large"));
+    }
+    Ok(())
+}
+
+fn blocks(view: &dyn View, volume: &Volume, report: &mut Report<'_>) -> Result<(), Fault> {
+    let next = volume.next_block;
+    if next > COUNTER_MAX {
+        report.add(|| format!("the next block is {next}, which is too large"));
+    }
     if let Some(last) = last_block(view)?
-        && last >= volume.next_block
+        && last >= next
     {
-        let next = volume.next_block;
-        let mend = (last < BLOCK_MAX).then_some(Mend::Volume(Counter::Block(last)));
+        let mend = (last < COUNTER_MAX).then_some(Mend::Volume(Counter::Block(last)));
         report.add_mendable(mend, || {
             format!("the next block is {next} but block {last} exists")
         });
@@ -44,17 +56,7 @@ fn inodes(view: &dyn View, volume: &Volume, report: &mut Report<'_>) -> Result<(
         }
         last = keys::first_number(&key);
     }
-    let next = InodeId::in_shard(InodeId::ROOT.shard(), volume.next_inode);
-    if let (Some(last), Some(next)) = (last, next)
-        && last >= next.get()
-    {
-        // The numbers of another shard are given out by another counter.
-        let after = InodeId::in_shard(InodeId::ROOT.shard(), last.saturating_add(1));
-        let mend = after.map(|_| Mend::Volume(Counter::Inode(last)));
-        report.add_mendable(mend, || {
-            format!("the next inode is {next} but inode {last} exists")
-        });
-    }
+    next_inode(volume.next_inode, last, report);
     if count != volume.inodes {
         let said = volume.inodes;
         report.add_mendable(Some(Mend::Volume(Counter::Inodes(count))), || {
@@ -68,6 +70,25 @@ fn inodes(view: &dyn View, volume: &Volume, report: &mut Report<'_>) -> Result<(
         });
     }
     Ok(())
+}
+
+fn next_inode(next: u64, last: Option<u64>, report: &mut Report<'_>) {
+    let in_shard = |sequence| InodeId::in_shard(InodeId::ROOT.shard(), sequence);
+    // A volume that has given out all its numbers says the one behind them.
+    let Some(before) = in_shard(next.saturating_sub(1)) else {
+        report.add(|| format!("the next inode is {next}, which is too large"));
+        return;
+    };
+    if let Some(last) = last
+        && last > before.get()
+    {
+        // The numbers of another shard are given out by another counter.
+        let after = in_shard(last.saturating_add(1));
+        let mend = after.map(|_| Mend::Volume(Counter::Inode(last)));
+        report.add_mendable(mend, || {
+            format!("the next inode is {next} but inode {last} exists")
+        });
+    }
 }
 
 fn last_block(view: &dyn View) -> Result<Option<u64>, Fault> {
@@ -84,6 +105,8 @@ fn last_block(view: &dyn View) -> Result<Option<u64>, Fault> {
 mod tests {
     use crate::invariant::testing::State;
     use crate::keys::{self, BlockId};
+    use crate::record::Volume;
+    use crate::types::LogIndex;
 
     #[test]
     fn a_wrong_number_of_inodes_is_reported() {
@@ -111,5 +134,38 @@ mod tests {
         let mut state = State::sound();
         state.put(keys::block(BlockId(40)), b"bytes");
         state.expect("counters: the next block is 10 but block 40 exists");
+    }
+
+    /// This is told, and nothing of the same with one less.
+    #[track_caller]
+    fn assert_too_large(set: fn(&mut Volume, u64), number: u64, told: &str) {
+        let mut state = State::sound();
+        state.change_volume(|volume| set(volume, number - 1));
+        assert_eq!(state.violations(), Vec::<String>::new());
+        state.change_volume(|volume| set(volume, number));
+        let told = format!("counters: the {told} is {number}, which is too large");
+        assert_eq!(state.violations(), [told]);
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_reported() {
+        let beyond = (1 << 62) + 1;
+        assert_too_large(
+            |volume, next| volume.next_block = next,
+            beyond,
+            "next block",
+        );
+        let batch = "last batch that was applied";
+        assert_too_large(
+            |volume, index| volume.applied = LogIndex(index),
+            beyond,
+            batch,
+        );
+        let beyond = (1 << 48) + 1;
+        assert_too_large(
+            |volume, next| volume.next_inode = next,
+            beyond,
+            "next inode",
+        );
     }
 }

@@ -1,13 +1,14 @@
 //! Extents belong to regular files, do not overlap, lie within limits and add up; past the end of a
-//! file there is no data, or it would show when the file grows.
+//! file there is no data, or it would show when the file grows. What a symlink has instead is its target,
+//! which is as long as its size says.
 
 use super::cursor::{Entry, Item, beside_inodes};
 use super::mend::{Field, Mend};
 use super::report::Report;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
-use crate::limits::{FILE_BYTES_MAX, WRITE_BYTES_MAX};
-use crate::record::{Extent, ExtentHome};
+use crate::limits::{FILE_BYTES_MAX, SYMLINK_BYTES_MAX, WRITE_BYTES_MAX};
+use crate::record::{Extent, ExtentHome, Inode, InodeBody};
 use crate::state_machine::load_volume;
 use crate::store::View;
 use crate::types::{FileKind, InodeId};
@@ -45,6 +46,7 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
                 let Some(inode) = inode else {
                     return Ok(());
                 };
+                size(ino, inode, report);
                 if found.extents > 0 && inode.kind() != FileKind::Regular {
                     report.add(|| format!("inode {ino} has extents but is no regular file"));
                 }
@@ -75,6 +77,40 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         compare(ino, found, said, is_proved, report);
     }
     Ok(())
+}
+
+/// No command makes another one. Which of size and target is right, nothing else tells.
+fn size(ino: InodeId, inode: &Inode, report: &mut Report<'_>) {
+    let size = inode.size;
+    match &inode.body {
+        InodeBody::Symlink(target) => symlink(ino, size, target, report),
+        InodeBody::Regular if size > FILE_BYTES_MAX => {
+            report.add(|| format!("inode {ino} has size {size}, beyond the largest file"));
+        }
+        // The rule of directories counts their entries.
+        InodeBody::Regular
+        | InodeBody::Directory(_)
+        | InodeBody::Fifo
+        | InodeBody::Socket
+        | InodeBody::CharacterDevice
+        | InodeBody::BlockDevice => {}
+    }
+}
+
+fn symlink(ino: InodeId, size: u64, target: &[u8], report: &mut Report<'_>) {
+    let length = target.len();
+    if size != length as u64 {
+        report.add(|| format!("symlink {ino} has a target of {length} bytes but size {size}"));
+    }
+    if target.is_empty() {
+        report.add(|| format!("symlink {ino} has an empty target"));
+    }
+    if length > SYMLINK_BYTES_MAX {
+        report.add(|| format!("symlink {ino} has a target of {length} bytes, which is too long"));
+    }
+    if target.contains(&0) {
+        report.add(|| format!("symlink {ino} has a target with a NUL in it"));
+    }
 }
 
 fn compare(ino: InodeId, found: u64, said: u64, is_proved: bool, report: &mut Report<'_>) {
@@ -121,9 +157,12 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use crate::invariant::testing::{DIRECTORY, FILE, State, zeros};
+    use bytes::Bytes;
+
+    use crate::invariant::testing::{DIRECTORY, FILE, SYMLINK, State, zeros};
     use crate::keys;
-    use crate::limits::FILE_BYTES_MAX;
+    use crate::limits::{FILE_BYTES_MAX, SYMLINK_BYTES_MAX};
+    use crate::record::InodeBody;
     use crate::types::InodeId;
 
     #[test]
@@ -166,5 +205,44 @@ mod tests {
         let mut state = State::sound();
         state.put(keys::extent(FILE, FILE_BYTES_MAX), &zeros(1));
         state.expect("extents: inode 2 has an extent at 9223372036854775807 beyond the largest");
+    }
+
+    #[test]
+    fn a_size_beyond_the_largest_file_is_reported() {
+        let mut state = State::sound();
+        state.change(FILE, |inode| inode.size = FILE_BYTES_MAX);
+        assert_eq!(state.violations(), Vec::<String>::new());
+        state.change(FILE, |inode| inode.size += 1);
+        let told = "extents: inode 2 has size 9223372036854775808, beyond the largest file";
+        assert_eq!(state.violations(), [told]);
+    }
+
+    #[test]
+    fn a_symlink_of_another_size_is_reported() {
+        let mut state = State::sound();
+        state.change(SYMLINK, |inode| inode.size = 5);
+        let told = "extents: symlink 5 has a target of 4 bytes but size 5";
+        assert_eq!(state.violations(), [told]);
+    }
+
+    fn with_target(target: Vec<u8>) -> Vec<String> {
+        let mut state = State::sound();
+        state.change(SYMLINK, |inode| {
+            inode.size = target.len() as u64;
+            inode.body = InodeBody::Symlink(Bytes::from(target));
+        });
+        state.violations()
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_is_reported() {
+        let longest = vec![b'x'; SYMLINK_BYTES_MAX];
+        assert_eq!(with_target(longest.clone()), Vec::<String>::new());
+        let told = "extents: symlink 5 has a target of 4096 bytes, which is too long";
+        assert_eq!(with_target([&longest[..], b"x"].concat()), [told]);
+        let told = "extents: symlink 5 has an empty target";
+        assert_eq!(with_target(Vec::new()), [told]);
+        let told = "extents: symlink 5 has a target with a NUL in it";
+        assert_eq!(with_target(b"a\0b".to_vec()), [told]);
     }
 }

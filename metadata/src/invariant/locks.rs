@@ -12,6 +12,9 @@ use crate::record::{LockCount, PendingRecord, TurnRecord, WaiterRecord};
 use crate::store::View;
 use crate::types::{InodeId, LockMode, SessionId, Turn};
 
+/// Beyond it something else is wrong than a counter that is behind.
+const TURN_MAX: Turn = Turn(1 << 62);
+
 /// How many locks each session has on each inode.
 type Counts = BTreeMap<(SessionId, InodeId), u64>;
 
@@ -184,20 +187,33 @@ fn count(view: &dyn View, counts: &Counts, report: &mut Report<'_>) -> Result<()
     let mut noted = Cursor::new(view, Prefix::LockCount);
     while let Some((key, value)) = noted.next(report)? {
         let number = expected.remove(&key).unwrap_or_default();
-        let said = LockCount::decode(&value).map(|count| u64::from(count.locks));
-        if said.is_ok_and(|said| said != number) {
-            let session = keys::first_number(&key).unwrap_or_default();
-            report.add(|| format!("session {session} has {number} locks but {value:?} is noted"));
+        if let Ok(LockCount { locks: said }) = LockCount::decode(&value)
+            && u64::from(said) != number
+        {
+            report.add(|| {
+                let (session, place) = counted(&key);
+                format!("session {session} has {number} locks{place} but {said} are noted")
+            });
         }
     }
     for key in expected.into_keys() {
-        let session = keys::first_number(&key).unwrap_or_default();
-        report.add(|| format!("session {session} has locks that are not counted"));
+        report.add(|| {
+            let (session, place) = counted(&key);
+            format!("session {session} has locks{place} that are not counted")
+        });
     }
     Ok(())
 }
 
-/// No turn is drawn twice, and a volume with locks says that it has had them.
+/// Whose locks a count is of, and where if not everywhere.
+fn counted(key: &[u8]) -> (u64, String) {
+    let session = keys::first_number(key).unwrap_or_default();
+    let ino = keys::second_number(key);
+    let place = ino.map(|ino| format!(" on inode {ino}"));
+    (session, place.unwrap_or_default())
+}
+
+/// No turn is drawn twice, there are turns left, and a volume with locks says that it has had them.
 fn next_turn(view: &dyn View, last: Turn, report: &mut Report<'_>) -> Result<(), Fault> {
     let next = view.get(&keys::turn())?;
     let next = next.map(|bytes| TurnRecord::decode(&bytes));
@@ -205,6 +221,10 @@ fn next_turn(view: &dyn View, last: Turn, report: &mut Report<'_>) -> Result<(),
         Some(Ok(record)) if record.next <= last => {
             let next = record.next.0;
             report.add(|| format!("the next turn is {next} but turn {} exists", last.0));
+        }
+        Some(Ok(record)) if record.next > TURN_MAX => {
+            let next = record.next.0;
+            report.add(|| format!("the next turn is {next}, which is too large"));
         }
         None if last > Turn(0) => report.add(|| "turns were drawn that are not counted".to_owned()),
         Some(Ok(_) | Err(_)) | None => {}

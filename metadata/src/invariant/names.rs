@@ -138,11 +138,11 @@ fn compare(
     Ok(())
 }
 
-/// An inode that says where it is listed is listed there.
+/// An inode that says where it is listed is listed there, and says it once.
 fn places(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) {
     let is_there = |place: Place| names.iter().any(|name| name.place() == place);
     let Some(wrong) = inode.places.iter().find(|place| !is_there(*place)) else {
-        return;
+        return said_twice(ino, inode.places, report);
     };
     let right = match names {
         // It cannot be another one.
@@ -156,6 +156,21 @@ fn places(ino: InodeId, inode: &Inode, names: &[Name], report: &mut Report<'_>) 
             wrong.cookie.0, wrong.directory
         )
     });
+}
+
+fn said_twice(ino: InodeId, places: Places, report: &mut Report<'_>) {
+    if let Places {
+        first: Some(place),
+        second: Some(again),
+    } = places
+        && place == again
+    {
+        let mend = Mend::Inode(ino, Field::Places(Places::of(place)));
+        report.add_mendable(Some(mend), || {
+            let (cookie, directory) = (place.cookie.0, place.directory);
+            format!("inode {ino} says twice that it has cookie {cookie} in directory {directory}")
+        });
+    }
 }
 
 impl Name {
@@ -207,6 +222,25 @@ mod tests {
         state.expect(
             "names: inode 2 says that it has cookie 4 in directory 1, where it has no name",
         );
+    }
+
+    #[test]
+    fn a_place_that_is_said_twice_is_reported() {
+        let mut state = State::sound();
+        let place = |cookie| {
+            Some(Place {
+                directory: InodeId::ROOT,
+                cookie: Cookie(cookie),
+            })
+        };
+        let mut put = |first, second| {
+            let places = Places { first, second };
+            state.change(FILE, |inode| inode.places = places);
+            state.violations()
+        };
+        assert_eq!(put(place(3), place(5)), Vec::<String>::new());
+        let told = "names: inode 2 says twice that it has cookie 3 in directory 1";
+        assert_eq!(put(place(3), place(3)), [told]);
     }
 
     #[test]

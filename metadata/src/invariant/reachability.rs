@@ -1,4 +1,4 @@
-//! Every directory with a name leads up to the root: none is lost and none is inside itself.
+//! Every directory with a name leads up to the root: none is lost and none is inside itself. The trash is one of them.
 //!
 //! Follows the parent pointers, which the rule of names has compared with the names. Keeps 17 bytes
 //! a directory.
@@ -8,8 +8,9 @@ use super::report::Report;
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
 use crate::record::{Inode, InodeBody};
+use crate::state_machine::load_volume;
 use crate::store::View;
-use crate::types::InodeId;
+use crate::types::{FileKind, InodeId};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -27,6 +28,7 @@ struct Tree {
 }
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    trash(view, report)?;
     let mut tree = Tree::collect(view, report)?;
     let Some(root) = tree.find(InodeId::ROOT.get()) else {
         report.add(|| "the root directory does not exist".to_owned());
@@ -41,6 +43,30 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
         }
         way.clear();
     }
+    Ok(())
+}
+
+/// Nobody can remove the directory of a trash that is on.
+fn trash(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
+    let volume = match load_volume(view) {
+        Ok(volume) => volume,
+        // The rule of records has told of it.
+        Err(Fault::Corrupt { .. }) => None,
+        Err(fault) => return Err(fault),
+    };
+    let Some(trash) = volume.and_then(|volume| volume.trash) else {
+        return Ok(());
+    };
+    let ino = trash.directory;
+    let wrong = match view.get(&keys::inode(ino))? {
+        None => "does not exist",
+        Some(value) => match Inode::decode(&value) {
+            Ok(inode) if inode.kind() != FileKind::Directory => "is no directory",
+            Ok(inode) if inode.nlink == 0 => "has no name",
+            Ok(_) | Err(_) => return Ok(()),
+        },
+    };
+    report.add(|| format!("the trash is inode {ino}, which {wrong}"));
     Ok(())
 }
 
@@ -117,9 +143,9 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use crate::invariant::testing::{DIRECTORY, State};
+    use crate::invariant::testing::{DIRECTORY, FILE, ORPHAN, State};
     use crate::keys;
-    use crate::record::{DirectoryBody, InodeBody};
+    use crate::record::{DirectoryBody, InodeBody, Trash};
     use crate::types::{Cookie, InodeId};
 
     fn say_parent(state: &mut State, parent: InodeId) {
@@ -150,5 +176,35 @@ mod tests {
         let mut state = State::sound();
         state.delete(keys::inode(InodeId::ROOT));
         state.expect("reachability: the root directory does not exist");
+    }
+
+    fn with_trash(directory: InodeId) -> State {
+        let mut state = State::sound();
+        state.change_volume(|volume| {
+            volume.trash = Some(Trash {
+                directory,
+                keep_seconds: 60,
+                hour: 1,
+            });
+        });
+        state
+    }
+
+    #[test]
+    fn a_trash_that_is_no_directory_is_reported() {
+        assert_eq!(with_trash(DIRECTORY).violations(), Vec::<String>::new());
+        let absent = InodeId::new(99);
+        let told = "reachability: the trash is inode 99, which does not exist";
+        assert_eq!(with_trash(absent).violations(), [told]);
+        let told = "reachability: the trash is inode 2, which is no directory";
+        assert_eq!(with_trash(FILE).violations(), [told]);
+        let mut state = with_trash(ORPHAN);
+        state.change(ORPHAN, |inode| {
+            inode.body = InodeBody::Directory(DirectoryBody {
+                parent: InodeId::ROOT,
+                next_cookie: Cookie::FIRST,
+            });
+        });
+        state.expect("reachability: the trash is inode 4, which has no name");
     }
 }

@@ -1,17 +1,24 @@
 //! Extended attributes belong to inodes, as many as the inode says, within limits.
 
-use super::cursor::{Item, beside_inodes};
+use super::cursor::{Entry, Item, beside_inodes};
 use super::mend::{Field, Mend};
 use super::report::{Report, quoted};
 use crate::fault::Fault;
 use crate::keys::{self, Prefix};
+use crate::limits::XATTR_VALUE_BYTES_MAX;
+use crate::record::Xattr;
 use crate::store::View;
+use crate::types::InodeId;
+use crate::xattr::Namespace;
 
 pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Fault> {
     let mut found = 0_u64;
     beside_inodes(view, Prefix::Xattr, report, &mut |item, report| {
         match item {
-            Item::Entry(..) => found += 1,
+            Item::Entry(ino, _, entry) => {
+                found += 1;
+                limits(ino, entry, report);
+            }
             Item::Stray(ino, (key, _)) => report.add(|| {
                 let name = quoted(keys::name_part(key).unwrap_or_default());
                 format!("attribute {name} belongs to inode {ino}, which does not exist")
@@ -32,10 +39,29 @@ pub(super) fn check(view: &dyn View, report: &mut Report<'_>) -> Result<(), Faul
     })
 }
 
+/// A key with a name that is too long is one of a wrong length, of which the rule of records tells.
+fn limits(ino: InodeId, (key, value): &Entry, report: &mut Report<'_>) {
+    let name = keys::name_part(key).unwrap_or_default();
+    if Namespace::of(name).is_err() {
+        report.add(|| {
+            let name = quoted(name);
+            format!("inode {ino} has attribute {name}, which no attribute can be called")
+        });
+    }
+    let length = Xattr::decode(value).map_or(0, <[u8]>::len);
+    if length > XATTR_VALUE_BYTES_MAX {
+        report.add(|| {
+            let name = quoted(name);
+            format!("attribute {name} of inode {ino} has {length} bytes, which is too long")
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::invariant::testing::{FILE, State};
     use crate::keys;
+    use crate::limits::{XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX};
     use crate::record::Xattr;
     use crate::types::InodeId;
 
@@ -54,5 +80,52 @@ mod tests {
             &Xattr::encode(b""),
         );
         state.expect("xattrs: attribute \"user.lost\" belongs to inode 70, which does not exist");
+    }
+
+    /// What is wrong with a file that has this attribute besides another one.
+    fn with(name: &[u8], length: usize) -> Vec<String> {
+        let mut state = State::sound();
+        let value = Xattr::encode(&vec![7; length]);
+        state.put(keys::xattr(FILE, name), &value);
+        state.change(FILE, |inode| inode.xattrs += 1);
+        state.violations()
+    }
+
+    #[test]
+    fn whatever_can_be_set_is_sound() {
+        let mut longest = b"user.".to_vec();
+        longest.resize(XATTR_NAME_BYTES_MAX, b'x');
+        for name in [
+            &b"user.x"[..],
+            b"trusted.overlay.opaque",
+            b"security.capability",
+            b"security.selinux",
+            b"system.posix_acl_access",
+            b"system.posix_acl_default",
+            &longest,
+        ] {
+            assert_eq!(with(name, XATTR_VALUE_BYTES_MAX), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_reported() {
+        let told = "xattrs: attribute \"user.x\" of inode 2 has 65537 bytes, which is too long";
+        assert_eq!(with(b"user.x", XATTR_VALUE_BYTES_MAX + 1), [told]);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_is_reported() {
+        for name in ["color", "user.", "other.x", "system.x"] {
+            let told = format!(
+                "xattrs: inode 2 has attribute \"{name}\", which no attribute can be called"
+            );
+            assert_eq!(with(name.as_bytes(), 1), [told]);
+        }
+        let mut longer = b"user.".to_vec();
+        longer.resize(XATTR_NAME_BYTES_MAX + 1, b'x');
+        let told = with(&longer, 1);
+        assert!(told[0].starts_with("records: key X 0000000000000002"));
+        assert!(told[0].ends_with(" has a wrong length"));
     }
 }

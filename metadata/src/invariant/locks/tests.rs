@@ -115,9 +115,13 @@ fn a_request_that_waits_is_noted_and_the_reverse() {
 fn wrong_counts_are_reported() {
     let mut state = locked();
     put_counts(&mut state, 3);
-    state.expect("locks: session 2 has 2 locks but");
+    state.expect("locks: session 2 has 2 locks but 3 are noted");
+    state.expect("locks: session 2 has 2 locks on inode 2 but 3 are noted");
     let mut state = locked();
     state.delete(keys::lock_count_at(SESSION, FILE));
+    state.expect("locks: session 2 has locks on inode 2 that are not counted");
+    let mut state = locked();
+    state.delete(keys::lock_count(SESSION));
     state.expect("locks: session 2 has locks that are not counted");
 }
 
@@ -128,4 +132,17 @@ fn a_turn_to_be_drawn_again_is_reported() {
     state.expect("locks: the next turn is 3 but turn 3 exists");
     state.delete(keys::turn());
     state.expect("locks: turns were drawn that are not counted");
+}
+
+#[test]
+fn a_turn_that_is_too_large_is_reported() {
+    let mut state = locked();
+    let mut put = |next| {
+        let next = Turn(next);
+        state.put(keys::turn(), &TurnRecord { next }.encode());
+        state.violations()
+    };
+    assert_eq!(put(1 << 62), Vec::<String>::new());
+    let told = "locks: the next turn is 4611686018427387905, which is too large";
+    assert_eq!(put((1 << 62) + 1), [told]);
 }

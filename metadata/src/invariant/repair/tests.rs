@@ -11,7 +11,8 @@ use super::repair;
 use crate::invariant::testing::{BLOCK, DIRECTORY, FILE, ORPHAN, SYMLINK, State, part};
 use crate::keys::{self, BlockId};
 use crate::record::{
-    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, OwnerQuota, Quota, Shared, Xattr,
+    Dentry, DirectoryBody, Inode, InodeBody, OrderEntry, Orphan, OwnerQuota, Place, Places, Quota,
+    Shared, Xattr,
 };
 use crate::store::{Engine, View};
 use crate::types::{
@@ -169,6 +170,29 @@ fn a_link_count_follows_the_names() {
 fn orphans_are_those_without_a_name() {
     assert_undone(|state| state.put(keys::orphan(FILE), b""));
     assert_undone(|state| state.put(keys::orphan(InodeId::new(50)), b""));
+    let nonsense = Orphan { cleared: u64::MAX }.encode();
+    assert_undone(|state| state.put(keys::orphan(ORPHAN), &nonsense));
+    assert_undone(|state| state.put(keys::orphan(FILE), &nonsense));
+}
+
+#[test]
+fn a_place_is_said_once() {
+    let place = |cookie| Place {
+        directory: InodeId::ROOT,
+        cookie: Cookie(cookie),
+    };
+    let mut state = State::sound();
+    state.change(FILE, |inode| inode.places = Places::of(place(5)));
+    assert_undone_in(state, |state| {
+        state.change(FILE, |inode| inode.places.second = inode.places.first);
+    });
+    // Neither of them is right, and there are two that may be.
+    assert_undone(|state| {
+        state.change(FILE, |inode| {
+            inode.places = Places::of(place(4));
+            inode.places.second = inode.places.first;
+        });
+    });
 }
 
 #[test]

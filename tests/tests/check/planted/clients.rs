@@ -3,7 +3,9 @@
 use holdfast_metadata::invariant::Rule;
 use holdfast_metadata::keys::{self, Prefix};
 use holdfast_metadata::record::{LockCount, LockRecord, OutcomeRecord, TurnRecord, WaiterRecord};
-use holdfast_metadata::{Answer, InodeId, LockMode, LockOwner, LockSpace, SessionId, Timestamp};
+use holdfast_metadata::{
+    Answer, InodeId, LockMode, LockOwner, LockSpace, SessionId, Timestamp, Turn,
+};
 
 use super::spoilt::{NOBODY, Row, Spoilt};
 
@@ -15,7 +17,9 @@ pub(super) const SESSIONS: &[Row] = &[
 
 pub(super) const LOCKS: &[Row] = &[
     (Rule::Locks, locks_are_not_counted),
+    (Rule::Locks, locks_of_an_inode_are_not_counted),
     (Rule::Locks, the_count_of_locks_is_lost),
+    (Rule::Locks, the_count_of_locks_of_an_inode_is_lost),
     (Rule::Locks, locks_exclude_each_other),
     (Rule::Locks, a_lock_is_lost),
     (Rule::Locks, a_lock_is_of_no_inode),
@@ -23,6 +27,7 @@ pub(super) const LOCKS: &[Row] = &[
     (Rule::Locks, who_waits_is_not_noted),
     (Rule::Locks, who_is_noted_does_not_wait),
     (Rule::Locks, a_turn_is_drawn_again),
+    (Rule::Locks, no_turn_is_left),
     (Rule::Locks, turns_are_forgotten),
 ];
 
@@ -54,13 +59,28 @@ fn locks_are_not_counted(spoilt: &Spoilt) -> String {
     let session = spoilt.session();
     let key = keys::lock_count(session);
     spoilt.put(key, &LockCount { locks: 5 }.encode());
-    format!("session {} has 2 locks but ", session.0)
+    format!("session {} has 2 locks but 5 are noted", session.0)
+}
+
+fn locks_of_an_inode_are_not_counted(spoilt: &Spoilt) -> String {
+    let (session, ino) = (spoilt.session(), spoilt.sample.file);
+    let key = keys::lock_count_at(session, ino);
+    spoilt.put(key, &LockCount { locks: 5 }.encode());
+    let session = session.0;
+    format!("session {session} has 2 locks on inode {ino} but 5 are noted")
 }
 
 fn the_count_of_locks_is_lost(spoilt: &Spoilt) -> String {
     let session = spoilt.session();
-    spoilt.delete(keys::lock_count_at(session, spoilt.sample.file));
+    spoilt.delete(keys::lock_count(session));
     format!("session {} has locks that are not counted", session.0)
+}
+
+fn the_count_of_locks_of_an_inode_is_lost(spoilt: &Spoilt) -> String {
+    let (session, ino) = (spoilt.session(), spoilt.sample.file);
+    spoilt.delete(keys::lock_count_at(session, ino));
+    let session = session.0;
+    format!("session {session} has locks on inode {ino} that are not counted")
 }
 
 fn put_lock(spoilt: &Spoilt, ino: InodeId) {
@@ -118,6 +138,12 @@ fn a_turn_is_drawn_again(spoilt: &Spoilt) -> String {
     spoilt.put(keys::turn(), &TurnRecord { next }.encode());
     let next = next.0;
     format!("the next turn is {next} but turn {next} exists")
+}
+
+fn no_turn_is_left(spoilt: &Spoilt) -> String {
+    let next = Turn((1 << 62) + 1);
+    spoilt.put(keys::turn(), &TurnRecord { next }.encode());
+    format!("the next turn is {}, which is too large", next.0)
 }
 
 fn turns_are_forgotten(spoilt: &Spoilt) -> String {

@@ -2,8 +2,10 @@
 
 use holdfast_metadata::invariant::Rule;
 use holdfast_metadata::keys::{self, BlockId};
-use holdfast_metadata::limits::{FILE_BYTES_MAX, WRITE_BYTES_MAX};
-use holdfast_metadata::record::{LoadProgress, Shared, Xattr};
+use holdfast_metadata::limits::{
+    FILE_BYTES_MAX, SYMLINK_BYTES_MAX, WRITE_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX,
+};
+use holdfast_metadata::record::{InodeBody, LoadProgress, Shared, Xattr};
 use holdfast_metadata::{InodeId, Owner};
 
 use super::sample::DATA_BYTES;
@@ -14,11 +16,12 @@ pub(super) const RECORDS: &[Row] = &[
     (Rule::Records, a_key_is_of_no_kind),
     (Rule::Records, a_key_is_too_short),
     (Rule::Records, a_name_has_a_slash),
+    (Rule::Records, the_name_of_an_attribute_is_too_long),
     (Rule::Records, a_key_is_of_neither_user_nor_group),
     (Rule::Records, a_dump_is_being_loaded),
+    LOST_VOLUME,
 ];
 
-/// A mount knows of it before the rules are looked at, and says it in another way than a node.
 pub(super) const LOST_VOLUME: Row = (Rule::Records, there_is_no_volume_record);
 
 pub(super) const EXTENTS: &[Row] = &[
@@ -30,6 +33,11 @@ pub(super) const EXTENTS: &[Row] = &[
     (Rule::Extents, an_extent_is_of_nothing),
     (Rule::Extents, an_extent_is_beyond_the_largest_file),
     (Rule::Extents, an_extent_is_too_long),
+    (Rule::Extents, a_file_is_larger_than_the_largest),
+    (Rule::Extents, a_symlink_has_another_size),
+    (Rule::Extents, a_symlink_leads_nowhere),
+    (Rule::Extents, a_target_is_too_long),
+    (Rule::Extents, a_target_has_a_nul),
 ];
 
 pub(super) const BLOCKS: &[Row] = &[
@@ -45,6 +53,8 @@ pub(super) const XATTRS: &[Row] = &[
     (Rule::Xattrs, attributes_are_not_counted),
     (Rule::Xattrs, an_attribute_is_lost),
     (Rule::Xattrs, an_attribute_is_of_nothing),
+    (Rule::Xattrs, a_value_is_too_long),
+    (Rule::Xattrs, an_attribute_is_in_no_namespace),
 ];
 
 fn a_value_does_not_decode(spoilt: &Spoilt) -> String {
@@ -69,6 +79,18 @@ fn a_name_has_a_slash(spoilt: &Spoilt) -> String {
     let value = spoilt.value(&keys::dentry(InodeId::ROOT, b"symlink"));
     spoilt.put(keys::dentry(InodeId::ROOT, b"a/b"), &value);
     "key D 0000000000000001612f62: corrupt dentry key: not a name".to_owned()
+}
+
+fn the_name_of_an_attribute_is_too_long(spoilt: &Spoilt) -> String {
+    let mut name = b"user.".to_vec();
+    name.resize(XATTR_NAME_BYTES_MAX + 1, b'x');
+    put_attribute(spoilt, &name, b"");
+    let ino = spoilt.sample.copy.get();
+    // The name in hexadecimal.
+    format!(
+        "key X {ino:016x}757365722e{} has a wrong length",
+        "78".repeat(251)
+    )
 }
 
 fn a_key_is_of_neither_user_nor_group(spoilt: &Spoilt) -> String {
@@ -138,6 +160,49 @@ fn an_extent_is_too_long(spoilt: &Spoilt) -> String {
     format!("inode {ino} has an extent at 0 of {length} bytes")
 }
 
+fn a_file_is_larger_than_the_largest(spoilt: &Spoilt) -> String {
+    let ino = spoilt.sample.counted;
+    let size = FILE_BYTES_MAX + 1;
+    spoilt.change(ino, |inode| inode.size = size);
+    format!("inode {ino} has size {size}, beyond the largest file")
+}
+
+fn symlink(spoilt: &Spoilt) -> InodeId {
+    spoilt.dentry(InodeId::ROOT, "symlink").ino
+}
+
+fn a_symlink_has_another_size(spoilt: &Spoilt) -> String {
+    let ino = symlink(spoilt);
+    spoilt.change(ino, |inode| inode.size = 5);
+    format!("symlink {ino} has a target of 4 bytes but size 5")
+}
+
+/// Gives the symlink another target, with the size of that.
+fn put_target(spoilt: &Spoilt, target: Vec<u8>) -> InodeId {
+    let ino = symlink(spoilt);
+    spoilt.change(ino, |inode| {
+        inode.size = target.len() as u64;
+        inode.body = InodeBody::Symlink(target.into());
+    });
+    ino
+}
+
+fn a_symlink_leads_nowhere(spoilt: &Spoilt) -> String {
+    let ino = put_target(spoilt, Vec::new());
+    format!("symlink {ino} has an empty target")
+}
+
+fn a_target_is_too_long(spoilt: &Spoilt) -> String {
+    let length = SYMLINK_BYTES_MAX + 1;
+    let ino = put_target(spoilt, vec![b'x'; length]);
+    format!("symlink {ino} has a target of {length} bytes, which is too long")
+}
+
+fn a_target_has_a_nul(spoilt: &Spoilt) -> String {
+    let ino = put_target(spoilt, b"a\0b".to_vec());
+    format!("symlink {ino} has a target with a NUL in it")
+}
+
 fn a_shared_block_is_not_noted(spoilt: &Spoilt) -> String {
     let block = spoilt.block(spoilt.sample.file);
     spoilt.delete(keys::shared(block));
@@ -195,4 +260,23 @@ fn an_attribute_is_lost(spoilt: &Spoilt) -> String {
 fn an_attribute_is_of_nothing(spoilt: &Spoilt) -> String {
     spoilt.put(keys::xattr(NOBODY, b"user.lost"), &Xattr::encode(b""));
     format!("attribute \"user.lost\" belongs to inode {NOBODY}, which does not exist")
+}
+
+/// Gives a file that has none an attribute.
+fn put_attribute(spoilt: &Spoilt, name: &[u8], value: &[u8]) -> InodeId {
+    let ino = spoilt.sample.copy;
+    spoilt.put(keys::xattr(ino, name), &Xattr::encode(value));
+    spoilt.change(ino, |inode| inode.xattrs = 1);
+    ino
+}
+
+fn a_value_is_too_long(spoilt: &Spoilt) -> String {
+    let length = XATTR_VALUE_BYTES_MAX + 1;
+    let ino = put_attribute(spoilt, b"user.long", &vec![7; length]);
+    format!("attribute \"user.long\" of inode {ino} has {length} bytes, which is too long")
+}
+
+fn an_attribute_is_in_no_namespace(spoilt: &Spoilt) -> String {
+    let ino = put_attribute(spoilt, b"color", b"green");
+    format!("inode {ino} has attribute \"color\", which no attribute can be called")
 }

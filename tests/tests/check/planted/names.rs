@@ -2,7 +2,8 @@
 
 use holdfast_metadata::invariant::Rule;
 use holdfast_metadata::keys;
-use holdfast_metadata::record::{InodeBody, OrderEntry, Place, Places};
+use holdfast_metadata::limits::FILE_BYTES_MAX;
+use holdfast_metadata::record::{InodeBody, OrderEntry, Orphan, Place, Places, Trash};
 use holdfast_metadata::{Cookie, FileKind, FileName, InodeId};
 
 use super::spoilt::{NOBODY, Row, Spoilt};
@@ -27,6 +28,7 @@ pub(super) const NAMES: &[Row] = &[
     (Rule::Names, a_name_leads_nowhere),
     (Rule::Names, a_name_says_another_kind),
     (Rule::Names, an_inode_says_a_wrong_place),
+    (Rule::Names, an_inode_says_a_place_twice),
     (Rule::Names, a_directory_says_a_wrong_parent),
     (Rule::Names, the_root_says_a_parent),
     (Rule::Names, a_directory_has_two_names),
@@ -38,12 +40,15 @@ pub(super) const REACHABILITY: &[Row] = &[
     (Rule::Reachability, directories_are_in_each_other),
     (Rule::Reachability, a_directory_is_in_none),
     (Rule::Reachability, there_is_no_root),
+    (Rule::Reachability, there_is_no_trash),
+    (Rule::Reachability, the_trash_is_a_file),
 ];
 
 pub(super) const ORPHANS: &[Row] = &[
     (Rule::Orphans, an_orphan_is_not_noted),
     (Rule::Orphans, a_file_with_a_name_is_noted),
     (Rule::Orphans, what_is_noted_does_not_exist),
+    (Rule::Orphans, an_orphan_is_cleared_beyond_its_end),
 ];
 
 /// A name of the root as the rule shows it.
@@ -148,6 +153,13 @@ fn an_inode_says_a_wrong_place(spoilt: &Spoilt) -> String {
     format!("inode {ino} says that it has cookie 3 in directory 1, where it has no name")
 }
 
+fn an_inode_says_a_place_twice(spoilt: &Spoilt) -> String {
+    let (ino, directory) = (spoilt.sample.inside, spoilt.sample.directory);
+    spoilt.change(ino, |inode| inode.places.second = inode.places.first);
+    let cookie = spoilt.dentry(directory, "inside").cookie.0;
+    format!("inode {ino} says twice that it has cookie {cookie} in directory {directory}")
+}
+
 fn a_directory_says_a_wrong_parent(spoilt: &Spoilt) -> String {
     let (ino, directory) = (spoilt.sample.nested, spoilt.sample.directory);
     spoilt.change_directory(ino, |body| body.parent = InodeId::ROOT);
@@ -197,6 +209,27 @@ fn there_is_no_root(spoilt: &Spoilt) -> String {
     "the root directory does not exist".to_owned()
 }
 
+fn put_trash(spoilt: &Spoilt, directory: InodeId) {
+    spoilt.change_volume(|volume| {
+        volume.trash = Some(Trash {
+            directory,
+            keep_seconds: 3600,
+            hour: 0,
+        });
+    });
+}
+
+fn there_is_no_trash(spoilt: &Spoilt) -> String {
+    put_trash(spoilt, NOBODY);
+    format!("the trash is inode {NOBODY}, which does not exist")
+}
+
+fn the_trash_is_a_file(spoilt: &Spoilt) -> String {
+    let ino = spoilt.sample.file;
+    put_trash(spoilt, ino);
+    format!("the trash is inode {ino}, which is no directory")
+}
+
 fn an_orphan_is_not_noted(spoilt: &Spoilt) -> String {
     let ino = spoilt.sample.removed;
     spoilt.delete(keys::orphan(ino));
@@ -212,4 +245,11 @@ fn a_file_with_a_name_is_noted(spoilt: &Spoilt) -> String {
 fn what_is_noted_does_not_exist(spoilt: &Spoilt) -> String {
     spoilt.put(keys::orphan(NOBODY), b"");
     format!("inode {NOBODY} is noted as an orphan but does not exist")
+}
+
+fn an_orphan_is_cleared_beyond_its_end(spoilt: &Spoilt) -> String {
+    let ino = spoilt.sample.removed;
+    let cleared = FILE_BYTES_MAX + 1;
+    spoilt.put(keys::orphan(ino), &Orphan { cleared }.encode());
+    format!("orphan {ino} is cleared up to {cleared}, beyond the largest file")
 }

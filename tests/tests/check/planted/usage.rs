@@ -3,7 +3,7 @@
 use holdfast_metadata::invariant::Rule;
 use holdfast_metadata::keys::{self, BlockId};
 use holdfast_metadata::record::{OwnerQuota, Quota};
-use holdfast_metadata::{Amounts, FileKind, InodeId, Owner, OwnerCount};
+use holdfast_metadata::{Amounts, FileKind, InodeId, LogIndex, Owner, OwnerCount};
 
 use super::sample::{DATA_BYTES, UID};
 use super::spoilt::{NOBODY, Row, Spoilt};
@@ -13,6 +13,9 @@ pub(super) const COUNTERS: &[Row] = &[
     (Rule::Counters, bytes_are_not_counted),
     (Rule::Counters, an_inode_number_is_given_out_again),
     (Rule::Counters, a_block_number_is_given_out_again),
+    (Rule::Counters, no_inode_number_is_left),
+    (Rule::Counters, no_block_number_is_left),
+    (Rule::Counters, no_batch_can_come_after_the_last),
 ];
 
 pub(super) const QUOTAS: &[Row] = &[
@@ -56,6 +59,24 @@ fn a_block_number_is_given_out_again(spoilt: &Spoilt) -> String {
     let next = spoilt.volume().next_block;
     spoilt.put(keys::block(BlockId(next)), b"bytes");
     format!("the next block is {next} but block {next} exists")
+}
+
+fn no_inode_number_is_left(spoilt: &Spoilt) -> String {
+    let next = (1 << 48) + 1;
+    spoilt.change_volume(|volume| volume.next_inode = next);
+    format!("the next inode is {next}, which is too large")
+}
+
+fn no_block_number_is_left(spoilt: &Spoilt) -> String {
+    let next = (1 << 62) + 1;
+    spoilt.change_volume(|volume| volume.next_block = next);
+    format!("the next block is {next}, which is too large")
+}
+
+fn no_batch_can_come_after_the_last(spoilt: &Spoilt) -> String {
+    let last = u64::MAX;
+    spoilt.change_volume(|volume| volume.applied = LogIndex(last));
+    format!("the last batch that was applied is {last}, which is too large")
 }
 
 fn quota(spoilt: &Spoilt, tree: InodeId) -> Quota {

@@ -19,6 +19,9 @@ use self::replicas::Checked;
 use crate::cluster::ClusterArguments;
 use crate::{complain, data_path, mount_table, one_line, takeover};
 
+/// The rule of files that cannot even be read as records.
+const STORE: &str = "store";
+
 /// Something is wrong with the data.
 const EXIT_VIOLATIONS: u8 = 1;
 /// Nothing is known: the data could not be read.
@@ -87,7 +90,7 @@ struct Report<'a> {
 /// Something that is wrong.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// The rule that is broken; `store` when the files cannot even be read as records, `replicas` when those of a cluster differ.
+    /// The rule that is broken; [`STORE`] when the files cannot even be read as records, `replicas` when those of a cluster differ.
     rule: String,
     detail: String,
 }
@@ -162,24 +165,45 @@ fn check_directory(given: &Path) -> anyhow::Result<Vec<Finding>> {
     }
     let open = || DataDirectory::open_read_only(&data);
     match opened(open).with_context(cannot)? {
-        Ok(directory) => check_store(&directory.store()).with_context(cannot),
+        Ok(directory) => check_mount(&directory).with_context(cannot),
         Err(damage) => Ok(damage),
     }
 }
 
-/// A data directory of which nothing durable is missing, or what of it is damaged.
+/// A data directory, or what of its own files is damaged.
 fn opened(
     open: impl FnMut() -> Result<DataDirectory, OpenError>,
 ) -> anyhow::Result<Result<DataDirectory, Vec<Finding>>> {
-    let opened = takeover::open(open, || true).and_then(|directory| {
-        directory.check_durable()?;
-        Ok(directory)
-    });
+    or_damage(takeover::open(open, || true))
+}
+
+/// What is missing in its store that is known to have been durable.
+fn missing(directory: &DataDirectory) -> anyhow::Result<Vec<Finding>> {
+    let missing = or_damage(directory.check_durable())?;
+    Ok(missing.err().unwrap_or_default())
+}
+
+fn or_damage<T>(opened: Result<T, OpenError>) -> anyhow::Result<Result<T, Vec<Finding>>> {
     match opened {
-        Ok(directory) => Ok(Ok(directory)),
+        Ok(opened) => Ok(Ok(opened)),
         Err(OpenError::Corrupt { what, detail, .. }) => Ok(Err(store_damaged(&what, &detail))),
         Err(error) => Err(advise(error)),
     }
+}
+
+/// What is wrong with the volume of a mount.
+fn check_mount(directory: &DataDirectory) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = missing(directory)?;
+    let found = match check_store(&directory.store()) {
+        // It is damaged so that no more can be read.
+        Err(_) if !findings.is_empty() => Vec::new(),
+        found => found?,
+    };
+    // What keeps the store from being read is told once.
+    let is_told = !findings.is_empty();
+    let more = found.into_iter();
+    findings.extend(more.filter(|finding| !is_told || finding.rule != STORE));
+    Ok(findings)
 }
 
 /// What is wrong with the volumes of a node.
@@ -255,14 +279,13 @@ fn with_progress<T>(work: impl FnOnce(&mut dyn FnMut(Progress)) -> T) -> T {
 }
 
 fn store_damaged(what: &str, detail: &str) -> Vec<Finding> {
-    let rule = "store";
-    let detail = if what == rule {
+    let detail = if what == STORE {
         detail.to_owned()
     } else {
         format!("{what}: {detail}")
     };
     vec![Finding {
-        rule: rule.to_owned(),
+        rule: STORE.to_owned(),
         detail,
     }]
 }

@@ -3,8 +3,8 @@
 use super::{assert_left, order, repaired};
 use crate::invariant::testing::{DIRECTORY, FILE, ORPHAN, SYMLINK, State, zeros};
 use crate::keys::{self, BlockId};
-use crate::record::{Dentry, OwnerQuota};
-use crate::types::{Amounts, Cookie, FileKind, InodeId, Owner};
+use crate::record::{Dentry, OwnerQuota, TurnRecord};
+use crate::types::{Amounts, Cookie, FileKind, InodeId, Owner, Turn};
 
 #[test]
 fn what_would_lose_something_is_left() {
@@ -13,6 +13,16 @@ fn what_would_lose_something_is_left() {
     assert_left(|state| state.put(keys::xattr(InodeId::new(60), b"user.x"), &[1]));
     assert_left(|state| state.change(FILE, |inode| inode.size = 99));
     assert_left(|state| state.put(b"Fx".to_vec(), b""));
+    assert_left(|state| state.change(FILE, |inode| inode.size = u64::MAX));
+    assert_left(|state| state.change(SYMLINK, |inode| inode.size = 3));
+    // Which numbers were given out?
+    assert_left(|state| state.change_volume(|volume| volume.next_block = u64::MAX));
+    assert_left(|state| state.change_volume(|volume| volume.next_inode = u64::MAX));
+    assert_left(|state| state.change_volume(|volume| volume.applied.0 = u64::MAX));
+    assert_left(|state| {
+        let next = Turn(u64::MAX);
+        state.put(keys::turn(), &TurnRecord { next }.encode());
+    });
     // A second name of a directory: which one is it?
     assert_left(|state| {
         state.put_name(InodeId::ROOT, "again", DIRECTORY, FileKind::Directory, 6);

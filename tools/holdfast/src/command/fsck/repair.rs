@@ -7,7 +7,7 @@ use holdfast_metadata::invariant::{self, Repair, Violation};
 use holdfast_metadata::{Fault, RocksEngine, RocksOptions};
 use holdfast_replicator::{DataDirectory, StoppedNode};
 
-use super::{Checked, Finding, opened, store_damaged, with_progress};
+use super::{Checked, Finding, missing, opened, store_damaged, with_progress};
 use crate::{clock, data_path, one_line};
 
 /// What was mended, and what is left.
@@ -22,6 +22,10 @@ pub(super) fn repair(given: &Path) -> anyhow::Result<Checked> {
         Ok(directory) => directory,
         Err(damage) => return Ok(found(Vec::new(), Ok(damage))),
     };
+    let missing = missing(&directory).with_context(cannot)?;
+    if !missing.is_empty() {
+        return Ok(found(Vec::new(), Ok(missing)));
+    }
     let (mended, left) = match mend(&directory.store()) {
         Ok(Repair { mended, left }) => (findings(mended), left.map(findings)),
         Err(fault) => (Vec::new(), Err(fault)),
