@@ -11,6 +11,7 @@
 mod adapter;
 mod arrivals;
 mod atime;
+mod defects;
 mod errno;
 mod event_loops;
 mod filesystem;

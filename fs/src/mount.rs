@@ -38,6 +38,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Few operations wait, and they do not compute.
 const RUNTIME_THREADS: usize = 2;
 
+/// A defect: the log has where.
+const PANICKED: &str =
+    "an operation panicked (see its log); what was acknowledged is there at the next mount";
+
 /// A mounted filesystem. Dropping it unmounts.
 #[derive(Debug)]
 pub struct Mount {
@@ -98,16 +102,15 @@ impl Mount {
             Arc::clone(&synchronous),
             locks.clone(),
         );
-        let timeouts = Timeouts {
-            entry: options.entry_timeout,
-            attribute: options.attribute_timeout,
-        };
         let runner = services.runner.clone();
         let metrics = runner.metrics();
         let adapter = Adapter::new(
             Arc::new(filesystem),
             runner,
-            timeouts,
+            Timeouts {
+                entry: options.entry_timeout,
+                attribute: options.attribute_timeout,
+            },
             Terms {
                 shared: options.shared,
                 checks: options.has_kernel_checks(),
@@ -125,11 +128,13 @@ impl Mount {
         let mount = spawn("holdfast-fuse", move || session.run()).and_then(|session| {
             let mount = wait_until_live(&path)?;
             let watcher = FlagWatcher::start(mount.clone(), atime, synchronous).map_err(serving)?;
-            Ok((session, mount, watcher))
+            let unmounter = Unmounter::new(mount);
+            services.runner.defects().arm(unmounter.clone());
+            Ok((session, unmounter, watcher))
         });
         match mount {
-            Ok((session, mount, watcher)) => Ok(Mount {
-                unmounter: Unmounter::new(mount),
+            Ok((session, unmounter, watcher)) => Ok(Mount {
+                unmounter,
                 metrics,
                 parts: Some(Parts {
                     session,
@@ -170,17 +175,18 @@ impl Mount {
         if let Some(locks) = &parts.locks {
             locks.end();
         }
+        let has_panicked = parts.services.runner.defects().was_met();
         parts.services.stop();
         match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) if self.is_end_of_unmount(&reason) => Ok(()),
-            Ok(Err(reason)) => {
+            Ok(Ok(())) if !has_panicked => Ok(()),
+            Ok(Err(reason)) if !has_panicked && self.is_end_of_unmount(&reason) => Ok(()),
+            Ok(Err(reason)) if !has_panicked => {
                 self.free_mountpoint();
                 Err(serving(reason))
             }
-            Err(_) => {
+            Ok(_) | Err(_) => {
                 self.free_mountpoint();
-                Err(serving(io::Error::other("an event loop panicked")))
+                Err(serving(io::Error::other(PANICKED)))
             }
         }
     }
@@ -239,8 +245,13 @@ impl Services {
         }
         let queue = Arc::<ReclaimQueue>::default();
         let left_over = runtime.block_on(queue.add_left_over(&**replicator))?;
-        let reclaimer = Reclaimer::start(Arc::clone(replicator), Arc::clone(&queue), handle)
-            .map_err(serving)?;
+        let reclaimer = Reclaimer::start(
+            Arc::clone(replicator),
+            Arc::clone(&queue),
+            handle,
+            runner.defects(),
+        )
+        .map_err(serving)?;
         if left_over > 0 {
             tracing::info!(left_over, "reclaiming what an unclean end left behind");
             runtime.block_on(queue.settled());

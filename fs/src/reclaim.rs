@@ -17,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::defects::Defects;
 use crate::filesystem::now;
 
 /// Most inodes of one command: operations of callers wait that long for their turn.
@@ -183,11 +184,16 @@ impl Reclaimer {
         replicator: Arc<R>,
         queue: Arc<ReclaimQueue>,
         runtime: Handle,
+        defects: &Defects,
     ) -> std::io::Result<Reclaimer> {
         let worker = Arc::clone(&queue);
+        let watch = defects.watch();
         let thread = std::thread::Builder::new()
             .name("holdfast-reclaim".to_owned())
-            .spawn(move || work(&*replicator, &worker, &runtime))?;
+            .spawn(move || {
+                let _watch = watch;
+                work(&*replicator, &worker, &runtime);
+            })?;
         Ok(Reclaimer { queue, thread })
     }
 

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use tracing::Span;
 
+use crate::defects::Defects;
 use crate::errno::errno;
 use crate::filesystem::FilesystemError;
 use crate::metrics::Metrics;
@@ -23,6 +24,7 @@ pub(crate) struct Runner {
     runtime: Handle,
     waiting: Arc<Waiting>,
     watch: Watch,
+    defects: Defects,
     /// Whether a signal ends the wait of its caller.
     interruptible: bool,
 }
@@ -122,6 +124,7 @@ impl Runner {
         Runner {
             runtime,
             waiting: Arc::default(),
+            defects: Defects::default(),
             watch: Watch {
                 slow_operation,
                 metrics: Metrics::default(),
@@ -135,6 +138,11 @@ impl Runner {
         self.watch.metrics.clone()
     }
 
+    /// What ends the mount when an operation panics.
+    pub(crate) fn defects(&self) -> &Defects {
+        &self.defects
+    }
+
     /// Runs an operation and answers it, now or when it is done.
     pub(crate) fn run<T, F, A>(&self, call: Call, operation: F, answer: A)
     where
@@ -142,6 +150,7 @@ impl Runner {
         A: FnOnce(Result<T, i32>) + Send + 'static,
         T: Send + 'static,
     {
+        let _watch = self.defects.watch();
         let mut operation = Box::pin(course::watch(operation));
         if let Poll::Ready(result) = self.poll_once(&call, operation.as_mut()) {
             let course = course::taken(operation.as_mut());
@@ -168,7 +177,9 @@ impl Runner {
         let caller = (self.interruptible && !call.minds_signals).then_some(call.pid);
         *waiting.count.lock() += 1;
         let ticket = Ticket(waiting);
+        let defects = self.defects.watch();
         self.runtime.spawn(async move {
+            let _defects = defects;
             let waiting = interruptible(operation.as_mut(), caller);
             let result = tracing::Instrument::instrument(waiting, call.span.clone()).await;
             let course = course::taken(operation.as_mut());

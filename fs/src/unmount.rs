@@ -51,10 +51,23 @@ impl Unmounter {
     pub fn abort(&self) -> Result<(), MountError> {
         let connection = format!("/sys/fs/fuse/connections/{}/abort", self.mount.minor);
         match fs::write(connection, b"1") {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(self.failed(error.to_string()))
-            }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) => Ok(()),
+            // It has ended, or nobody has mounted the directory of connections.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.force(),
+            Err(error) => Err(self.failed(error.to_string())),
+        }
+    }
+
+    /// The same by another way, which takes the mount away from its directory if no file is open.
+    fn force(&self) -> Result<(), MountError> {
+        if !self.is_mounted() {
+            return Ok(());
+        }
+        let flags = MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_FORCE;
+        match umount2(&self.mount.path, flags) {
+            // What is open keeps it there; it answers nobody any more.
+            Ok(()) | Err(Errno::EBUSY | Errno::EINVAL) => Ok(()),
+            Err(errno) => Err(self.failed(errno.desc().to_owned())),
         }
     }
 

@@ -52,7 +52,13 @@ fn orphans_wait_for_space_and_are_not_forgotten() {
     let queue = Arc::new(ReclaimQueue::default());
     queue.add(InodeId::new(7));
     let handle = runtime.handle().clone();
-    let reclaimer = Reclaimer::start(Arc::clone(&replicator), Arc::clone(&queue), handle).unwrap();
+    let reclaimer = Reclaimer::start(
+        Arc::clone(&replicator),
+        Arc::clone(&queue),
+        handle,
+        &Defects::default(),
+    )
+    .unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while replicator.asked.load(Ordering::SeqCst) < 2 {
         assert!(

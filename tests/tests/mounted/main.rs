@@ -9,6 +9,7 @@ mod atime;
 mod chattr;
 mod copy_file_range;
 mod create;
+mod defect;
 mod export;
 mod fallocate;
 mod full_disk;

@@ -10,6 +10,7 @@ use holdfast_replicator::NoOpReplicator;
 use tokio::runtime::Runtime;
 
 use crate::atime::AtimeRules;
+use crate::defects::Defects;
 use crate::filesystem::*;
 use crate::open_files::{Handle, Use};
 use crate::options::MountOptions;
@@ -58,7 +59,8 @@ impl Fixture {
             None,
         );
         let handle = runtime.handle().clone();
-        let reclaimer = Reclaimer::start(Arc::clone(replicator), queue, handle).unwrap();
+        let reclaimer =
+            Reclaimer::start(Arc::clone(replicator), queue, handle, &Defects::default()).unwrap();
         Fixture {
             filesystem,
             reclaimer: Some(reclaimer),
