@@ -18,9 +18,11 @@ const KEYS_OF_ORPHAN: usize = 2;
 pub(crate) fn apply(context: &mut Context<'_>, command: &Reclaim) -> Result<Answer, Stop> {
     let mut keys_left = RECLAIM_STEP_KEYS_MAX;
     let mut unfinished = Vec::new();
+    // Most volumes never had a lock, and need not be searched for each orphan.
+    let has_locks = context.state.contains(&keys::turn())?;
     for &ino in &command.inodes {
         if let Some((orphan, inode)) = find(context, ino)?
-            && !reclaim(context, ino, (orphan, inode), &mut keys_left)?
+            && !reclaim(context, ino, (orphan, inode), has_locks, &mut keys_left)?
         {
             unfinished.push(ino);
         }
@@ -46,6 +48,7 @@ fn reclaim(
     context: &mut Context<'_>,
     ino: InodeId,
     (mut orphan, mut inode): (Orphan, Inode),
+    has_locks: bool,
     keys_left: &mut usize,
 ) -> Result<bool, Stop> {
     let began_at = orphan.cleared;
@@ -73,7 +76,10 @@ fn reclaim(
         let lost = format!("{} bytes without an extent", inode.allocated);
         return Err(Fault::corrupt(format!("inode {ino}"), lost).into());
     }
-    forget_locks(context, ino)?;
+    if has_locks {
+        // Who has a lock has the inode open, or had when its session ended: there is none, but to be sure.
+        context.change_locks(|tables| Ok(tables.forget(ino)?))?;
+    }
     *keys_left -= KEYS_OF_ORPHAN;
     context.state.delete(keys::inode(ino));
     context.state.delete(keys::orphan(ino));
@@ -84,15 +90,6 @@ fn reclaim(
         .checked_sub(1)
         .ok_or_else(|| Fault::corrupt("volume record", "fewer inodes than there are"))?;
     Ok(true)
-}
-
-/// Who has a lock has the inode open, or had when its session ended: there is none, but to be sure.
-fn forget_locks(context: &mut Context<'_>, ino: InodeId) -> Result<(), Stop> {
-    // Most volumes never had one, and need not be searched for each orphan.
-    if context.state.contains(&keys::turn())? {
-        context.change_locks(|tables| Ok(tables.forget(ino)?))?;
-    }
-    Ok(())
 }
 
 fn clear_xattrs(
