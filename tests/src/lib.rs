@@ -6,6 +6,7 @@
 //! * `crash`: kill -9 and damaged data directories;
 //! * `cluster`: several nodes: fail-over, partitions, snapshots, membership;
 //! * `backup`: dumps of volumes, and volumes made from dumps;
+//! * `upgrade`: data directories that earlier programs left;
 //! * `linearizability`: histories of concurrent operations through mounts under faults, and whether one order explains them;
 //! * `scale`: a directory of a million files.
 //!
@@ -23,6 +24,7 @@
 pub mod cluster;
 pub mod counters;
 pub mod errno;
+pub mod fixtures;
 pub mod fuzz;
 pub mod holds;
 pub mod http;
@@ -41,6 +43,7 @@ mod recorded_disk;
 mod small_disk;
 pub mod system;
 pub mod traces;
+pub mod tree;
 mod watchdog;
 
 pub use cluster::{Client, Cluster, ClusterMount, ClusterSetup, Load};

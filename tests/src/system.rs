@@ -74,6 +74,16 @@ pub fn shut_down(file: &File) -> io::Result<()> {
     check(unsafe { libc::ioctl(file.as_raw_fd(), GOING_DOWN, &raw mut flags) })
 }
 
+/// What `lsattr(1)` shows of a file or directory (`FS_IOC_GETFLAGS`).
+pub fn inode_flags(file: &File) -> io::Result<u32> {
+    const GET_FLAGS: libc::c_ulong = 0x8008_6601;
+    // The number of the call speaks of eight bytes, and of those the first four are written.
+    let mut flags = [0_u32; 2];
+    // SAFETY: the argument has eight bytes, and outlives the call.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), GET_FLAGS, &raw mut flags) })?;
+    Ok(flags[0])
+}
+
 /// `flock(2)`
 pub fn flock(file: &File, operation: c_int) -> io::Result<()> {
     // SAFETY: nothing but numbers.

@@ -11,7 +11,6 @@ mod killed;
 mod last_node;
 mod memory;
 mod migration;
-mod tree;
 mod writers;
 
 use std::path::Path;

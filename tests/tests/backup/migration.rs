@@ -2,9 +2,9 @@
 
 use std::fs::{self, File};
 
+use holdfast_tests::tree::{look, plant, unfix};
 use holdfast_tests::{Cluster, Mounted, Setup, place, run};
 
-use super::tree::{look, plant, unfix};
 use super::{digest_in, dump_data, holdfast, load_data};
 
 #[test]
