@@ -36,3 +36,10 @@ pub use shared::Shared;
 pub use volume::{LoadProgress, Trash, Volume};
 pub use waiter::{PendingRecord, TurnRecord, WaiterRecord};
 pub use xattr::Xattr;
+
+/// Those that have changed since there are records, and the last version of each: an earlier program reads none that is later
+/// than its own.
+pub const LATEST: [(&str, u64); 2] = [
+    ("record of an inode", inode::VERSION_OF_PARTS as u64),
+    ("record of a volume", volume::VERSION_OF_PARTS as u64),
+];

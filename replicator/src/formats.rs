@@ -1,6 +1,6 @@
 //! The versions of what this program writes, at rest and on the wire: `docs/formats` draws each.
 
-use holdfast_metadata::snapshot;
+use holdfast_metadata::{record, snapshot};
 use holdfast_proto::identity::PROTOCOL_VERSION;
 
 use crate::noop::DataDirectory;
@@ -34,5 +34,10 @@ pub fn format_versions() -> Vec<FormatVersion> {
         version: snapshot::VERSION.into(),
         reads_from: snapshot::OLDEST_VERSION.into(),
     });
+    versions.extend(record::LATEST.map(|(name, version)| FormatVersion {
+        name,
+        version,
+        reads_from: 1,
+    }));
     versions
 }

@@ -10,7 +10,7 @@ const VERSION: u8 = 1;
 /// Of an inode in a quota tree.
 const VERSION_IN_TREE: u8 = 2;
 /// Says by bits what it has that not every inode has.
-const VERSION_OF_PARTS: u8 = 3;
+pub(super) const VERSION_OF_PARTS: u8 = 3;
 const TREE: u8 = 1;
 const FIRST_PLACE: u8 = 2;
 const SECOND_PLACE: u8 = 4;

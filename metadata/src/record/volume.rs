@@ -15,7 +15,7 @@ const VERSION_OWNERS: u8 = 3;
 /// Of one that is both.
 const VERSION_OWNERS_LOADING: u8 = 4;
 /// Says by bits what it has that not every volume has.
-const VERSION_OF_PARTS: u8 = 5;
+pub(super) const VERSION_OF_PARTS: u8 = 5;
 const OWNERS: u8 = 1;
 const LOADING: u8 = 2;
 const BOTH: u8 = OWNERS | LOADING;
