@@ -21,7 +21,7 @@ use holdfast_proto::{
     DumpPart, DumpRequest, DumpStarted, LoadRequest, LoadResponse, dump_part, load_request,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status};
 
@@ -44,6 +44,8 @@ pub(crate) struct BackupService {
     identity: Identity,
     stopping: watch::Receiver<bool>,
     dumps: Arc<Semaphore>,
+    /// Of those, what clients without the right of administration may take: one is left for who has it.
+    dumps_of_clients: Arc<Semaphore>,
 }
 
 impl BackupService {
@@ -59,7 +61,29 @@ impl BackupService {
             identity,
             stopping,
             dumps: Arc::new(Semaphore::new(dumps_max)),
+            dumps_of_clients: Arc::new(Semaphore::new(dumps_max.saturating_sub(1).max(1))),
         }
+    }
+}
+
+impl BackupService {
+    /// A place among the dumps under way, as long as it lives.
+    fn place(&self, rights: &CallerRights) -> Result<Vec<OwnedSemaphorePermit>, Status> {
+        let taken = || {
+            let most = self.registry.options().limits.dumps;
+            Status::resource_exhausted(format!(
+                "{most} dumps are under way on the node already, or all but one that is left for administrators: wait \
+                 until one has ended"
+            ))
+        };
+        let mut rooms = vec![&self.dumps];
+        if !rights.sees_all() {
+            rooms.push(&self.dumps_of_clients);
+        }
+        let places = rooms
+            .into_iter()
+            .map(|room| Arc::clone(room).try_acquire_owned());
+        places.collect::<Result<_, _>>().map_err(|_| taken())
     }
 }
 
@@ -84,12 +108,7 @@ impl Backup for BackupService {
                 "volume {name:?} is being loaded itself"
             )));
         }
-        let place = Arc::clone(&self.dumps).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(format!(
-                "{} dumps are under way on the node already: wait until one has ended",
-                self.registry.options().limits.dumps
-            ))
-        })?;
+        let place = self.place(&rights)?;
         let (parts, written) = mpsc::channel(PARTS_MAX);
         let writing = tokio::task::spawn_blocking(move || {
             let dumped = write(&machine, parts);
@@ -169,7 +188,8 @@ fn write(machine: &Machine, parts: mpsc::Sender<DumpPart>) -> Result<(), Status>
     };
     let volume = filesystem.volume();
     let started = DumpStarted {
-        index: filesystem.applied().0,
+        // Batches count from 1, entries of the log, of which others tell, from 0.
+        index: filesystem.applied().0.saturating_sub(1),
         inodes: volume.inodes,
         allocated: volume.allocated,
     };
