@@ -98,6 +98,7 @@ impl<R: PosixMetadataReplicator> Adapter<R> {
         W: Future<Output = Result<T, FilesystemError>> + Send + 'static,
         T: Send + 'static,
     {
+        let _watch = self.runner.defects().watch();
         self.runner
             .run(call, operation(Arc::clone(&self.filesystem)), answer);
     }

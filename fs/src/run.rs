@@ -150,7 +150,6 @@ impl Runner {
         A: FnOnce(Result<T, i32>) + Send + 'static,
         T: Send + 'static,
     {
-        let _watch = self.defects.watch();
         let mut operation = Box::pin(course::watch(operation));
         if let Poll::Ready(result) = self.poll_once(&call, operation.as_mut()) {
             let course = course::taken(operation.as_mut());
@@ -192,7 +191,11 @@ impl Runner {
 
     /// Runs what nobody waits for.
     pub(crate) fn spawn_beside(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(work);
+        let defects = self.defects.watch();
+        self.runtime.spawn(async move {
+            let _defects = defects;
+            work.await;
+        });
     }
 
     /// Waits until every operation is answered; false when that takes too long.

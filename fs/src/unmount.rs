@@ -67,6 +67,7 @@ impl Unmounter {
         match umount2(&self.mount.path, flags) {
             // What is open keeps it there; it answers nobody any more.
             Ok(()) | Err(Errno::EBUSY | Errno::EINVAL) => Ok(()),
+            Err(Errno::EPERM) => self.ask_fusermount(),
             Err(errno) => Err(self.failed(errno.desc().to_owned())),
         }
     }

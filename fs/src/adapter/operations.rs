@@ -40,6 +40,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        let _watch = self.runner.defects().watch();
         self.filesystem.forget(decode::ino(ino), lookups);
     }
 
@@ -300,6 +301,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        let _watch = self.runner.defects().watch();
         let releases = self
             .filesystem
             .release(decode::ino(ino), decode::handle(handle));
@@ -421,6 +423,7 @@ impl<R: PosixMetadataReplicator> fuser::Filesystem for Adapter<R> {
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
+        let _watch = self.runner.defects().watch();
         self.filesystem.releasedir(decode::ino(ino));
         reply.ok();
     }
