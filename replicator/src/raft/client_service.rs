@@ -28,6 +28,9 @@ use crate::call::{AnswerBody, CallAnswer, CallBody};
 use crate::refusal::{Endpoint, Refusal};
 use crate::tls::Squash;
 
+/// What a mount may be told, beside answers, before it has taken any of it: its stream ends with one more, and it begins anew with nothing.
+const NOTICES_MAX: usize = 4096;
+
 /// The most answers that travel in one message.
 const ANSWERS_MAX: usize = 256;
 
@@ -95,7 +98,8 @@ impl Client for ClientService {
         request: Request<Streaming<CallRequests>>,
     ) -> Result<Response<Self::CallStream>, Status> {
         self.identity.check(request.metadata())?;
-        let (answers, outgoing) = mpsc::channel(self.router.limits().calls);
+        // What calls wait for does not take the room of what mounts are told to drop.
+        let (answers, outgoing) = mpsc::channel(self.router.limits().calls + NOTICES_MAX);
         let broken = Arc::<Notify>::default();
         let line = Line {
             answers: answers.downgrade(),

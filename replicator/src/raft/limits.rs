@@ -11,7 +11,8 @@ pub struct Limits {
     pub log_cache_bytes: usize,
     /// Connections that others have opened.
     pub connections: usize,
-    /// Calls of one stream under way,
+    /// Calls of one stream under way, not fewer than its sender has ([`CallLimits`](crate::CallLimits)): one that
+    /// is full reads nothing, and so does not hear what others wait for,
     pub calls: usize,
     /// and what they take with their answers.
     pub call_bytes: usize,

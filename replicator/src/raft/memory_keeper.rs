@@ -11,9 +11,13 @@ use tokio::sync::watch;
 
 use super::machine::Machine;
 use super::registry::Registry;
+use crate::sparing::Sparing;
 
 /// How often it looks: a disk takes some ten MiB meanwhile.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What fails here fails where the volume is used as well.
+static FAILED: Sparing = Sparing::new();
 
 /// Runs until the node stops; nothing is being written any more when it has ended.
 pub(crate) async fn run(registry: Registry, mut stopped: watch::Receiver<bool>) {
@@ -30,15 +34,17 @@ pub(crate) async fn run(registry: Registry, mut stopped: watch::Receiver<bool>) 
             continue;
         }
         let written = tokio::task::spawn_blocking(move || {
-            let mut machines = excess.iter();
-            machines.try_for_each(|machine| machine.engine().flush())
+            for machine in excess {
+                if let Err(fault) = machine.engine().flush()
+                    && let Some(more) = FAILED.due()
+                {
+                    tracing::warn!(%fault, more, "memory tables of a volume were not written");
+                }
+            }
         });
-        match written.await {
-            Ok(Ok(())) => {}
-            // What fails here fails where the volume is used as well, and is told there.
-            Ok(Err(fault)) => tracing::debug!(%fault, "memory tables not written"),
+        if written.await.is_err() {
             // The runtime ends.
-            Err(_) => return,
+            return;
         }
     }
 }

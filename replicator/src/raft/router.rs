@@ -27,17 +27,13 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(registry: Registry, peers: Peers, identity: Identity) -> Router {
-        let limits = registry.options().limits;
         Router {
             registry,
             links: Links {
                 peers,
                 identity,
-                limits: CallLimits {
-                    calls: limits.calls,
-                    bytes: limits.call_bytes,
-                    ..CallLimits::default()
-                },
+                // No more than a leader has room for, whatever its settings say.
+                limits: CallLimits::default(),
                 streams: Arc::default(),
             },
         }

@@ -1,4 +1,4 @@
-//! The data directory of a node that does not run, to be looked at and not changed.
+//! The data directory of a node that does not run, to be looked at: nothing is changed that a start would not change.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -315,6 +315,7 @@ impl Holder {
         let answers = self.line.answers.upgrade();
         let is_sent = answers.is_some_and(|answers| answers.try_send(Sent::Copies(copies)).is_ok());
         if !is_sent {
+            tracing::debug!("a mount does not take what it is told: its stream ends");
             // It would answer from what it should have dropped.
             self.end();
             self.line.broken.notify_one();

@@ -380,9 +380,9 @@ const KNOWN: &[Known] = &[
         ..valued(
             "calls",
             NUMBER,
-            "at most so many calls are under way to a node, 16 to 65536; more wait (default: 1024; only for a cluster)",
+            "at most so many calls are under way to a node, 16 to 1024; more wait (default: 1024; only for a cluster)",
             |s, value| {
-                s.calls.calls = number(value, 16..=1 << 16)?;
+                s.calls.calls = number(value, 16..=1024)?;
                 Some(())
             },
         )
@@ -392,9 +392,9 @@ const KNOWN: &[Known] = &[
         ..valued(
             "calls_mib",
             NUMBER,
-            "and so many MiB of them, 8 to 4095 (default: 64; only for a cluster)",
+            "and so many MiB of them, 8 to 64 (default: 64; only for a cluster)",
             |s, value| {
-                s.calls.bytes = number(value, 8..=4095)? << 20;
+                s.calls.bytes = number(value, 8..=64)? << 20;
                 Some(())
             },
         )

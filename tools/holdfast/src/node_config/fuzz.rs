@@ -19,7 +19,7 @@ const FILES: [&str; 7] = [
     "[tls]\ndirectory = \"/t\"\n",
     "[timing]\nheartbeat_ms = 100\nelection_min_ms = 500\nelection_max_ms = 1000\nsession_lease_ms = 10000\n",
     "[snapshots]\nentries = 100\ninterval_seconds = 60\nspacing_seconds = 1\nkeep = 10\n",
-    "[limits]\nmemory_tables_mib = 16\nlog_cache_mib = 1\nconnections = 16\ncalls = 16\ncalls_mib = 8\nchanges_waiting_mib = 8\n\
+    "[limits]\nmemory_tables_mib = 16\nlog_cache_mib = 1\nconnections = 16\ncalls = 1024\ncalls_mib = 64\nchanges_waiting_mib = 8\n\
      reads_waiting = 64\ncopied_inodes = 1024\nreplication_mib = 1\ndumps = 1\nwatchers = 1\n",
     "[log]\nfilter = \"info,holdfast=debug\"\nformat = \"json\"\ntraces = \"http://127.0.0.1:4318\"\ntrace_every = 9\n",
 ];

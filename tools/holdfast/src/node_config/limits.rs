@@ -54,9 +54,9 @@ impl LimitsSection {
             ("memory_tables_mib", self.memory_tables_mib, 16, 1 << 20),
             ("log_cache_mib", self.log_cache_mib, 1, 1 << 20),
             ("connections", self.connections, 16, 1 << 20),
-            ("calls", self.calls, 16, 1 << 20),
-            // The largest message of a mount has 4 MiB.
-            ("calls_mib", self.calls_mib, 8, 4095),
+            // What a mount may send (`-o calls=, calls_mib=`) is taken.
+            ("calls", self.calls, 1024, 1 << 20),
+            ("calls_mib", self.calls_mib, 64, 4095),
             ("changes_waiting_mib", self.changes_waiting_mib, 8, 4095),
             ("reads_waiting", self.reads_waiting, 64, 1 << 24),
             ("copied_inodes", self.copied_inodes, 1024, 1 << 28),

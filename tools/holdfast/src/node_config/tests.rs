@@ -78,15 +78,15 @@ fn the_cache_has_a_size_that_helps_and_that_can_be_meant() {
 fn every_limit_can_be_set_and_has_bounds() {
     let of = |line: &str| gather(&[], Some(&format!("[limits]\n{line}\n")));
     let set = of(
-        "memory_tables_mib = 16\nlog_cache_mib = 1\nconnections = 16\ncalls = 16\ncalls_mib = 8\nchanges_waiting_mib = 8\n\
+        "memory_tables_mib = 16\nlog_cache_mib = 1\nconnections = 16\ncalls = 1024\ncalls_mib = 64\nchanges_waiting_mib = 8\n\
                   reads_waiting = 64\ncopied_inodes = 1024\nreplication_mib = 1\ndumps = 1\nwatchers = 1\n",
     );
     let expected = Limits {
         memory_table_bytes: 16 << 20,
         log_cache_bytes: 1 << 20,
         connections: 16,
-        calls: 16,
-        call_bytes: 8 << 20,
+        calls: 1024,
+        call_bytes: 64 << 20,
         proposal_bytes: 8 << 20,
         reads: 64,
         copied_inodes: 1024,
